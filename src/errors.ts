@@ -1,0 +1,35 @@
+/**
+ * Every code that a {@link SyncError} can carry; each is explained in docs/errors.md.
+ */
+export type SyncErrorCode =
+  | 'option-invalid'
+  | 'protocol-invalid'
+  | 'disposed'
+  | 'handler-threw'
+  | 'fold-threw'
+  | 'selector-threw'
+  | 'snapshot-failed'
+  | 'provider-rejected'
+  | 'environment-failed'
+  | 'transport-threw'
+
+/**
+ * The one error class of the library: a literal `code` to switch on, a message for people, and
+ * in `cause` whatever was thrown by the code that we called.
+ *
+ * It is thrown for misuse only (`option-invalid`, `protocol-invalid`, `disposed`); with every
+ * other code it is handed to `onError`. Expected failures are data: see `ConnectionFailure` and
+ * `SendOutcome`.
+ */
+export class SyncError extends Error {
+  override readonly name = 'SyncError'
+  readonly code: SyncErrorCode
+
+  constructor(code: SyncErrorCode, message: string, options?: { readonly cause?: unknown }) {
+    super(message, options)
+    this.code = code
+  }
+}
+
+/** Receives what user code threw and what went wrong beside the data's way. Must not throw. */
+export type ReportError = (error: SyncError) => void

@@ -1,0 +1,102 @@
+import { SyncError } from '../errors.js'
+import type { CoordinatorDefinition } from './coordinator.js'
+import { createEnvelope, type Envelope } from './envelope.js'
+import type { BackoffPolicy, CloseCodes, Heartbeat } from './policy.js'
+import { assertMessageSchemas, isSchema, type MessageSchemas, type Schema } from './schema.js'
+import type { ServerBehaviour } from './server-behaviour.js'
+
+/** What a connection attempt asks a server for; credentials are written into it. */
+export interface ConnectRequest {
+  /** Where to connect; its search parameters may be changed. */
+  readonly url: URL
+  /** Headers of the upgrade request. Node only: browsers cannot set them. */
+  readonly headers: Record<string, string>
+  /** WebSocket subprotocols. */
+  readonly protocols: string[]
+}
+
+/** What a protocol needs to know of whoever connects, and where on the request it goes. */
+export interface CredentialsRule<S extends Schema> {
+  /** Checked for each attempt; credentials that do not fit end in `failed`, without a socket. */
+  readonly schema: S
+  /** Writes them into the request. */
+  readonly apply: (request: ConnectRequest, credentials: S['_zod']['output']) => void
+}
+
+/** What `defineProtocol` takes. */
+export interface ProtocolDefinition<
+  R extends MessageSchemas,
+  S extends MessageSchemas,
+  State extends object,
+  Snapshot extends Schema,
+  Credentials extends Schema,
+> {
+  /** The messages that a server sends, with the schema of each one's data; `null`: no data. */
+  readonly receive: R
+  /** The messages that a client sends, with the schema of each one's payload; `null`: no payload. */
+  readonly send: S
+  /** How messages are wrapped. Default: `createEnvelope()`. */
+  readonly envelope?: Envelope
+  /** What keeps the connection alive. Default `PING` and `PONG`; `false`: nothing. */
+  readonly heartbeat?: Heartbeat | false
+  readonly credentials?: CredentialsRule<Credentials>
+  /** Close codes that mean something special here. */
+  readonly closeCodes?: CloseCodes
+  /** The waits between attempts. Default: full jitter under 1, 2, 4, 8, 16, 32, 60 s, without end. */
+  readonly backoff?: BackoffPolicy
+  /** How messages fold into state. */
+  readonly coordinator?: CoordinatorDefinition<R, State, Snapshot>
+  /** What a server of this protocol does by itself. Read by `createSyncServer` alone. */
+  readonly server?: ServerBehaviour<R, S>
+}
+
+/** A protocol: what is said, how it is wrapped, and what it means. Made by `defineProtocol`. */
+export interface Protocol<
+  R extends MessageSchemas = MessageSchemas,
+  S extends MessageSchemas = MessageSchemas,
+  State extends object = object,
+  Snapshot extends Schema = Schema,
+  Credentials extends Schema = Schema,
+> extends Omit<ProtocolDefinition<R, S, State, Snapshot, Credentials>, 'envelope' | 'heartbeat'> {
+  readonly envelope: Envelope
+  readonly heartbeat: Heartbeat | false
+}
+
+const standardHeartbeat: Heartbeat = { ping: 'PING', pong: 'PONG' }
+
+/**
+ * Describes a protocol once, for clients, servers and tests.
+ *
+ * @throws SyncError `protocol-invalid` where a schema is no zod 4 schema, or a type name is
+ * reserved (empty, or starting with `$`).
+ *
+ * @example
+ * const chat = defineProtocol({
+ *   receive: { SAID: z.object({ id: z.string(), text: z.string() }) },
+ *   send: { SAY: z.object({ text: z.string() }), BYE: null },
+ * })
+ */
+export function defineProtocol<
+  const R extends MessageSchemas,
+  const S extends MessageSchemas,
+  State extends object = Record<never, never>,
+  Snapshot extends Schema = Schema,
+  Credentials extends Schema = Schema,
+>(
+  definition: ProtocolDefinition<R, S, State, Snapshot, Credentials>,
+): Protocol<R, S, State, Snapshot, Credentials> {
+  assertMessageSchemas('receive', definition.receive)
+  assertMessageSchemas('send', definition.send)
+  if (definition.credentials !== undefined && !isSchema(definition.credentials.schema)) {
+    throw new SyncError('protocol-invalid', 'credentials.schema is not a zod 4 schema')
+  }
+  const snapshot = definition.coordinator?.snapshot
+  if (snapshot !== undefined && !isSchema(snapshot.schema)) {
+    throw new SyncError('protocol-invalid', 'coordinator.snapshot.schema is not a zod 4 schema')
+  }
+  return {
+    ...definition,
+    envelope: definition.envelope ?? createEnvelope(),
+    heartbeat: definition.heartbeat ?? standardHeartbeat,
+  }
+}

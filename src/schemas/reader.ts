@@ -1,0 +1,105 @@
+import type { EnvelopeDirection, MessageMeta } from './envelope.js'
+import type { InvalidFrame, RawFrame, UnknownMessage } from './message.js'
+import type { Heartbeat } from './policy.js'
+import { type CompileSchema, createValidate, type MessageSchemas, type Validate } from './schema.js'
+
+/** A validated message of any type, before its type is told apart. */
+export interface ReadMessage {
+  readonly type: string
+  readonly data: unknown
+  readonly meta: MessageMeta
+}
+
+/** Where a reader puts what it found, in the order of the wire. */
+export interface ReaderSink {
+  message(message: ReadMessage): void
+  unknown(message: UnknownMessage): void
+  invalid(frame: InvalidFrame): void
+  /** The peer asked for a sign of life. */
+  pinged(): void
+  /** The peer gave one. */
+  ponged(): void
+}
+
+/** Reads one decoded frame; `raw` is what it was decoded from. Never throws of itself. */
+export type Reader = (frame: unknown, raw: RawFrame) => void
+
+/** What {@link createReader} needs. */
+export interface ReaderOptions {
+  readonly schemas: MessageSchemas
+  readonly direction: EnvelopeDirection
+  readonly heartbeat: Heartbeat | false
+  readonly sink: ReaderSink
+  readonly compile?: CompileSchema | undefined
+}
+
+// A batch in a batch in a batch is nothing that any sender makes; unbounded it could overflow
+// the stack.
+const DEEPEST_BATCH = 8
+
+/**
+ * Makes the function that takes decoded frames apart: envelope, then route by type, then schema.
+ * Types are looked up in a `Map`, so a type named after something on `Object.prototype` is
+ * unknown like any other.
+ */
+export function createReader(options: ReaderOptions): Reader {
+  const { direction, heartbeat, sink } = options
+  const ping = heartbeat === false ? undefined : heartbeat.ping
+  const pong = heartbeat === false ? undefined : heartbeat.pong
+  const routes = createRoutes(options.schemas, options.compile)
+
+  function read(frame: unknown, raw: RawFrame, depth: number): void {
+    const opened = direction.open(frame)
+    if (opened.kind === 'message') {
+      readMessage(opened.type, opened.body, opened.meta, raw)
+    } else if (opened.kind === 'batch') {
+      readBatch(opened.frames, raw, depth)
+    } else {
+      sink.invalid({ reason: 'envelope-mismatch', detail: opened.detail, raw })
+    }
+  }
+
+  function readBatch(frames: readonly unknown[], raw: RawFrame, depth: number): void {
+    if (depth === DEEPEST_BATCH) {
+      sink.invalid({ reason: 'too-deep', detail: `batches nest deeper than ${DEEPEST_BATCH}`, raw })
+      return
+    }
+    for (const frame of frames) read(frame, raw, depth + 1)
+  }
+
+  function readMessage(type: string, body: unknown, meta: MessageMeta, raw: RawFrame): void {
+    const validate = routes.get(type)
+    const isControl = type === ping || type === pong
+    if (validate === undefined) {
+      if (!isControl) sink.unknown({ type, data: body, meta })
+    } else {
+      const validated = validate(body)
+      if (validated.ok) {
+        sink.message({ type, data: validated.value, meta })
+      } else {
+        const { detail, issues } = validated
+        sink.invalid({ reason: 'schema-mismatch', detail, type, issues, raw })
+      }
+    }
+    // Whatever its body looks like, a pong shows that the peer lives.
+    if (type === pong) sink.ponged()
+    else if (type === ping) sink.pinged()
+  }
+
+  return (frame, raw) => {
+    read(frame, raw, 0)
+  }
+}
+
+const withoutBody: Validate = () => ({ ok: true, value: undefined })
+
+function createRoutes(
+  schemas: MessageSchemas,
+  compile: CompileSchema | undefined,
+): ReadonlyMap<string, Validate> {
+  const routes = new Map<string, Validate>()
+  for (const [type, schema] of Object.entries(schemas)) {
+    routes.set(type, schema === null ? withoutBody : createValidate(schema, compile))
+  }
+  return routes
+}
