@@ -1,0 +1,85 @@
+// Everything that can be said of the code without running it: `npm run check`, or some of its
+// steps by name: `npm run check -- lint types`.
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { performance } from 'node:perf_hooks'
+import { root, run } from './lib/run.mjs'
+
+const node = process.execPath
+
+/** The TypeScript projects beside the package itself, which the build compiles. */
+const projects = ['.', 'test/types', 'test/browser', 'examples/dashboard'].filter((folder) =>
+  existsSync(join(root, folder, 'tsconfig.json')),
+)
+
+/**
+ * Name and commands of each step. `build` comes first, since others look at dist/.
+ * @type {[name: string, ...commands: [string, ...string[]][]][]}
+ */
+const steps = [
+  ['build', [node, 'scripts/build.mjs']],
+  ['format', ['biome', 'format', '.']],
+  ['lint', ['eslint', '.', '--max-warnings=0']],
+  ['types', ...projects.map(typecheck)],
+  ['layers', ['depcruise', 'src', 'examples', '--config', '.dependency-cruiser.mjs']],
+  ['unused', ['knip']],
+  ['api', [node, 'scripts/api.mjs', '--check']],
+  ['package', ['publint', '--strict'], ['attw', '--pack', '.', '--profile', 'esm-only']],
+  ['size', ['size-limit'], [node, 'scripts/browser-bundle.mjs']],
+  ['docs', [node, 'scripts/docs-examples.mjs']],
+  ['spec', [node, 'scripts/spec-coverage.mjs']],
+]
+if (existsSync(join(root, 'scripts/diagrams.ts'))) {
+  steps.push(['diagrams', ['tsx', 'scripts/diagrams.ts', '--check']])
+}
+
+const asked = process.argv.slice(2)
+const unknown = asked.filter((name) => !steps.some(([known]) => known === name))
+if (unknown.length > 0) {
+  console.error(`No such step: ${unknown.join(', ')}. Steps: ${steps.map(([n]) => n).join(', ')}`)
+  process.exit(1)
+}
+
+const started = performance.now()
+const failed = []
+for (const [name, ...commands] of steps) {
+  if (asked.length > 0 && !asked.includes(name)) continue
+  const begin = performance.now()
+  const report = await firstFailure(commands)
+  const verdict = report === undefined ? 'pass' : 'FAIL'
+  console.log(`${verdict}  ${name.padEnd(10)}${seconds(begin).padStart(7)}`)
+  if (report === undefined) continue
+  console.log(report.replace(/^/gm, '      '))
+  failed.push(name)
+}
+console.log(
+  failed.length > 0
+    ? `\nFailed: ${failed.join(', ')} (${seconds(started)})`
+    : `\nAll checks passed (${seconds(started)})`,
+)
+process.exit(failed.length > 0 ? 1 : 0)
+
+/**
+ * What the first command to fail printed; undefined when none did.
+ * @param {[string, ...string[]][]} commands
+ */
+async function firstFailure(commands) {
+  for (const [command, ...args] of commands) {
+    const { code, output, errors } = await run(command, args, { capture: true })
+    if (code !== 0) return `${[command, ...args].join(' ')}\n${output}${errors}`.trimEnd()
+  }
+  return undefined
+}
+
+/**
+ * @param {string} project
+ * @returns {[string, ...string[]]}
+ */
+function typecheck(project) {
+  return ['tsc', '-p', project, '--noEmit']
+}
+
+/** @param {number} since */
+function seconds(since) {
+  return `${((performance.now() - since) / 1000).toFixed(1)} s`
+}

@@ -1,0 +1,48 @@
+// Every test in one Vitest run: `npm test`, or a part of it by name: `npm test -- connection`.
+import { existsSync } from 'node:fs'
+import { findChromium } from './lib/chromium.mjs'
+import { run } from './lib/run.mjs'
+
+const ci = process.env['CI'] === 'true'
+
+// What a suite needs beyond npm, by the Vitest project that needs it.
+const needs = [{ project: 'browser', name: 'Chromium', debian: 'chromium', find: findChromium }]
+
+const build = await run(process.execPath, ['scripts/build.mjs'])
+if (build.code !== 0) process.exit(build.code)
+
+const without = []
+for (const need of needs) {
+  if (need.find() ?? (await install(need))) continue
+  const how = `install it (Debian: apt-get install ${need.debian}) or set CHROME_PATH`
+  if (ci) {
+    console.error(`${need.name} is missing, and CI skips nothing: ${how}.`)
+    process.exit(1)
+  }
+  console.log(`${need.name} is missing, so the ${need.project} tests are left out: ${how}.`)
+  without.push(`--project=!${need.project}`)
+}
+
+const { code } = await run('vitest', [
+  'run',
+  '--reporter=default',
+  ...without,
+  ...process.argv.slice(2),
+])
+process.exit(code)
+
+/**
+ * Debian's own package, where we may install one.
+ * @param {(typeof needs)[number]} need
+ */
+async function install({ name, debian, find }) {
+  if (process.getuid?.() !== 0 || !existsSync('/etc/debian_version')) return undefined
+  console.log(`Installing ${name} (apt-get install ${debian})…`)
+  const env = { DEBIAN_FRONTEND: 'noninteractive' }
+  await run('apt-get', ['update', '-qq'], { capture: true, env })
+  await run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', debian], {
+    capture: true,
+    env,
+  })
+  return find()
+}
