@@ -1,0 +1,83 @@
+import type { CloseCodes, CloseVerdict } from '../schemas/policy.js'
+import type { ConnectionFailure } from './failure.js'
+
+const RETRY: CloseVerdict = { next: 'retry' }
+const REFRESH: CloseVerdict = { next: 'refresh' }
+const FAIL_POLICY: CloseVerdict = { next: 'fail', why: 'policy' }
+const FAIL_PROTOCOL: CloseVerdict = { next: 'fail', why: 'protocol' }
+
+// A peer that says "try again later" means more than the first second of a backoff.
+const LATER: CloseVerdict = { next: 'retry', minWaitMs: 30_000 }
+// A restarting server has told all its clients at once.
+const RESTARTING: CloseVerdict = { next: 'retry', spread: true }
+// A server whose own code fails for this client is not cured by an endless series of attempts.
+const SERVER_ERROR: CloseVerdict = { next: 'retry', inARow: 5 }
+
+/** The longest that a peer's `Retry-After` can make us wait, in milliseconds. */
+export const LONGEST_RETRY_AFTER_MS = 15 * 60_000
+
+/**
+ * What the library makes of a close code (RFC 6455, the IANA registry, and the field's practice
+ * for 4401, 4403 and 4429). A protocol's own table goes first.
+ */
+export function classifyCloseCode(code: number, protocol?: CloseCodes): CloseVerdict {
+  return protocol?.(code) ?? standardVerdict(code)
+}
+
+function standardVerdict(code: number): CloseVerdict {
+  switch (code) {
+    case 1002:
+    case 1003:
+    case 1007:
+    case 1010:
+      return FAIL_PROTOCOL
+    case 1008:
+    case 4403:
+      return FAIL_POLICY
+    case 4401:
+      return REFRESH
+    case 1011:
+      return SERVER_ERROR
+    case 1012:
+      return RESTARTING
+    case 1013:
+    case 4429:
+      return LATER
+    default:
+      return isTerminalRange(code) ? FAIL_POLICY : RETRY
+  }
+}
+
+// The registry leaves 3000-4999 to libraries and applications; in the practice of Centrifuge and
+// others the upper half of each thousand says "do not come back".
+function isTerminalRange(code: number): boolean {
+  return (code >= 3500 && code <= 3999) || (code >= 4500 && code <= 4999)
+}
+
+/** What a failure of any kind leads to. */
+export function classifyFailure(failure: ConnectionFailure, protocol?: CloseCodes): CloseVerdict {
+  switch (failure.code) {
+    case 'closed':
+      return classifyCloseCode(failure.closeCode, protocol)
+    case 'upgrade-refused':
+      return classifyStatus(failure.status, failure.retryAfterMs)
+    case 'url-unusable':
+    case 'credentials-missing':
+      return FAIL_POLICY
+    case 'network':
+    case 'connect-timeout':
+    case 'pong-timeout':
+    case 'message-too-large':
+    case 'provider-rejected':
+      return RETRY
+    default:
+      return failure satisfies never
+  }
+}
+
+function classifyStatus(status: number, retryAfterMs: number | undefined): CloseVerdict {
+  if (status === 401) return REFRESH
+  if (status === 403) return FAIL_POLICY
+  if (retryAfterMs === undefined) return RETRY
+  return { next: 'retry', minWaitMs: Math.min(Math.max(retryAfterMs, 0), LONGEST_RETRY_AFTER_MS) }
+}

@@ -1,0 +1,140 @@
+import { type ConnectRequest, type CredentialsRule } from '../schemas/protocol.js'
+import { createValidate, type Schema } from '../schemas/schema.js'
+import type { ConnectionFailure } from './failure.js'
+
+/** What is known of an attempt by whoever provides its URL or credentials. */
+export interface AttemptInfo {
+  /** 0 for the first connection, then the number of the attempt to reconnect. */
+  readonly attempt: number
+  /** The server refused the credentials of the attempt before: give fresh ones. */
+  readonly refused: boolean
+  /** Aborted when the attempt is given up. */
+  readonly signal: AbortSignal
+}
+
+/** A value, or a function that gives it for each attempt, now or later. */
+export type Provider<T> = T | ProviderFunction<T>
+
+/** Gives a value for one attempt. A rejection is a failed attempt, and is followed by the next. */
+export type ProviderFunction<T> = (info: AttemptInfo) => T | PromiseLike<T>
+
+/** Where to connect and as whom. Both are asked anew for each attempt. */
+export interface Target {
+  readonly url: Provider<string | URL>
+  readonly credentials?: Provider<unknown>
+}
+
+/** A request ready to be sent, or why there is none. */
+export type Resolved =
+  | { readonly ok: true; readonly request: ConnectRequest }
+  | { readonly ok: false; readonly failure: ConnectionFailure; readonly thrown?: unknown }
+
+/**
+ * Asks the providers of a target, then calls `done`; at once where neither gives a promise, so
+ * that attempts keep their exact time. Never throws; never calls back after the signal aborted.
+ */
+export function resolveTarget(
+  target: Target,
+  rule: CredentialsRule<Schema> | undefined,
+  info: AttemptInfo,
+  done: (resolved: Resolved) => void,
+): void {
+  ask(target.url, 'url', info, (url) => {
+    if (!url.ok) return done(url)
+    ask(target.credentials, 'credentials', info, (credentials) => {
+      done(credentials.ok ? prepare(url.value, rule, credentials.value) : credentials)
+    })
+  })
+}
+
+type Answer<T> = { readonly ok: true; readonly value: T } | Extract<Resolved, { ok: false }>
+
+function ask<T>(
+  provider: Provider<T>,
+  name: 'url' | 'credentials',
+  info: AttemptInfo,
+  done: (answer: Answer<T>) => void,
+): void {
+  const give = (answer: Answer<T>): void => {
+    if (!info.signal.aborted) done(answer)
+  }
+  const reject = (thrown: unknown): void => {
+    const message = `The ${name} function failed.`
+    give({ ok: false, failure: { code: 'provider-rejected', provider: name, message }, thrown })
+  }
+  let value: T | PromiseLike<T>
+  try {
+    value = isFunction(provider) ? provider(info) : provider
+  } catch (thrown) {
+    reject(thrown)
+    return
+  }
+  if (isPromiseLike(value)) {
+    value.then((value) => {
+      give({ ok: true, value })
+    }, reject)
+  } else {
+    give({ ok: true, value })
+  }
+}
+
+function prepare(
+  address: string | URL,
+  rule: CredentialsRule<Schema> | undefined,
+  credentials: unknown,
+): Resolved {
+  const url = parseAddress(address)
+  if (url === undefined) {
+    const message = 'The url option gives no WebSocket address (ws:, wss:, http: or https:).'
+    return { ok: false, failure: { code: 'url-unusable', message } }
+  }
+  const request: ConnectRequest = { url, headers: {}, protocols: [] }
+  if (rule === undefined) return { ok: true, request }
+  const validated = createValidate(rule.schema)(credentials)
+  if (!validated.ok) {
+    const message = `The credentials are not usable: ${validated.detail}.`
+    return { ok: false, failure: { code: 'credentials-missing', message } }
+  }
+  try {
+    rule.apply(request, validated.value)
+  } catch (thrown) {
+    const message = 'The credentials could not be written into the request.'
+    return { ok: false, failure: { code: 'credentials-missing', message }, thrown }
+  }
+  return { ok: true, request }
+}
+
+/** A WebSocket URL, or `undefined`. Relative addresses count from the page, where there is one. */
+export function parseAddress(address: unknown): URL | undefined {
+  if (typeof address !== 'string' && !(address instanceof URL)) return undefined
+  if (address === '') return undefined
+  try {
+    const url = new URL(address, pageAddress())
+    if (url.protocol === 'http:') url.protocol = 'ws:'
+    if (url.protocol === 'https:') url.protocol = 'wss:'
+    if (url.protocol !== 'ws:' && url.protocol !== 'wss:') return undefined
+    // A WebSocket constructor throws on a fragment.
+    url.hash = ''
+    return url
+  } catch {
+    return undefined
+  }
+}
+
+function pageAddress(): string | undefined {
+  const { location } = globalThis as { readonly location?: { readonly href?: string } }
+  return location?.href
+}
+
+function isFunction<T>(provider: Provider<T>): provider is ProviderFunction<T> {
+  return typeof provider === 'function'
+}
+
+function isPromiseLike<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'then' in value &&
+    typeof value.then === 'function'
+  )
+}

@@ -1,0 +1,270 @@
+// The one place that imports isomorphic-ws. Its types promise ws's API everywhere, browsers'
+// sockets included, so nothing but this file sees them; what the two share and where they differ
+// is told apart here.
+import IsomorphicWebSocket from 'isomorphic-ws'
+import type { ConnectionFailure } from './failure.js'
+import type { Socket, SocketHandlers, Transport } from './transport.js'
+
+/** Options of {@link createWebSocketTransport}. */
+export interface WebSocketTransportOptions {
+  /**
+   * The class to construct sockets with. Default: `ws` in Node, the built-in one in browsers.
+   */
+  readonly WebSocket?: WebSocketConstructor
+}
+
+/** What is needed of a WebSocket class, built-in or `ws`. */
+export type WebSocketConstructor = new (
+  url: string,
+  protocols: string[],
+  options?: NodeSocketOptions,
+) => WebSocketLike
+
+/** What every WebSocket has. */
+export interface WebSocketLike {
+  binaryType: string
+  readonly readyState: number
+  readonly bufferedAmount: number
+  onopen: ((event: never) => void) | null
+  onclose: ((event: never) => void) | null
+  onerror: ((event: never) => void) | null
+  onmessage: ((event: never) => void) | null
+  send(data: string | Uint8Array): void
+  close(code?: number, reason?: string): void
+}
+
+// What ws has beyond that.
+interface NodeSocket extends WebSocketLike {
+  terminate(): void
+  on(event: 'message', listener: (data: Uint8Array | ArrayBuffer, isBinary: boolean) => void): void
+  on(event: 'error', listener: (error: NodeSocketError) => void): void
+  on(
+    event: 'unexpected-response',
+    listener: (request: { destroy(): void }, response: UpgradeResponse) => void,
+  ): void
+}
+
+interface NodeSocketOptions {
+  readonly headers: Readonly<Record<string, string>>
+  readonly maxPayload: number
+  readonly perMessageDeflate: boolean
+}
+
+interface NodeSocketError {
+  readonly code?: unknown
+}
+
+interface UpgradeResponse {
+  readonly statusCode?: number
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+}
+
+interface CloseEventLike {
+  readonly code: number
+  readonly reason: string
+}
+
+interface MessageEventLike {
+  readonly data: unknown
+}
+
+const CONNECTING = 0
+const OPEN = 1
+
+/** The transport over WebSocket: `ws` in Node, the platform's own in browsers. */
+export function createWebSocketTransport(options: WebSocketTransportOptions = {}): Transport {
+  const WebSocket = options.WebSocket ?? (IsomorphicWebSocket as unknown as WebSocketConstructor)
+  return {
+    connect(request, handlers) {
+      let socket: WebSocketLike
+      try {
+        socket = new WebSocket(request.url, [...request.protocols], {
+          headers: request.headers,
+          maxPayload: request.maxMessageBytes,
+          // Costs 20 times the CPU and, with context, 240 kB a connection.
+          perMessageDeflate: false,
+        })
+      } catch {
+        // The platform's message quotes the URL, which holds the token.
+        queueMicrotask(() => {
+          handlers.closed({ code: 'url-unusable', message: 'The address cannot be connected to.' })
+        })
+        return closedSocket
+      }
+      return adapt(socket, request.maxMessageBytes, handlers)
+    },
+  }
+}
+
+const closedSocket: Socket = {
+  bufferedAmount: 0,
+  send() {},
+  close() {},
+  terminate() {},
+}
+
+// Platforms disagree on the order and number of events around an end: ws gives error, then close;
+// Node's built-in socket may give error and no close; closing while connecting gives both. The
+// adapter settles once, with the most telling of what it has heard.
+function adapt(socket: WebSocketLike, maxMessageBytes: number, handlers: SocketHandlers): Socket {
+  let opened = false
+  let settled = false
+  let known: ConnectionFailure | undefined
+
+  function settle(failure: ConnectionFailure): void {
+    if (settled) return
+    settled = true
+    handlers.closed(known ?? failure)
+  }
+
+  function receive(frame: string | Uint8Array): void {
+    if (settled) return
+    if (isLarger(frame, maxMessageBytes)) {
+      known ??= tooLarge(maxMessageBytes)
+      end(1009, 'message too big')
+    } else if (known === undefined) {
+      handlers.received(frame)
+    }
+  }
+
+  function end(code: number, reason: string): void {
+    if (socket.readyState > OPEN) return
+    // Browsers accept no code but 1000 and 3000-4999 from a page.
+    const allowed = code === 1000 || code >= 3000
+    try {
+      if (socket.readyState === CONNECTING) socket.close()
+      else if (allowed || isNodeSocket(socket)) socket.close(code, reason)
+      else socket.close(4000 + (code % 1000), reason)
+    } catch {
+      terminate()
+    }
+  }
+
+  function terminate(): void {
+    if (isNodeSocket(socket)) socket.terminate()
+    else end(1000, '')
+    // What a browser's socket still does after this is its own affair.
+    settle({ code: 'closed', closeCode: 1006, reason: '', message: 'The connection was let go.' })
+  }
+
+  socket.binaryType = 'arraybuffer'
+  socket.onopen = () => {
+    if (settled) return
+    opened = true
+    handlers.opened()
+  }
+  socket.onclose = (event: CloseEventLike) => {
+    settle(closed(event.code, event.reason))
+  }
+  // Stays for ever: an error without a listener would be thrown by ws.
+  socket.onerror = () => {
+    // A built-in socket may give no close event after an error; ws always does.
+    if (!isNodeSocket(socket)) queueMicrotask(settleIfClosed)
+  }
+  function settleIfClosed(): void {
+    if (socket.readyState > OPEN) settle(network())
+  }
+
+  if (isNodeSocket(socket)) {
+    listenToNodeSocket(socket, receive, (failure) => {
+      known ??= failure
+    })
+  } else {
+    socket.onmessage = (event: MessageEventLike) => {
+      const { data } = event
+      if (typeof data === 'string') receive(data)
+      else if (data instanceof ArrayBuffer) receive(new Uint8Array(data))
+    }
+  }
+
+  return {
+    get bufferedAmount() {
+      return socket.bufferedAmount
+    },
+    send(frame) {
+      if (!settled && socket.readyState === OPEN) socket.send(frame)
+    },
+    close: end,
+    terminate,
+  }
+
+  function listenToNodeSocket(
+    socket: NodeSocket,
+    receive: (frame: string | Uint8Array) => void,
+    failed: (failure: ConnectionFailure) => void,
+  ): void {
+    socket.on('message', (data, isBinary) => {
+      receive(isBinary ? new Uint8Array(data) : data.toString())
+    })
+    socket.on('error', (error) => {
+      if (error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') failed(tooLarge(maxMessageBytes))
+      // Once open, the close event that follows says more.
+      else if (!opened) failed(network(error))
+    })
+    // Listening here makes the request ours to end: without it ws would hang or throw.
+    socket.on('unexpected-response', (request, response) => {
+      failed(upgradeRefused(response))
+      request.destroy()
+      socket.terminate()
+    })
+  }
+}
+
+function isNodeSocket(socket: WebSocketLike): socket is NodeSocket {
+  return 'terminate' in socket && 'on' in socket
+}
+
+// In UTF-8 a UTF-16 unit takes one to three bytes: only text in between has to be encoded to tell.
+function isLarger(frame: string | Uint8Array, maxBytes: number): boolean {
+  if (typeof frame !== 'string') return frame.byteLength > maxBytes
+  if (frame.length * 3 <= maxBytes) return false
+  return frame.length > maxBytes || new TextEncoder().encode(frame).byteLength > maxBytes
+}
+
+function closed(closeCode: number, reason: string): ConnectionFailure {
+  const message =
+    closeCode === 1006
+      ? 'The connection broke off without a closing handshake.'
+      : `The server closed the connection with code ${closeCode}.`
+  return { code: 'closed', closeCode, reason, message }
+}
+
+function network(error?: NodeSocketError): ConnectionFailure {
+  const message = 'The server could not be reached.'
+  const systemCode = error?.code
+  if (typeof systemCode !== 'string') return { code: 'network', message }
+  return {
+    code: 'network',
+    systemCode,
+    message: `The server could not be reached (${systemCode}).`,
+  }
+}
+
+function tooLarge(limitBytes: number): ConnectionFailure {
+  return {
+    code: 'message-too-large',
+    limitBytes,
+    message: `The server sent a message of more than ${limitBytes} bytes.`,
+  }
+}
+
+function upgradeRefused(response: UpgradeResponse): ConnectionFailure {
+  const status = response.statusCode ?? 0
+  const message = `The server answered the upgrade with HTTP ${status}.`
+  const retryAfterMs = readRetryAfter(response.headers['retry-after'], response.headers['date'])
+  return retryAfterMs === undefined
+    ? { code: 'upgrade-refused', status, message }
+    : { code: 'upgrade-refused', status, retryAfterMs, message }
+}
+
+// Seconds, or an HTTP date, which is measured against the server's own clock rather than ours.
+function readRetryAfter(
+  header: string | string[] | undefined,
+  serverDate: string | string[] | undefined,
+): number | undefined {
+  if (typeof header !== 'string') return undefined
+  const seconds = Number(header)
+  if (Number.isFinite(seconds)) return Math.max(seconds, 0) * 1000
+  const wait = Date.parse(header) - Date.parse(String(serverDate))
+  return Number.isFinite(wait) ? Math.max(wait, 0) : undefined
+}
