@@ -12,13 +12,14 @@ export type SyncErrorCode =
   | 'provider-rejected'
   | 'environment-failed'
   | 'transport-threw'
+  | 'testing-misuse'
 
 /**
  * The one error class of the library: a literal `code` to switch on, a message for people, and
  * in `cause` whatever was thrown by the code that we called.
  *
- * It is thrown for misuse only (`option-invalid`, `protocol-invalid`, `disposed`); with every
- * other code it is handed to `onError`. Expected failures are data: see `ConnectionFailure` and
+ * It is thrown for misuse only (`option-invalid`, `protocol-invalid`, `disposed`, `testing-misuse`);
+ * with every other code it is handed to `onError`. Expected failures are data: see `ConnectionFailure` and
  * `SendOutcome`.
  */
 export class SyncError extends Error {
