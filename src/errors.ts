@@ -13,14 +13,16 @@ export type SyncErrorCode =
   | 'environment-failed'
   | 'transport-threw'
   | 'testing-misuse'
+  | 'authenticate-failed'
+  | 'message-invalid'
 
 /**
  * The one error class of the library: a literal `code` to switch on, a message for people, and
  * in `cause` whatever was thrown by the code that we called.
  *
- * It is thrown for misuse only (`option-invalid`, `protocol-invalid`, `disposed`, `testing-misuse`);
- * with every other code it is handed to `onError`. Expected failures are data: see `ConnectionFailure` and
- * `SendOutcome`.
+ * It is thrown for misuse only (`option-invalid`, `protocol-invalid`, `message-invalid`,
+ * `disposed`, `testing-misuse`); with every other code it is handed to `onError`. Expected
+ * failures are data: see `ConnectionFailure` and `SendOutcome`.
  */
 export class SyncError extends Error {
   override readonly name = 'SyncError'
