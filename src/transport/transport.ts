@@ -38,6 +38,9 @@ export interface Socket {
  * and any of your own fulfil; the compliance suite in test/compliance says what it means.
  */
 export interface Transport {
-  /** Starts to connect; the outcome comes to the handlers, never as a throw. */
+  /**
+   * Starts to connect. The outcome comes to the handlers, never as a throw, and never before this
+   * has returned.
+   */
   connect(request: SocketRequest, handlers: SocketHandlers): Socket
 }

@@ -1,0 +1,99 @@
+import { SyncError } from '../../errors.js'
+import type { BackoffPolicy, CloseCodes } from '../../schemas/policy.js'
+import { standardBackoff } from '../backoff.js'
+
+/** Everything a connection waits for and how long; durations in milliseconds. */
+export interface ConnectionPolicy {
+  /** From the start of an attempt until the socket is open; credentials, DNS and TLS included. */
+  readonly connectTimeoutMs: number
+  /** Between pings, on a grid that starts when the connection opens. `Infinity`: none. */
+  readonly pingIntervalMs: number
+  /** From a ping until the connection is given up. */
+  readonly pongTimeoutMs: number
+  /** How long a connection must have lasted for the count of attempts to start afresh. */
+  readonly settleMs: number
+  /** A timer that fires this much late tells of a sleep, not of a silent peer. */
+  readonly lateTimerMs: number
+  /** Attempts brought forward by a signal or `connect()` are at least this far apart. */
+  readonly hurryIntervalMs: number
+  /** The first wait after a server restart (1012) is longer by up to this much, at random. */
+  readonly restartSpreadMs: number
+  readonly backoff: BackoffPolicy
+  /** Close codes with a meaning of their own. */
+  readonly closeCodes: CloseCodes | undefined
+}
+
+/** Durations that can be set, with their defaults. */
+export const standardDurations = {
+  connectTimeoutMs: 10_000,
+  pingIntervalMs: 30_000,
+  pongTimeoutMs: 10_000,
+  settleMs: 10_000,
+  lateTimerMs: 1_000,
+  hurryIntervalMs: 1_000,
+  restartSpreadMs: 30_000,
+} as const
+
+/** What of a policy may be given. */
+export type ConnectionOptions = Partial<Omit<ConnectionPolicy, 'closeCodes'>>
+
+/**
+ * Completes and checks a policy.
+ *
+ * @throws SyncError `option-invalid`, naming the option.
+ */
+export function createConnectionPolicy(
+  options: ConnectionOptions = {},
+  protocol: {
+    readonly backoff?: BackoffPolicy | undefined
+    readonly closeCodes?: CloseCodes | undefined
+  } = {},
+): ConnectionPolicy {
+  const backoff = options.backoff ?? protocol.backoff ?? standardBackoff
+  assertBackoff(backoff)
+  const durations = { ...standardDurations }
+  for (const name of Object.keys(standardDurations) as (keyof typeof standardDurations)[]) {
+    const value = options[name]
+    if (value === undefined) continue
+    assertDuration(name, value, { mayBeInfinite: name === 'pingIntervalMs' })
+    Object.assign(durations, { [name]: value })
+  }
+  for (const name of ['connectTimeoutMs', 'pingIntervalMs', 'pongTimeoutMs'] as const) {
+    if (durations[name] <= 0) throw new SyncError('option-invalid', `${name} must be more than 0`)
+  }
+  return { ...durations, backoff, closeCodes: protocol.closeCodes }
+}
+
+// A timer of more than 2^31 - 1 ms fires at once; nobody means that by a large number.
+const LONGEST_MS = 2 ** 31 - 1
+
+/** Throws `option-invalid` unless the value is a duration that a timer can take. */
+export function assertDuration(
+  name: string,
+  value: unknown,
+  { mayBeInfinite = false }: { readonly mayBeInfinite?: boolean } = {},
+): asserts value is number {
+  if (mayBeInfinite && value === Number.POSITIVE_INFINITY) return
+  if (typeof value === 'number' && value >= 0 && value <= LONGEST_MS) return
+  throw new SyncError(
+    'option-invalid',
+    `${name} must be a number of milliseconds from 0 to ${LONGEST_MS}`,
+  )
+}
+
+function assertBackoff(backoff: BackoffPolicy): void {
+  if (!Array.isArray(backoff.stepsMs) || backoff.stepsMs.length === 0) {
+    throw new SyncError('option-invalid', 'backoff.stepsMs must hold at least one wait')
+  }
+  for (const [at, step] of backoff.stepsMs.entries()) {
+    assertDuration(`backoff.stepsMs[${at}]`, step)
+  }
+  if (backoff.jitter !== 'full' && backoff.jitter !== 'none') {
+    throw new SyncError('option-invalid', "backoff.jitter must be 'full' or 'none'")
+  }
+  const { maxAttempts } = backoff
+  const isCount = Number.isInteger(maxAttempts) || maxAttempts === Number.POSITIVE_INFINITY
+  if (!isCount || maxAttempts < 0) {
+    throw new SyncError('option-invalid', 'backoff.maxAttempts must be a whole number or Infinity')
+  }
+}

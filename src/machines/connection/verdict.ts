@@ -1,0 +1,120 @@
+import type { CloseVerdict } from '../../schemas/policy.js'
+import { classifyFailure } from '../../transport/close-codes.js'
+import type { ConnectionFailure } from '../../transport/failure.js'
+import type { ConnectionPolicy } from './policy.js'
+
+/** Why a connection is `failed`: nothing but an explicit `connect()` or a new target leaves it. */
+export interface FinalError {
+  readonly code:
+    | 'attempts-exhausted'
+    | 'credentials-refused'
+    | 'credentials-missing'
+    | 'url-unusable'
+    | 'policy'
+    | 'protocol'
+    | 'server-error'
+  /** For people; holds neither URL nor credentials. */
+  readonly message: string
+  /** The failure that was one too many. */
+  readonly cause: ConnectionFailure
+}
+
+/** What of a connection's history decides how a failure is taken. */
+export interface AttemptHistory {
+  /** 0 for the first connection, then the number of the current attempt. */
+  readonly attempt: number
+  /** The current attempt was brought forward; its failure does not advance the ladder. */
+  readonly isHurried: boolean
+  /** The server refused the credentials since the connection was last settled. */
+  readonly wasRefused: boolean
+  /** How many times in a row the server closed with the code in `code`. */
+  readonly streak: { readonly code: number; readonly count: number }
+}
+
+/** What follows a failure. */
+export type Decision =
+  | { readonly next: 'fail'; readonly error: FinalError }
+  | {
+      readonly next: 'retry'
+      readonly history: AttemptHistory
+      readonly minWaitMs: number
+      readonly spread: boolean
+    }
+
+/** Decides, from history alone, whether and how to go on after a failure. */
+export function decide(
+  history: AttemptHistory,
+  failure: ConnectionFailure,
+  policy: ConnectionPolicy,
+): Decision {
+  const verdict = classifyFailure(failure, policy.closeCodes)
+  const streak = countStreak(history.streak, failure)
+  const code = finalCode(verdict, history, streak.count, failure)
+  if (code !== undefined) {
+    return { next: 'fail', error: { code, message: describe(code, failure), cause: failure } }
+  }
+  const attempt = history.isHurried ? history.attempt : history.attempt + 1
+  if (attempt > policy.backoff.maxAttempts) {
+    const message = 'Max reconnection attempts reached.'
+    return { next: 'fail', error: { code: 'attempts-exhausted', message, cause: failure } }
+  }
+  return {
+    next: 'retry',
+    history: {
+      attempt,
+      isHurried: false,
+      // Kept while attempts fail for other reasons: those have not judged the new credentials.
+      wasRefused: history.wasRefused || verdict.next === 'refresh',
+      streak,
+    },
+    minWaitMs: verdict.next === 'retry' ? (verdict.minWaitMs ?? 0) : 0,
+    spread: verdict.next === 'retry' && verdict.spread === true && attempt === 1,
+  }
+}
+
+function finalCode(
+  verdict: CloseVerdict,
+  history: AttemptHistory,
+  inARow: number,
+  failure: ConnectionFailure,
+): FinalError['code'] | undefined {
+  switch (verdict.next) {
+    case 'retry':
+      return inARow > (verdict.inARow ?? Number.POSITIVE_INFINITY) ? 'server-error' : undefined
+    case 'refresh':
+      return history.wasRefused ? 'credentials-refused' : undefined
+    case 'fail':
+      if (failure.code === 'url-unusable' || failure.code === 'credentials-missing') {
+        return failure.code
+      }
+      return verdict.why === 'auth' ? 'credentials-refused' : verdict.why
+    default:
+      return verdict satisfies never
+  }
+}
+
+function countStreak(
+  streak: AttemptHistory['streak'],
+  failure: ConnectionFailure,
+): AttemptHistory['streak'] {
+  if (failure.code !== 'closed') return { code: 0, count: 0 }
+  const { closeCode } = failure
+  return { code: closeCode, count: closeCode === streak.code ? streak.count + 1 : 1 }
+}
+
+function describe(code: FinalError['code'], failure: ConnectionFailure): string {
+  switch (code) {
+    case 'credentials-refused':
+      return 'The server refused the credentials twice in a row.'
+    case 'server-error':
+      return 'The server failed for this connection several times in a row.'
+    case 'attempts-exhausted':
+    case 'credentials-missing':
+    case 'url-unusable':
+    case 'policy':
+    case 'protocol':
+      return failure.message
+    default:
+      return code satisfies never
+  }
+}
