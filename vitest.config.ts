@@ -1,26 +1,12 @@
-import { readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { playwright } from '@vitest/browser-playwright'
 import { defineConfig } from 'vitest/config'
 import { chromiumArgs, findChromium } from './scripts/lib/chromium.mjs'
+import { sourceAliases } from './scripts/lib/entries.mjs'
 
 const executablePath = findChromium()
 
-// Tests that name the package (`statewire/kull`) run against the source, as those with relative imports do.
-const { exports } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8')) as {
-  exports: Record<string, string | { default: string }>
-}
-const alias = Object.entries(exports).flatMap(([entry, target]) => {
-  if (typeof target === 'string') return []
-  const source = target.default.replace('/dist/', '/src/').replace(/\.js$/, '.ts')
-  return {
-    find: new RegExp(`^statewire${entry.slice(1)}$`),
-    replacement: fileURLToPath(new URL(source, import.meta.url)),
-  }
-})
-
 export default defineConfig({
-  resolve: { alias },
+  resolve: { alias: sourceAliases() },
   test: {
     // Two files at once at most: the suite includes real sockets, and CI has two cores.
     maxWorkers: 2,

@@ -24,7 +24,12 @@ const steps = [
   ['layers', ['depcruise', 'src', 'examples', '--config', '.dependency-cruiser.mjs']],
   ['unused', ['knip']],
   ['api', [node, 'scripts/api.mjs', '--check']],
-  ['package', ['publint', '--strict'], ['attw', '--pack', '.', '--profile', 'esm-only']],
+  [
+    'package',
+    ['publint', '--strict'],
+    ['attw', '--pack', '.', '--profile', 'esm-only'],
+    [node, 'scripts/consumer.mjs'],
+  ],
   ['size', ['size-limit'], [node, 'scripts/browser-bundle.mjs']],
   ['docs', [node, 'scripts/docs-examples.mjs']],
   ['spec', [node, 'scripts/spec-coverage.mjs']],

@@ -14,17 +14,17 @@ export const root = fileURLToPath(new URL('../..', import.meta.url))
  */
 
 /**
- * Runs a tool of `node_modules/.bin`, or any program, in the repository's root.
+ * Runs a tool of `node_modules/.bin`, or any program, by default in the repository's root.
  * @param {string} command
  * @param {readonly string[]} args
- * @param {{ capture?: boolean, env?: NodeJS.ProcessEnv }} [options] `capture` keeps the output back
+ * @param {{ capture?: boolean, cwd?: string, env?: NodeJS.ProcessEnv }} [options] `capture` keeps the output back
  * @returns {Promise<Outcome>}
  */
-export function run(command, args, { capture = false, env } = {}) {
+export function run(command, args, { capture = false, cwd = root, env } = {}) {
   const local = join(root, 'node_modules', '.bin', command)
   const stdio = capture ? 'pipe' : 'inherit'
   const child = spawn(existsSync(local) ? local : command, args, {
-    cwd: root,
+    cwd,
     stdio: ['ignore', stdio, stdio],
     env: { ...process.env, ...env },
   })

@@ -1,0 +1,25 @@
+// What a browser downloads, minified and gzipped, when a page uses the client with the Kull protocol.
+const client = { 'dist/index.js': '{ createSyncClient }', 'dist/kull/index.js': '{ kull }' }
+
+/** @param {string[]} external packages to leave out; size-limit by itself leaves out peers */
+function bundleWithout(external) {
+  /** @param {import('esbuild').BuildOptions} config */
+  return (config) => ({ ...config, format: 'esm', external })
+}
+
+export default [
+  {
+    name: 'client with kull, xstate, rxjs and zod',
+    import: client,
+    gzip: true,
+    limit: '35 kB',
+    modifyEsbuildConfig: bundleWithout([]),
+  },
+  {
+    name: 'own code of the client with kull',
+    import: client,
+    gzip: true,
+    limit: '8 kB',
+    modifyEsbuildConfig: bundleWithout(['xstate', 'rxjs', 'zod', 'isomorphic-ws']),
+  },
+]

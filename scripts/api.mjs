@@ -1,0 +1,69 @@
+// Keeps etc/api: what each entry of the package offers, one report per entry. `npm run api` writes
+// them; with --check a difference fails, so that no change of the API goes unseen.
+import { mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { Extractor, ExtractorConfig, ExtractorLogLevel } from '@microsoft/api-extractor'
+import { entries } from './lib/entries.mjs'
+import { root } from './lib/run.mjs'
+
+const check = process.argv.includes('--check')
+const reportFolder = join(root, 'etc/api')
+mkdirSync(reportFolder, { recursive: true })
+
+// The report is what counts here; lint and the compiler have the rest.
+const silent = { logLevel: ExtractorLogLevel.None }
+
+/** @param {ReturnType<typeof entries>[number]} entry */
+function extract({ path, types }) {
+  const config = ExtractorConfig.prepare({
+    configObject: {
+      projectFolder: root,
+      mainEntryPointFilePath: join(root, types),
+      compiler: { tsconfigFilePath: join(root, 'tsconfig.build.json') },
+      apiReport: {
+        enabled: true,
+        reportFileName: reportName(path),
+        reportFolder,
+        reportTempFolder: join(root, '.cache/api'),
+      },
+      docModel: { enabled: false },
+      dtsRollup: { enabled: false },
+      tsdocMetadata: { enabled: false },
+      messages: {
+        extractorMessageReporting: { default: silent },
+        tsdocMessageReporting: { default: silent },
+      },
+    },
+    configObjectFullPath: undefined,
+    packageJsonFullPath: join(root, 'package.json'),
+  })
+  return Extractor.invoke(config, {
+    localBuild: !check,
+    messageCallback: (message) => {
+      message.handled = message.logLevel !== ExtractorLogLevel.Error
+    },
+  })
+}
+
+/** @param {string} path */
+function reportName(path) {
+  return `${path.replaceAll('/', '-')}.api.md`
+}
+
+const known = entries()
+const stale = readdirSync(reportFolder).filter(
+  (file) => !known.some(({ path }) => reportName(path) === file),
+)
+const changed = known.filter((entry) => {
+  const { apiReportChanged, errorCount } = extract(entry)
+  return apiReportChanged || errorCount > 0
+})
+for (const file of stale) if (!check) rmSync(join(reportFolder, file))
+
+const differences = [...changed.map(({ path }) => reportName(path)), ...stale]
+for (const file of differences)
+  console.log(`etc/api/${file} ${check ? 'is out of date' : 'written'}`)
+if (check && differences.length > 0) {
+  console.log('Run `npm run api`, look at the difference, and commit it.')
+  process.exit(1)
+}

@@ -1,0 +1,39 @@
+// Every rule of docs/spec.md has a test that cites it, and no test cites a rule that is not there.
+// Asks Vitest for the names, since many tests are made from tables; it lists no skipped test.
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { findChromium } from './lib/chromium.mjs'
+import { compareRules } from './lib/rules.mjs'
+import { root, run } from './lib/run.mjs'
+
+const spec = join(root, 'docs/spec.md')
+const markdown = existsSync(spec) ? readFileSync(spec, 'utf8') : ''
+
+const without = findChromium() ? [] : ['--project=!browser']
+const { code, output, errors } = await run('vitest', ['list', '--json', ...without], {
+  capture: true,
+})
+if (code !== 0) {
+  console.error(output + errors)
+  process.exit(1)
+}
+/** @type {{ name: string }[]} */
+const tests = JSON.parse(output.slice(output.search(/^\[\s*(\{|\])/m)))
+
+const { defined, twice, untested, unknown } = compareRules(
+  markdown,
+  tests.map(({ name }) => name),
+)
+console.log(`${defined.length} rules, ${defined.length - untested.length} of them with a test`)
+report('Rules defined twice', twice)
+report('Rules without a test', untested)
+report('Tests cite rules that are not in docs/spec.md', unknown)
+process.exit(twice.length + untested.length + unknown.length > 0 ? 1 : 0)
+
+/**
+ * @param {string} title
+ * @param {readonly string[]} rules
+ */
+function report(title, rules) {
+  if (rules.length > 0) console.log(`${title} (${rules.length}): ${rules.join(', ')}`)
+}
