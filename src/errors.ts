@@ -13,6 +13,12 @@ export type SyncErrorCode =
   | 'environment-failed'
   | 'transport-threw'
   | 'testing-misuse'
+  | 'storage-failed'
+  | 'api-threw'
+  | 'sync-threw'
+  | 'notifier-failed'
+  | 'not-signed-in'
+  | 'token-unavailable'
   | 'authenticate-failed'
   | 'message-invalid'
 
