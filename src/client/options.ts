@@ -1,0 +1,146 @@
+import type { InspectionEvent } from 'xstate'
+import { type Clock, createSystemClock, type Random } from '../clock.js'
+import { type ReportError, SyncError } from '../errors.js'
+import {
+  assertDuration,
+  type ConnectionOptions,
+  type ConnectionPolicy,
+  createConnectionPolicy,
+} from '../machines/connection/policy.js'
+import type { Protocol } from '../schemas/protocol.js'
+import type { CompileSchema, MessageSchemas, Schema } from '../schemas/schema.js'
+import { type BatchScheduler, microtaskBatches } from '../transport/batching.js'
+import type { EnvironmentSource } from '../transport/environment.js'
+import { createPlatformEnvironment } from '../transport/platform-environment.js'
+import { parseAddress, type Provider } from '../transport/target.js'
+import type { Transport } from '../transport/transport.js'
+import { createWebSocketTransport } from '../transport/websocket.js'
+import type { Logger } from './log.js'
+
+/** What `loadSnapshot` is told. */
+export interface LoadInfo {
+  /** Aborted when the result is no longer wanted. */
+  readonly signal: AbortSignal
+}
+
+/** Options of `createSyncClient` that do not depend on the protocol. */
+export interface CommonOptions extends ConnectionOptions {
+  /**
+   * Where to connect: `ws:`, `wss:`, `http:` or `https:`; in a page it may be relative. A function
+   * is called for each attempt, and may be asynchronous; a rejection is a failed attempt.
+   */
+  readonly url: Provider<string | URL>
+  /** Loads the state that messages alone do not give: at start and after every reconnect. */
+  readonly loadSnapshot?: (info: LoadInfo) => unknown
+  /** Takes what handlers, folds, providers and loggers throw. Default: nothing is done with it. */
+  readonly onError?: ReportError
+  /** Takes log entries. Default: silent. */
+  readonly log?: Logger
+  /** An XState inspector. */
+  readonly inspect?: (event: InspectionEvent) => void
+  /** Disposes the client when aborted. */
+  readonly signal?: AbortSignal
+  /** Makes validation faster, where `eval` is allowed: zod's `compile`. */
+  readonly compile?: CompileSchema
+  /** When a batch of messages is published. Default: at the end of the microtask. */
+  readonly batches?: BatchScheduler
+  /** Largest message accepted, in bytes. Default 16 MiB. */
+  readonly maxMessageBytes?: number
+  /** Most bytes that may wait in the socket before `send` says `full`. Default 16 MiB. */
+  readonly maxBufferedBytes?: number
+  /** How long a closing handshake may take before the socket is let go, in ms. Default 2,000. */
+  readonly closeTimeoutMs?: number
+  /** Default: WebSocket. */
+  readonly transport?: Transport
+  /** Default: the platform's signals. */
+  readonly environment?: EnvironmentSource
+  /** Default: the system's. */
+  readonly clock?: Clock
+  /** Default: `Math.random`. */
+  readonly random?: Random
+}
+
+/** Credentials are asked for exactly where the protocol has a rule for them. */
+export type CredentialsOption<Credentials extends Schema> = Schema extends Credentials
+  ? { readonly credentials?: never }
+  : {
+      /** As whom to connect. A function is called for each attempt; a rejection is a failed attempt. */
+      readonly credentials: Provider<Credentials['_zod']['input']>
+    }
+
+/** Options of `createSyncClient`. */
+export type SyncOptions<Credentials extends Schema = Schema> = CommonOptions &
+  CredentialsOption<Credentials>
+
+/** Options with everything filled in and checked. */
+export interface ResolvedOptions {
+  readonly policy: ConnectionPolicy
+  readonly clock: Clock
+  readonly random: Random
+  readonly transport: Transport
+  readonly environment: EnvironmentSource
+  readonly batches: BatchScheduler
+  readonly report: ReportError
+  readonly maxMessageBytes: number
+  readonly maxBufferedBytes: number
+  readonly closeTimeoutMs: number
+}
+
+const MEBIBYTE = 2 ** 20
+
+/**
+ * Fills in defaults and refuses what makes no sense.
+ *
+ * @throws SyncError `option-invalid`, naming the option.
+ */
+export function resolveOptions(
+  protocol: Protocol<MessageSchemas, MessageSchemas>,
+  options: CommonOptions & { readonly credentials?: unknown },
+): ResolvedOptions {
+  if (typeof options.url !== 'function' && parseAddress(options.url) === undefined) {
+    throw new SyncError('option-invalid', 'url is no WebSocket address (ws:, wss:, http:, https:)')
+  }
+  if (protocol.credentials === undefined && options.credentials !== undefined) {
+    throw new SyncError('option-invalid', 'credentials: the protocol has no rule for them')
+  }
+  const bytes = { maxMessageBytes: 16 * MEBIBYTE, maxBufferedBytes: 16 * MEBIBYTE }
+  for (const name of ['maxMessageBytes', 'maxBufferedBytes'] as const) {
+    const value = options[name]
+    if (value === undefined) continue
+    if (!Number.isSafeInteger(value) || value <= 0) {
+      throw new SyncError('option-invalid', `${name} must be a whole number of bytes, 1 or more`)
+    }
+    bytes[name] = value
+  }
+  const closeTimeoutMs = options.closeTimeoutMs ?? 2_000
+  assertDuration('closeTimeoutMs', closeTimeoutMs)
+  for (const name of ['onError', 'log', 'inspect', 'loadSnapshot', 'compile', 'batches'] as const) {
+    if (options[name] !== undefined && typeof options[name] !== 'function') {
+      throw new SyncError('option-invalid', `${name} must be a function`)
+    }
+  }
+  const clock = options.clock ?? createSystemClock()
+  const timing = protocol.heartbeat === false ? { pingIntervalMs: Number.POSITIVE_INFINITY } : {}
+  return {
+    policy: createConnectionPolicy({ ...options, ...timing }, protocol),
+    clock,
+    random: options.random ?? Math.random,
+    transport: options.transport ?? createWebSocketTransport(),
+    environment: options.environment ?? createPlatformEnvironment(clock),
+    batches: options.batches ?? microtaskBatches,
+    report: createReport(options.onError),
+    ...bytes,
+    closeTimeoutMs,
+  }
+}
+
+// Where would an error in the error handler be reported? It ends here.
+function createReport(onError: ReportError | undefined): ReportError {
+  return (error) => {
+    try {
+      onError?.(error)
+    } catch {
+      // Nowhere left to tell.
+    }
+  }
+}

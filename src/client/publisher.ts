@@ -1,0 +1,199 @@
+import type { Observable } from 'rxjs'
+import type { Clock } from '../clock.js'
+import type { ReportError } from '../errors.js'
+import type { ConnectionStatus } from '../machines/connection/status.js'
+import type { Folding } from '../machines/coordinator/folding.js'
+import type { InvalidFrame, UnknownMessage } from '../schemas/message.js'
+import type { ReaderSink, ReadMessage } from '../schemas/reader.js'
+import type { BatchScheduler } from '../transport/batching.js'
+import { createEmissionQueue } from '../transport/emission-queue.js'
+import { createSelection, createStream, createValueStream, type Stream } from '../transport/streams.js'
+import type { WriteLog } from './log.js'
+
+/** Everything that can be seen of a client, at one moment. Immutable. */
+export interface SyncSnapshot<State> {
+  readonly status: ConnectionStatus
+  readonly state: State
+  /** When the last message came, in ms since the epoch. */
+  readonly lastSyncTime: number | undefined
+}
+
+/** Counts since the client was made. */
+export interface MessageCounts {
+  /** Valid messages of known types. */
+  readonly received: number
+  readonly unknown: number
+  readonly invalid: number
+}
+
+/** What {@link createPublisher} needs. */
+export interface PublisherOptions<State> {
+  readonly folding: Folding<State>
+  readonly batches: BatchScheduler
+  readonly clock: Clock
+  readonly report: ReportError
+  readonly log: WriteLog
+}
+
+// A flood is published in parts, so that a batch stays small in memory.
+const LARGEST_BATCH = 1_000
+
+/**
+ * Folds what comes in and publishes it in the one order that everybody sees: the state first,
+ * then the messages that led to it, then whatever a handler caused.
+ */
+export function createPublisher<State extends object>(options: PublisherOptions<State>) {
+  const { folding, batches, clock, report, log } = options
+  const queue = createEmissionQueue()
+  const typed = new Map<string, Stream<ReadMessage>>()
+  const messages = createStream<ReadMessage>(report)
+  const unknown = createStream<UnknownMessage>(report)
+  const invalid = createStream<InvalidFrame>(report)
+
+  let latestStatus: ConnectionStatus = { state: 'disconnected' }
+  let lastSyncTime: number | undefined
+  let snapshot: SyncSnapshot<State> = { status: latestStatus, state: folding.state, lastSyncTime }
+  const snapshots = createValueStream(snapshot, report)
+  const status = createValueStream<ConnectionStatus>(snapshot.status, report)
+  const state = createValueStream(snapshot.state, report)
+
+  // The open batch: values, and the stream that each belongs to. `series` tells batches of before
+  // a stop from those after.
+  let values: unknown[] = []
+  let streams: Stream<never>[] = []
+  let cancelFlush: (() => void) | undefined
+  let series = 0
+  const counts = { received: 0, unknown: 0, invalid: 0 }
+  const seenUnknown = new Set<string>()
+
+  function streamOf(type: string): Stream<ReadMessage> {
+    const known = typed.get(type)
+    if (known !== undefined) return known
+    const stream = createStream<ReadMessage>(report)
+    typed.set(type, stream)
+    return stream
+  }
+
+  function add<T>(stream: Stream<T>, value: T): void {
+    values.push(value)
+    streams.push(stream)
+    if (values.length >= LARGEST_BATCH) flush()
+    else if (cancelFlush === undefined) schedule()
+  }
+
+  function schedule(): void {
+    let hasRun = false
+    const cancel = batches(() => {
+      hasRun = true
+      flush()
+    })
+    if (!hasRun) cancelFlush = cancel
+  }
+
+  function flush(): void {
+    cancelFlush?.()
+    cancelFlush = undefined
+    const batch = { values, streams, series, lastSyncTime }
+    values = []
+    streams = []
+    folding.commit()
+    const { state } = folding
+    queue.emit(() => {
+      publish({ state, lastSyncTime: batch.lastSyncTime })
+      for (const [at, stream] of batch.streams.entries()) {
+        if (batch.series !== series) return
+        emitMessage(stream, batch.values[at])
+      }
+    })
+  }
+
+  function emitMessage(stream: Stream<never>, value: unknown): void {
+    if (stream.isObserved) stream.next(value as never)
+    if (messages.isObserved && !isSpecial(stream)) messages.next(value as ReadMessage)
+  }
+
+  function isSpecial(stream: Stream<never>): boolean {
+    return stream === unknown || stream === invalid
+  }
+
+  function publish(change: Partial<SyncSnapshot<State>>): void {
+    const before = snapshot
+    const after = { ...before, ...change }
+    const hasChanged = {
+      status: after.status !== before.status,
+      state: after.state !== before.state,
+      time: after.lastSyncTime !== before.lastSyncTime,
+    }
+    if (!hasChanged.status && !hasChanged.state && !hasChanged.time) return
+    snapshot = after
+    if (hasChanged.state) state.next(after.state)
+    if (hasChanged.status) status.next(after.status)
+    snapshots.next(after)
+  }
+
+  const sink = {
+    message(message) {
+      counts.received += 1
+      lastSyncTime = clock.epoch()
+      folding.fold(message)
+      add(streamOf(message.type), message)
+    },
+    unknown(message) {
+      counts.unknown += 1
+      lastSyncTime = clock.epoch()
+      if (!seenUnknown.has(message.type) && seenUnknown.size < 100) {
+        seenUnknown.add(message.type)
+        log('info', 'messages', 'type.unknown', { type: message.type })
+      }
+      add(unknown, message)
+    },
+    invalid(frame) {
+      counts.invalid += 1
+      log('warn', 'messages', 'frame.invalid', { reason: frame.reason, type: frame.type })
+      add(invalid, frame)
+    },
+  } satisfies Partial<ReaderSink>
+
+  return {
+    sink,
+    /** Publishes the open batch now. */
+    flush,
+    /** Throws the open batch away, even while it is being published. */
+    dropBatch(): void {
+      cancelFlush?.()
+      cancelFlush = undefined
+      values = []
+      streams = []
+      series += 1
+    },
+    /** A message came that nobody is told of. */
+    noteSync(): void {
+      lastSyncTime = clock.epoch()
+      if (cancelFlush === undefined) schedule()
+    },
+    latestStatus: (): ConnectionStatus => latestStatus,
+    publishStatus(next: ConnectionStatus): void {
+      latestStatus = next
+      queue.emit(() => {
+        publish({ status: next })
+      })
+    },
+    complete(): void {
+      queue.emit(() => {
+        const all = [...typed.values(), messages, unknown, invalid, status, state, snapshots]
+        for (const stream of all) stream.complete()
+      })
+    },
+    counts: (): MessageCounts => ({ ...counts }),
+    snapshot: (): SyncSnapshot<State> => snapshot,
+    streamOf,
+    messages$: messages.observable,
+    unknown$: unknown.observable,
+    invalid$: invalid.observable,
+    status$: status.observable,
+    state$: state.observable,
+    snapshots$: snapshots.observable,
+    select: <T>(selector: (state: State) => T): Observable<T> =>
+      createSelection(state.observable, selector, report),
+  }
+}

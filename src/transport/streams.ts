@@ -1,0 +1,143 @@
+import {
+  BehaviorSubject,
+  Observable,
+  type Observer,
+  type Operator,
+  Subject,
+  type Subscriber,
+  type Subscription,
+} from 'rxjs'
+import { type ReportError, SyncError } from '../errors.js'
+
+/**
+ * An observable whose subscribers may throw. RxJS would rethrow such an error from a timer, where
+ * it ends a Node process; here it is reported, and the subscriber, like all others, gets the next
+ * value. That holds at the end of a `pipe` too.
+ */
+class ReportingObservable<T> extends Observable<T> {
+  private readonly report: ReportError
+
+  constructor(source: Observable<unknown>, report: ReportError, operator?: Operator<never, T>) {
+    super()
+    this.source = source
+    this.operator = operator as Operator<unknown, T> | undefined
+    this.report = report
+  }
+
+  // RxJS makes every piped observable through its source's `lift`. Deprecated for callers, since
+  // it is meant for subclasses: this is one.
+  override lift<R>(operator?: Operator<T, R>): Observable<R> {
+    return new ReportingObservable<R>(this, this.report, operator as Operator<never, R> | undefined)
+  }
+
+  override subscribe(observer?: Partial<Observer<T>> | ((value: T) => void) | null): Subscription
+  override subscribe(
+    next?: ((value: T) => void) | null,
+    error?: ((error: unknown) => void) | null,
+    complete?: (() => void) | null,
+  ): Subscription
+  override subscribe(
+    target?: Partial<Observer<T>> | ((value: T) => void) | null,
+    error?: ((error: unknown) => void) | null,
+    complete?: (() => void) | null,
+  ): Subscription {
+    // An operator's own subscriber, on the way to the one at the end of the pipe.
+    if (isSubscriber<T>(target)) return super.subscribe(target)
+    const observer =
+      typeof target === 'object' && target !== null
+        ? target
+        : { next: target ?? undefined, error: error ?? undefined, complete: complete ?? undefined }
+    return super.subscribe({
+      next: (value) => {
+        this.guard(() => observer.next?.(value))
+      },
+      error: (cause: unknown) => {
+        if (observer.error) this.guard(() => observer.error?.(cause))
+        else
+          this.report(new SyncError('handler-threw', 'An operator on a stream threw.', { cause }))
+      },
+      complete: () => {
+        this.guard(() => observer.complete?.())
+      },
+    })
+  }
+
+  private guard(run: () => void): void {
+    try {
+      run()
+    } catch (cause) {
+      this.report(new SyncError('handler-threw', 'A handler threw.', { cause }))
+    }
+  }
+}
+
+function isSubscriber<T>(target: unknown): target is Subscriber<T> {
+  return typeof target === 'object' && target !== null && 'isStopped' in target
+}
+
+/** The end of a stream that values are put in at. */
+export interface Stream<T> {
+  /** What is handed to users. */
+  readonly observable: Observable<T>
+  /** Whether anybody listens: with nobody there, `next` costs nothing. */
+  readonly isObserved: boolean
+  next(value: T): void
+  complete(): void
+}
+
+/** A stream of events: who subscribes hears what comes after. */
+export function createStream<T>(report: ReportError): Stream<T> {
+  return wrap(new Subject<T>(), report)
+}
+
+/** A stream of values over time: who subscribes hears the current one first. */
+export function createValueStream<T>(initial: T, report: ReportError): Stream<T> {
+  return wrap(new BehaviorSubject<T>(initial), report)
+}
+
+function wrap<T>(subject: Subject<T>, report: ReportError): Stream<T> {
+  return {
+    observable: new ReportingObservable<T>(subject, report),
+    get isObserved() {
+      return subject.observed
+    },
+    next(value) {
+      subject.next(value)
+    },
+    complete() {
+      subject.complete()
+    },
+  }
+}
+
+/**
+ * What a function makes of each value, whenever that differs from before. A function that throws
+ * is reported, and asked again with the next value.
+ */
+export function createSelection<T, U>(
+  source: Observable<T>,
+  selector: (value: T) => U,
+  report: ReportError,
+): Observable<U> {
+  const selected = new Observable<U>((subscriber) => {
+    let last: { readonly value: U } | undefined
+    return source.subscribe({
+      next(from) {
+        let value: U
+        try {
+          value = selector(from)
+        } catch (cause) {
+          report(new SyncError('selector-threw', 'A selector threw.', { cause }))
+          return
+        }
+        if (last !== undefined && Object.is(last.value, value)) return
+        last = { value }
+        subscriber.next(value)
+      },
+      complete() {
+        subscriber.complete()
+      },
+    })
+  })
+  return new ReportingObservable<U>(selected, report)
+}
