@@ -21,7 +21,7 @@ export default defineConfig(
     'reports/',
     '.stryker-tmp/',
     'docs/api/',
-    'docs/.vitepress/',
+    'docs/.vitepress/{cache,dist}/',
     'test/fixtures/',
   ]),
   {

@@ -1,13 +1,11 @@
 import type { KnipConfig } from 'knip'
+import { entries } from './scripts/lib/entries.mjs'
 
 export default {
   workspaces: {
     '.': {
       entry: [
-        // The package's entries, which package.json names by what is built from them.
-        'src/{index,compile}.ts',
-        'src/{kull,server,session,testing}/index.ts',
-        'src/kull/server.ts',
+        ...entries().map(({ source }) => source.slice(2)),
         'scripts/*.{mjs,ts}',
         'bench/index.ts',
         'test/**/*.{test,test-d}.ts',

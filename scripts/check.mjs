@@ -31,7 +31,8 @@ const steps = [
     [node, 'scripts/consumer.mjs'],
   ],
   ['size', ['size-limit'], [node, 'scripts/browser-bundle.mjs']],
-  ['docs', [node, 'scripts/docs-examples.mjs']],
+  ['examples', [node, 'scripts/docs-examples.mjs']],
+  ['docs', ['typedoc'], ['vitepress', 'build', 'docs']],
   ['spec', [node, 'scripts/spec-coverage.mjs']],
 ]
 if (existsSync(join(root, 'scripts/diagrams.ts'))) {

@@ -3,9 +3,18 @@ import { join } from 'node:path'
 import { root } from './run.mjs'
 
 /**
- * What the package offers, as package.json says it: `{ name: 'statewire/kull', path: 'kull', file:
- * 'dist/kull/index.js', types: 'dist/kull/index.d.ts', isForServers: false }`; the main entry's path is
- * `index`.
+ * @typedef {object} Entry
+ * @property {string} name what users import: `statewire/kull`
+ * @property {string} path `kull`, and `index` for the main entry
+ * @property {string} file `./dist/kull/index.js`
+ * @property {string} types `./dist/kull/index.d.ts`
+ * @property {string} source `./src/kull/index.ts`
+ * @property {boolean} isForServers whether it may use what browsers lack
+ */
+
+/**
+ * What the package offers, as package.json has it.
+ * @returns {Entry[]}
  */
 export function entries() {
   /** @type {{ name: string, exports: Record<string, string | { types: string, default: string }> }} */
@@ -18,6 +27,7 @@ export function entries() {
       path,
       file: target.default,
       types: target.types,
+      source: target.default.replace('/dist/', '/src/').replace(/\.js$/, '.ts'),
       isForServers: /\b(server|node)\b/.test(path),
     }
   })
@@ -25,8 +35,8 @@ export function entries() {
 
 /** Lets tests that name the package (`statewire/kull`) run against its source, as the others do. */
 export function sourceAliases() {
-  return entries().map(({ name, file }) => ({
+  return entries().map(({ name, source }) => ({
     find: new RegExp(`^${name}$`),
-    replacement: join(root, file.replace('dist/', 'src/').replace(/\.js$/, '.ts')),
+    replacement: join(root, source),
   }))
 }

@@ -37,7 +37,7 @@ export function compareRules(markdown, names) {
   return {
     defined,
     twice: defined.filter((rule, index) => defined.indexOf(rule) !== index),
-    untested: defined.filter((rule) => !cited.has(rule)),
+    untested: [...new Set(defined)].filter((rule) => !cited.has(rule)),
     unknown: [...cited].filter((rule) => !defined.includes(rule)).sort(),
   }
 }
