@@ -36,7 +36,8 @@ process.exit(code)
  * @param {(typeof needs)[number]} need
  */
 async function install({ name, debian, find }) {
-  if (process.getuid?.() !== 0 || !existsSync('/etc/debian_version')) return undefined
+  const mayInstall = process.getuid?.() === 0 && existsSync('/etc/debian_version')
+  if (!mayInstall || process.env['CHROME_PATH'] !== undefined) return undefined
   console.log(`Installing ${name} (apt-get install ${debian})…`)
   const env = { DEBIAN_FRONTEND: 'noninteractive' }
   await run('apt-get', ['update', '-qq'], { capture: true, env })
