@@ -190,12 +190,14 @@ export function createManualClock(options: ManualClockOptions = {}): ManualClock
   }
 }
 
-// A turn of the event loop: however long the chain of promises, it has run by then. Browsers lack
-// `setImmediate`.
+// A turn of the real event loop: however long the chain of promises, it has run by then. Browsers
+// lack `setImmediate`; where it is there it saves a millisecond a turn.
 function drainMicrotasks(): Promise<void> {
   return new Promise((resolve) => {
+    /* eslint-disable no-restricted-globals -- promises do not run on an injected clock */
     if (typeof setImmediate === 'function') setImmediate(resolve)
     else setTimeout(resolve, 0)
+    /* eslint-enable no-restricted-globals */
   })
 }
 

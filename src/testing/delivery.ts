@@ -25,7 +25,7 @@ export interface Delivery {
   /** Runs a call that the client makes; no event reaches the client from inside of it. */
   duringCall<T>(call: () => T): T
   /** Delivers up to `most` events to the client now; gives how many it did. */
-  flush(most?: number): number
+  readonly flush: (most?: number) => number
   /** How many events are on their way to the client, held ones left out. */
   readonly inFlight: number
 }

@@ -1,6 +1,6 @@
 import { SyncError } from '../errors.js'
 import type { BodyOf, MessageSchemas, TypeOf } from '../schemas/schema.js'
-import type { AttemptActions, ConnectionActions, FakeSocket } from './fake-socket.js'
+import type { AttemptActions, ConnectionActions, FakeSocket } from './fake-actions.js'
 import type { ReceivedMessage } from './fake-wire.js'
 
 /** What the peer does with an attempt. */
@@ -52,9 +52,9 @@ export interface FakePeerControl {
   readonly answersPings: boolean
   readonly closesCleanly: boolean
   /** Does what the script says about a new attempt. */
-  meet(socket: FakeSocket): void
+  readonly meet: (socket: FakeSocket) => void
   /** Takes note of a message, and replies. */
-  hear(message: ReceivedMessage, socket: FakeSocket): void
+  readonly hear: (message: ReceivedMessage, socket: FakeSocket) => void
 }
 
 /** Makes the peer of a fake network; `sockets` are all its attempts so far. @internal */
@@ -111,7 +111,7 @@ export function createFakePeer(
       return onAttempt(attempt)
     },
     answers(type, reply) {
-      replies.set(type, reply as Reply<MessageSchemas, unknown>)
+      replies.set(type, reply)
     },
     received,
     get messages() {

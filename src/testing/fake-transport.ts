@@ -3,8 +3,9 @@ import { SyncError } from '../errors.js'
 import type { MessageSchemas } from '../schemas/schema.js'
 import type { Transport } from '../transport/transport.js'
 import { createDelivery, type DeliveryMode } from './delivery.js'
+import type { FakeSocket } from './fake-actions.js'
 import { createFakePeer, type FakePeer } from './fake-peer.js'
-import { createFakeSocket, type FakeSocket } from './fake-socket.js'
+import { createFakeSocket } from './fake-socket.js'
 import { createFakeWire, type WireProtocol } from './fake-wire.js'
 
 /** One call of the client to connect. */

@@ -49,7 +49,7 @@ export interface FakeWire {
   /** The answer to a message, if it is a ping. */
   answerTo(type: string | undefined): RawFrame | undefined
   /** Whether a type is a ping or a pong. */
-  isControl(type: string | undefined): boolean
+  readonly isControl: (type: string | undefined) => boolean
 }
 
 /** Makes the peer's side of a protocol's wire; without a protocol, that of `defineProtocol`'s defaults. */

@@ -4,15 +4,17 @@ export {
   type ManualClockOptions,
   type PendingTimers,
 } from './clock.js'
+export { createClockScheduler } from './clock-scheduler.js'
 export type { DeliveryMode } from './delivery.js'
-export type { UpgradeAnswer } from './fake-failures.js'
-export type { AttemptScript, FakePeer, Reply } from './fake-peer.js'
+export { drawFaultScript, type FaultScriptOptions, faultKinds } from './draw-faults.js'
 export type {
   AttemptActions,
   ConnectionActions,
   FakeSocket,
   FakeSocketState,
-} from './fake-socket.js'
+} from './fake-actions.js'
+export type { UpgradeAnswer } from './fake-failures.js'
+export type { AttemptScript, FakePeer, Reply } from './fake-peer.js'
 export {
   createFakeTransport,
   type FakeAttempt,
@@ -20,3 +22,20 @@ export {
   type FakeTransportOptions,
 } from './fake-transport.js'
 export type { BodyArguments, ReceivedMessage, WireProtocol } from './fake-wire.js'
+export {
+  type FaultScript,
+  type FaultStep,
+  type LastingFault,
+  type MomentaryFault,
+  playFaults,
+} from './fault-script.js'
+export { createSeededIds, createSeededRandom } from './random.js'
+export {
+  createRecorder,
+  type Recordable,
+  type RecordedEntry,
+  type RecordedValues,
+  type Recorder,
+  type Recording,
+  type Watchable,
+} from './recorder.js'

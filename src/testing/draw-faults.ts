@@ -1,0 +1,87 @@
+import type { Random } from '../clock.js'
+import { SyncError } from '../errors.js'
+import type { RawFrame } from '../schemas/message.js'
+import type { FaultScript, FaultStep } from './fault-script.js'
+
+/** Options of {@link drawFaultScript}. */
+export interface FaultScriptOptions {
+  /** By when everything is over and mended, in milliseconds. */
+  readonly durationMs: number
+  /** How many faults. Default 8. */
+  readonly count?: number
+  /** Which kinds. Default: all. */
+  readonly faults?: readonly FaultStep['fault'][]
+  /** For `close` and `refuse`. Default: codes that a client comes back from. */
+  readonly closeCodes?: readonly number[]
+  /** For `reject`. Default: statuses that a client comes back from. */
+  readonly statuses?: readonly number[]
+}
+
+/** The kinds of {@link FaultStep}. */
+export const faultKinds = [
+  'drop',
+  'close',
+  'frame',
+  'blackhole',
+  'unreachable',
+  'reject',
+  'refuse',
+  'ignorePings',
+  'neverClose',
+  'stopReading',
+] as const satisfies readonly FaultStep['fault'][]
+
+/**
+ * Draws a script: the same for the same randomness. After its `durationMs` the network is whole.
+ *
+ * @example
+ * const script = drawFaultScript(createSeededRandom(7), { durationMs: 600_000 })
+ */
+export function drawFaultScript(random: Random, options: FaultScriptOptions): FaultScript {
+  const { durationMs, count = 8, faults = faultKinds } = options
+  const { closeCodes = [1001, 1012, 1013, 4000], statuses = [429, 500, 502, 503] } = options
+
+  function pick<T>(items: readonly T[]): T {
+    const item = items[Math.floor(random() * items.length)]
+    if (item === undefined) throw new SyncError('option-invalid', 'nothing to draw a fault from')
+    return item
+  }
+
+  function draw(): FaultStep {
+    const atMs = Math.floor(random() * durationMs)
+    const forMs = Math.floor(random() * (durationMs - atMs))
+    const fault = pick(faults)
+    switch (fault) {
+      case 'drop':
+        return { atMs, fault }
+      case 'close':
+        return { atMs, fault, closeCode: pick(closeCodes) }
+      case 'frame':
+        return { atMs, fault, frame: pick(oddFrames) }
+      case 'reject':
+        return { atMs, forMs, fault, status: pick(statuses) }
+      case 'refuse':
+        return { atMs, forMs, fault, closeCode: pick(closeCodes) }
+      case 'blackhole':
+      case 'unreachable':
+      case 'ignorePings':
+      case 'neverClose':
+      case 'stopReading':
+        return { atMs, forMs, fault }
+      default:
+        return fault satisfies never
+    }
+  }
+
+  return Array.from({ length: count }, draw).sort((left, right) => left.atMs - right.atMs)
+}
+
+const oddFrames: readonly RawFrame[] = [
+  '',
+  '{',
+  'null',
+  '[]',
+  '{"type":7}',
+  '{"type":"NOT_HEARD_OF"}',
+  new Uint8Array([0, 255]),
+]

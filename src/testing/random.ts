@@ -1,0 +1,51 @@
+import type { Random } from '../clock.js'
+
+/**
+ * Makes a source of randomness that gives the same numbers for the same seed, on every platform.
+ * Good for tests; never for secrets.
+ */
+export function createSeededRandom(seed: number | string): Random {
+  const next = createSequence(seed)
+  return () => next() / 2 ** 32
+}
+
+/** Makes a function that gives the same UUIDs (version 4, lower case) in the same order for the same seed. */
+export function createSeededIds(seed: number | string): () => string {
+  const next = createSequence(seed)
+  return () => {
+    const hex = [next(), next(), next(), next()]
+      .map((word) => word.toString(16).padStart(8, '0'))
+      .join('')
+    const variant = '89ab'.charAt(Number.parseInt(hex.charAt(16), 16) & 3)
+    const groups = [
+      hex.slice(0, 8),
+      hex.slice(8, 12),
+      `4${hex.slice(13, 16)}`,
+      variant + hex.slice(17, 20),
+      hex.slice(20),
+    ]
+    return groups.join('-')
+  }
+}
+
+// SplitMix32: a Weyl sequence through a mixer of two multiplications. Every seed gives a full
+// period of 2^32, and neighbouring seeds give unrelated numbers, which plain LCGs do not.
+function createSequence(seed: number | string): () => number {
+  let state = hash(`${typeof seed}:${seed}`)
+  return () => {
+    state = (state + 0x9e3779b9) >>> 0
+    let mixed = state
+    mixed = Math.imul(mixed ^ (mixed >>> 16), 0x21f0aaad)
+    mixed = Math.imul(mixed ^ (mixed >>> 15), 0x735a2d97)
+    return (mixed ^ (mixed >>> 15)) >>> 0
+  }
+}
+
+// FNV-1a over UTF-16 units.
+function hash(text: string): number {
+  let value = 0x811c9dc5
+  for (let at = 0; at < text.length; at += 1) {
+    value = Math.imul(value ^ text.charCodeAt(at), 0x01000193)
+  }
+  return value >>> 0
+}

@@ -1,0 +1,117 @@
+import type { Clock } from '../clock.js'
+import type { ReportError, SyncError } from '../errors.js'
+
+/** The part of an RxJS observable that a recorder needs. */
+export interface Watchable<T> {
+  subscribe(next: (value: T) => void): { unsubscribe(): void }
+}
+
+/** What a recorder listens to, where it is there; a `SyncClient` has all of it. */
+export interface Recordable {
+  readonly status$?: Watchable<unknown>
+  readonly state$?: Watchable<unknown>
+  readonly messages$?: Watchable<unknown>
+  readonly unknown$?: Watchable<unknown>
+  readonly invalid$?: Watchable<unknown>
+}
+
+const streams = {
+  status: 'status$',
+  state: 'state$',
+  message: 'messages$',
+  unknown: 'unknown$',
+  invalid: 'invalid$',
+} as const
+
+type Streams = typeof streams
+type Watched<Stream> = Stream extends Watchable<infer Value> ? Value : never
+
+/** What a recorder takes down of a client, by kind. */
+export type RecordedValues<C extends Recordable> = {
+  readonly [Kind in keyof Streams]: Watched<C[Streams[Kind]]>
+} & { readonly error: SyncError }
+
+/** One line of a recording; `at` is the clock's `now()`. */
+export type RecordedEntry<C extends Recordable> = {
+  [Kind in keyof RecordedValues<C>]: {
+    readonly at: number
+    readonly kind: Kind
+    readonly value: RecordedValues<C>[Kind]
+  }
+}[keyof RecordedValues<C>]
+
+/** What a client did, in one order. */
+export interface Recording<C extends Recordable> {
+  readonly entries: readonly RecordedEntry<C>[]
+  /** The values of one kind. */
+  values<Kind extends keyof RecordedValues<C>>(kind: Kind): readonly RecordedValues<C>[Kind][]
+  /** Forgets what was recorded so far. */
+  clear(): void
+  /** Stops to listen; what was recorded stays. */
+  stop(): void
+}
+
+/** Takes down what clients do. */
+export interface Recorder {
+  /** To be given to the client as its `onError`. */
+  readonly onError: ReportError
+  /**
+   * Records a client from now on: its current status and state, then everything that follows, and
+   * the errors of this recorder's `onError`, those from before included.
+   */
+  record<C extends Recordable>(client: C): Recording<C>
+}
+
+/**
+ * Makes a recorder that dates what it records by a clock.
+ *
+ * @example
+ * const recorder = createRecorder({ clock })
+ * const sync = createSyncClient(chat, { url, clock, transport: network, onError: recorder.onError })
+ * const recording = recorder.record(sync)
+ * sync.start()
+ * clock.advance(0)
+ * recording.values('status').map(({ state }) => state) // ['disconnected', 'connecting', 'connected']
+ */
+export function createRecorder({ clock }: { readonly clock: Clock }): Recorder {
+  const before: { at: number; error: SyncError }[] = []
+  const listeners = new Set<(at: number, error: SyncError) => void>()
+
+  return {
+    onError(error) {
+      const at = clock.now()
+      if (listeners.size === 0) before.push({ at, error })
+      for (const listener of listeners) listener(at, error)
+    },
+
+    record<C extends Recordable>(client: C): Recording<C> {
+      const entries: RecordedEntry<C>[] = []
+      const add = (at: number, kind: keyof RecordedValues<C>, value: unknown): void => {
+        // Each value comes from the stream that its kind is named by.
+        entries.push({ at, kind, value } as RecordedEntry<C>)
+      }
+      const addError = (at: number, error: SyncError): void => add(at, 'error', error)
+      for (const { at, error } of before.splice(0)) addError(at, error)
+      listeners.add(addError)
+      const subscriptions = Object.entries(streams).flatMap(([kind, name]) => {
+        const stream: Watchable<unknown> | undefined = client[name]
+        return stream?.subscribe((value) => add(clock.now(), kind as keyof Streams, value)) ?? []
+      })
+
+      return {
+        entries,
+        values<Kind extends keyof RecordedValues<C>>(kind: Kind) {
+          const ofKind = entries.filter((entry) => entry.kind === kind)
+          return ofKind.map(({ value }) => value as RecordedValues<C>[Kind])
+        },
+        clear() {
+          entries.length = 0
+        },
+        stop() {
+          listeners.delete(addError)
+          for (const subscription of subscriptions) subscription.unsubscribe()
+        },
+      }
+    },
+  }
+}
