@@ -4,6 +4,15 @@ import { chromiumArgs, findChromium } from './scripts/lib/chromium.mjs'
 import { sourceAliases } from './scripts/lib/entries.mjs'
 
 const executablePath = findChromium()
+const browserPackages = [
+  'fast-check',
+  'isomorphic-ws',
+  'rxjs',
+  'xstate',
+  'zod',
+  'zod/mini',
+  'zod/v4/core',
+]
 
 export default defineConfig({
   resolve: { alias: sourceAliases() },
@@ -34,6 +43,8 @@ export default defineConfig({
       },
       {
         extends: true,
+        // Found late, they would make Vite reload the page in the middle of a test.
+        optimizeDeps: { include: browserPackages },
         test: {
           name: 'browser',
           include: ['test/browser/**/*.test.ts'],
@@ -56,6 +67,7 @@ export default defineConfig({
       provider: 'v8',
       include: ['src/**'],
       reportsDirectory: 'coverage',
+      thresholds: { branches: 95 },
     },
   },
 })
