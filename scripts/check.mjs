@@ -33,7 +33,7 @@ const steps = [
   ['size', ['size-limit'], [node, 'scripts/browser-bundle.mjs']],
   ['examples', [node, 'scripts/docs-examples.mjs']],
   ['docs', ['typedoc'], ['vitepress', 'build', 'docs']],
-  ['spec', [node, 'scripts/spec-coverage.mjs']],
+  ['rules', [node, 'scripts/spec-coverage.mjs']],
 ]
 if (existsSync(join(root, 'scripts/diagrams.ts'))) {
   steps.push(['diagrams', ['tsx', 'scripts/diagrams.ts', '--check']])
