@@ -1,0 +1,194 @@
+import { randomUUID } from 'node:crypto'
+import { link, mkdir, readdir, readFile, stat, truncate, unlink, writeFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import type { Clock } from '../clock.js'
+
+/** A lock that is held, for an instant: it is taken from holders that cannot be told to be alive. */
+export interface HeldLock {
+  /** Larger than that of every holder before. */
+  readonly fence: number
+  /** The holder before died with the lock, and may have left something half done. */
+  readonly wasOrphaned: boolean
+  /** Whether nobody took the lock in the meantime. */
+  isHeld(): Promise<boolean>
+  release(): Promise<void>
+}
+
+/** Options of {@link acquireLock}. */
+export interface LockOptions {
+  readonly directory: string
+  readonly clock: Clock
+  /** How long to wait for the holder before rejecting with code `ELOCKED`, in milliseconds. */
+  readonly timeoutMs: number
+}
+
+// Of a holder that cannot be looked up (another machine, or a system that does not tell when a
+// process began) nothing but silence tells that it is gone. Nobody holds a lock for so long.
+const LONGEST_HOLD_MS = 10_000
+const RETRY_MS = 10
+const OLD_DRAFT_MS = 60_000
+
+/**
+ * Waits for a lock between processes that is free again when its holder was killed.
+ *
+ * The directory holds one file per holder, numbered. A number is won by whoever links its file
+ * first, and only once the highest number is over: released, or its holder dead. Both are for
+ * good, so two processes that see the same corpse cannot both bury it, as they can where a lock
+ * is one file that is removed and made again. A loser of an old race, whose number was won and
+ * tidied away while it slept, sees the higher number and steps back.
+ */
+export async function acquireLock({ directory, clock, timeoutMs }: LockOptions): Promise<HeldLock> {
+  await mkdir(directory, { recursive: true, mode: 0o700 })
+  const giveUpAt = clock.now() + timeoutMs
+  const draft = join(directory, `~${randomUUID()}`)
+  await writeFile(draft, JSON.stringify(await describeSelf()), { mode: 0o600 })
+  try {
+    for (;;) {
+      const lock = await tryToAcquire(directory, draft)
+      if (lock !== undefined) return lock
+      if (clock.now() >= giveUpAt) throw lockedError()
+      await new Promise<void>((resolve) => {
+        clock.setTimeout(resolve, RETRY_MS)
+      })
+    }
+  } finally {
+    await unlink(draft)
+  }
+}
+
+async function tryToAcquire(directory: string, draft: string): Promise<HeldLock | undefined> {
+  const top = Math.max(0, ...(await numbersIn(directory)))
+  const end = top === 0 ? 'released' : await endOf(join(directory, String(top)))
+  if (end === undefined) return undefined
+  const fence = top + 1
+  const file = join(directory, String(fence))
+  try {
+    await link(draft, file)
+  } catch (error) {
+    if (hasCode(error, 'EEXIST')) return undefined
+    throw error
+  }
+  const numbers = await numbersIn(directory)
+  if (numbers.some((number) => number > fence)) {
+    await ifThere(unlink(file))
+    return undefined
+  }
+  // The number before ours stays: who lists the directory while numbers come and go may be shown
+  // neither of two that change places, but not neither of three.
+  for (const number of numbers) {
+    if (number < fence - 1) await ifThere(unlink(join(directory, String(number))))
+  }
+  if (end === 'orphaned') await removeOldDrafts(directory)
+  return {
+    fence,
+    wasOrphaned: end === 'orphaned',
+    isHeld: async () => Math.max(...(await numbersIn(directory))) === fence,
+    release: () => ifThere(truncate(file)),
+  }
+}
+
+async function numbersIn(directory: string): Promise<number[]> {
+  return (await readdir(directory)).filter((name) => /^\d+$/.test(name)).map(Number)
+}
+
+// What the killed leave of their waiting; younger ones may be from the living.
+async function removeOldDrafts(directory: string): Promise<void> {
+  for (const name of await readdir(directory)) {
+    const file = join(directory, name)
+    if (name.startsWith('~') && (await ageOf(file)) > OLD_DRAFT_MS) await ifThere(unlink(file))
+  }
+}
+
+async function ageOf(file: string): Promise<number> {
+  try {
+    return Date.now() - (await stat(file)).mtimeMs
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return 0
+    throw error
+  }
+}
+
+interface Holder {
+  readonly pid: number
+  readonly host: string
+  /** Tells processes with the same number apart; absent where the system does not say. */
+  readonly birth?: string
+}
+
+async function describeSelf(): Promise<Holder> {
+  const birth = await birthOf(process.pid)
+  return { pid: process.pid, host: hostname(), ...(birth !== undefined && { birth }) }
+}
+
+/** How a holder's time ended; `undefined` while it may go on, or where the file just went. */
+async function endOf(file: string): Promise<'released' | 'orphaned' | undefined> {
+  let text: string
+  try {
+    text = await readFile(file, 'utf8')
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined
+    throw error
+  }
+  if (text === '') return 'released'
+  const holder = parseHolder(text)
+  const alive = holder === undefined ? undefined : await isAlive(holder)
+  return (alive ?? (await ageOf(file)) < LONGEST_HOLD_MS) ? undefined : 'orphaned'
+}
+
+/** Whether a holder still runs; `undefined` where that cannot be told from here. */
+async function isAlive({ pid, host, birth }: Holder): Promise<boolean | undefined> {
+  if (host !== hostname()) return undefined
+  try {
+    process.kill(pid, 0)
+  } catch (error) {
+    if (hasCode(error, 'ESRCH')) return false
+  }
+  const found = birth === undefined ? undefined : await birthOf(pid)
+  return found === undefined ? undefined : found === birth
+}
+
+/** What tells a process from others with its number, on Linux: the boot and the tick it began in. */
+async function birthOf(pid: number): Promise<string | undefined> {
+  if (process.platform !== 'linux') return undefined
+  try {
+    const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8')
+    const line = await readFile(`/proc/${pid}/stat`, 'utf8')
+    // The second field is the command in brackets, and may hold spaces and brackets itself.
+    const fields = line.slice(line.lastIndexOf(')') + 2).split(' ')
+    // A zombie holds nothing any more: it was killed, and its parent has not looked yet.
+    return fields[0] === 'Z' ? 'zombie' : `${boot.trim()} ${fields[19] ?? ''}`
+  } catch {
+    return undefined
+  }
+}
+
+function parseHolder(text: string): Holder | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    if (typeof value !== 'object' || value === null) return undefined
+    const { pid, host, birth } = value as Partial<Record<keyof Holder, unknown>>
+    if (!Number.isInteger(pid) || typeof host !== 'string') return undefined
+    return { pid: pid as number, host, ...(typeof birth === 'string' && { birth }) }
+  } catch {
+    return undefined
+  }
+}
+
+// A lock that was taken over has no file left.
+async function ifThere(change: Promise<void>): Promise<void> {
+  try {
+    await change
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw error
+  }
+}
+
+function lockedError(): Error {
+  return Object.assign(new Error('another process holds the lock'), { code: 'ELOCKED' })
+}
+
+/** Tells one of Node's errors by its code. */
+export function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code
+}
