@@ -27,7 +27,7 @@ function pages(folder: string) {
   const path = `${docs}/${folder}`
   if (!existsSync(path)) return []
   return readdirSync(path)
-    .filter((file) => file.endsWith('.md') && file !== 'index.md')
+    .filter((file) => file.endsWith('.md') && !['index.md', 'README.md'].includes(file))
     .map((file) => ({
       text: /^# (.+)$/m.exec(readFileSync(`${path}/${file}`, 'utf8'))?.[1] ?? file,
       link: `/${folder}/${file.replace('.md', '')}`.replace('/./', '/'),
