@@ -1,4 +1,5 @@
 import { fromCallback } from 'xstate'
+import { type ReportError, SyncError } from '../../errors.js'
 import type { EnvironmentSignal, EnvironmentSource } from '../../transport/environment.js'
 import type { Link, LinkAttempt, LinkEvent } from '../../transport/link.js'
 
@@ -51,8 +52,8 @@ export const linkActor = fromCallback<LinkCommand, { readonly link: Link }, Link
  */
 export const environmentActor = fromCallback<
   EnvironmentCommand,
-  { readonly environment: EnvironmentSource; readonly onError: (cause: unknown) => void }
->(({ input: { environment, onError }, sendBack, receive }) => {
+  { readonly environment: EnvironmentSource; readonly report: ReportError }
+>(({ input: { environment, report }, sendBack, receive }) => {
   let unwatch: (() => void) | undefined
   function stop(): void {
     const stopWatching = unwatch
@@ -63,7 +64,7 @@ export const environmentActor = fromCallback<
     try {
       run()
     } catch (cause) {
-      onError(cause)
+      report(new SyncError('environment-failed', 'The environment source threw.', { cause }))
     }
   }
   receive((command) => {

@@ -1,5 +1,6 @@
 import { assign, raise, sendTo, setup } from 'xstate'
 import { type Clock, clampDelay, type Random } from '../../clock.js'
+import type { ReportError } from '../../errors.js'
 import type { EnvironmentSource } from '../../transport/environment.js'
 import type { ConnectionFailure } from '../../transport/failure.js'
 import type { Link, LinkEvent } from '../../transport/link.js'
@@ -15,8 +16,8 @@ export interface ConnectionInput {
   readonly environment: EnvironmentSource
   readonly clock: Clock
   readonly random: Random
-  /** Takes what the environment source throws. */
-  readonly onEnvironmentError: (cause: unknown) => void
+  /** Takes what the environment source throws (`environment-failed`). */
+  readonly report: ReportError
 }
 
 /** What may be asked of a connection. */
@@ -197,7 +198,7 @@ export function createConnectionMachine() {
         id: 'environment',
         input: ({ context }) => ({
           environment: context.environment,
-          onError: context.onEnvironmentError,
+          report: context.report,
         }),
       },
     ],

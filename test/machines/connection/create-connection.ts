@@ -1,0 +1,152 @@
+import { createActor, type InspectionEvent } from 'xstate'
+import type { SyncError } from '../../../src/errors.js'
+import {
+  type ConnectionCommand,
+  createConnectionMachine,
+} from '../../../src/machines/connection/machine.js'
+import {
+  type ConnectionOptions,
+  createConnectionPolicy,
+} from '../../../src/machines/connection/policy.js'
+import {
+  type ConnectionStatus,
+  getConnectionStatus,
+} from '../../../src/machines/connection/status.js'
+import type { RawFrame } from '../../../src/schemas/message.js'
+import type { BackoffPolicy, CloseCodes } from '../../../src/schemas/policy.js'
+import type { CredentialsRule } from '../../../src/schemas/protocol.js'
+import type { Schema } from '../../../src/schemas/schema.js'
+import { createManualClock } from '../../../src/testing/clock.js'
+import { createFakeTransport, type FakeTransport } from '../../../src/testing/fake-transport.js'
+import type { EnvironmentSignal, EnvironmentSource } from '../../../src/transport/environment.js'
+import { createLink } from '../../../src/transport/link.js'
+import type { Provider } from '../../../src/transport/target.js'
+
+/** Waits of 1, 2, 4, 8, 16, 32, 60, 60, 60, 60 s, then the end: what WIRE.md asks of `kull`. */
+export const kullBackoff: BackoffPolicy = {
+  stepsMs: [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000],
+  jitter: 'none',
+  maxAttempts: 10,
+}
+
+export interface ConnectionSetup {
+  readonly policy?: ConnectionOptions
+  readonly closeCodes?: CloseCodes
+  readonly url?: Provider<string | URL>
+  readonly credentials?: Provider<unknown>
+  readonly rule?: CredentialsRule<Schema>
+  readonly latencyMs?: number | (() => number)
+  readonly delivery?: 'immediate' | 'manual'
+  readonly random?: () => number
+  readonly environment?: EnvironmentSource
+  readonly inspect?: (event: InspectionEvent) => void
+  readonly makePing?: () => RawFrame | undefined
+  readonly wrap?: (network: FakeTransport) => Pick<FakeTransport, 'connect'>
+}
+
+/** Signals sent by hand, and how many listen. */
+export function createSignals() {
+  const listeners = new Set<(signal: EnvironmentSignal) => void>()
+  return {
+    watch(listener: (signal: EnvironmentSignal) => void) {
+      listeners.add(listener)
+      return () => {
+        listeners.delete(listener)
+      }
+    },
+    signal(signal: EnvironmentSignal) {
+      for (const listener of [...listeners]) listener(signal)
+    },
+    get watchers() {
+      return listeners.size
+    },
+  }
+}
+
+/** What all that runs a connection has in common: clock, fake network, real link, policy. */
+export function createSurroundings(setup: ConnectionSetup = {}) {
+  const clock = createManualClock()
+  const network = createFakeTransport({
+    clock,
+    latencyMs: setup.latencyMs ?? 0,
+    delivery: setup.delivery ?? 'immediate',
+  })
+  const signals = createSignals()
+  const errors: SyncError[] = []
+  const pongs: number[] = []
+  const report = (error: SyncError): void => {
+    errors.push(error)
+  }
+  const link = createLink({
+    transport: setup.wrap?.(network) ?? network,
+    clock,
+    target: { url: setup.url ?? 'ws://sync.test/ws', credentials: setup.credentials },
+    credentials: setup.rule,
+    makePing: setup.makePing ?? (() => '{"type":"PING"}'),
+    onFrame(frame) {
+      if (!String(frame).includes('"PONG"')) return
+      pongs.push(clock.now())
+      link.ponged()
+    },
+    report,
+    maxMessageBytes: 1_000,
+    maxBufferedBytes: 1_000,
+    closeTimeoutMs: 2_000,
+  })
+  const input = {
+    policy: createConnectionPolicy({ backoff: kullBackoff, ...setup.policy }, setup),
+    link,
+    environment: setup.environment ?? signals,
+    clock,
+    random: setup.random ?? (() => 0.5),
+    report,
+  }
+  return { clock, network, peer: network.peer, signals, errors, pongs, link, input }
+}
+
+/** A connection on the real machine and the real link, over a fake network and a clock by hand. */
+export function createConnection(setup: ConnectionSetup = {}) {
+  const surroundings = createSurroundings(setup)
+  const { clock, network } = surroundings
+  const log: { readonly at: number; readonly status: ConnectionStatus }[] = []
+  const actor = createActor(createConnectionMachine(), {
+    clock,
+    input: surroundings.input,
+    inspect: setup.inspect,
+  })
+  actor.subscribe((snapshot) => {
+    const status = getConnectionStatus(snapshot)
+    if (JSON.stringify(log.at(-1)?.status) !== JSON.stringify(status)) {
+      log.push({ at: clock.now(), status })
+    }
+  })
+  actor.start()
+
+  // Functions, so that taking one out of the object does not freeze what it says.
+  const status = () => getConnectionStatus(actor.getSnapshot())
+  return {
+    ...surroundings,
+    actor,
+    /** Each status, once a change, with the time of the change. */
+    log,
+    status,
+    state: () => status().state,
+    context: () => actor.getSnapshot().context,
+    states: () => log.map(({ status }) => status.state),
+    /** When attempts were made. */
+    attemptTimes: () => network.attempts.map(({ at }) => at),
+    /** When pings reached the peer. */
+    pingTimes: () => network.peer.received.flatMap(({ type, at }) => (type === 'PING' ? [at] : [])),
+    /** How many sockets the client has not let go of. */
+    liveSockets: () =>
+      network.sockets.filter(({ state }) => state === 'connecting' || state === 'open').length,
+    send(type: ConnectionCommand['type']) {
+      actor.send({ type })
+    },
+    /** Connects, and lets the peer's answer arrive. */
+    open() {
+      actor.send({ type: 'connect' })
+      clock.advance(0)
+    },
+  }
+}
