@@ -30,6 +30,10 @@ export function tooLarge(limitBytes: number): ConnectionFailure {
   return { code: 'message-too-large', limitBytes, message }
 }
 
+export function urlUnusable(): ConnectionFailure {
+  return { code: 'url-unusable', message: 'The fake network knows no such address.' }
+}
+
 /** An HTTP answer in place of a connection. */
 export interface UpgradeAnswer {
   readonly status: number

@@ -38,6 +38,8 @@ export interface FakePeer<
   onNextAttempt(): AttemptActions<R> & Pick<FakePeer<R, S>, 'plays'>
   /** Replies to a type of message from now on; called again, it replaces the reply. */
   answers<K extends TypeOf<S>>(type: K, reply: Reply<R, BodyOf<S[K]>>): void
+  /** Replies to every message that has no reply of its own, unreadable frames included. */
+  answersAnything(reply: Reply<R, unknown>): void
   /** What the client sent over all connections, one entry a message, pings included. */
   readonly received: readonly ReceivedMessage[]
   /** The same without pings and pongs. */
@@ -65,6 +67,7 @@ export function createFakePeer(
   const scripts = new Map<number, AttemptScript>()
   const replies = new Map<string, Reply<MessageSchemas, unknown>>()
   const received: ReceivedMessage[] = []
+  let anyReply: Reply<MessageSchemas, unknown> | undefined
   let usual: AttemptScript = (socket) => socket.accepts()
   let answersPings = true
   let closesCleanly = true
@@ -112,6 +115,9 @@ export function createFakePeer(
     },
     answers(type, reply) {
       replies.set(type, reply)
+    },
+    answersAnything(reply) {
+      anyReply = reply
     },
     received,
     get messages() {
@@ -163,7 +169,8 @@ export function createFakePeer(
     },
     hear(message, socket) {
       received.push(message)
-      if (message.type !== undefined) replies.get(message.type)?.(message, socket)
+      const reply = (message.type === undefined ? undefined : replies.get(message.type)) ?? anyReply
+      reply?.(message, socket)
     },
   }
 }

@@ -23,8 +23,18 @@ export interface FakeSocketOptions {
   readonly onReceived: (message: ReceivedMessage, socket: FakeSocket) => void
 }
 
-/** Makes both ends of one connection: what the client holds, and what the peer acts on. */
-export function createFakeSocket(options: FakeSocketOptions): { client: Socket; peer: FakeSocket } {
+/** Both ends of one connection. */
+export interface FakeConnection {
+  /** What the client holds. */
+  readonly client: Socket
+  /** What the peer acts on. */
+  readonly peer: FakeSocket
+  /** Ends it before the peer has seen it. */
+  readonly fail: (failure: ConnectionFailure) => void
+}
+
+/** Makes one connection. */
+export function createFakeSocket(options: FakeSocketOptions): FakeConnection {
   const { attempt, request, handlers, clock, wire, delivery } = options
   const toClient = delivery.lane('toClient')
   const toPeer = delivery.lane('toPeer')
@@ -166,7 +176,7 @@ export function createFakeSocket(options: FakeSocketOptions): { client: Socket; 
     },
     drops() {
       assertOpen()
-      breakOff(droppedOut())
+      breakOff(state === 'connecting' ? unreachable('ECONNRESET') : droppedOut())
     },
     goesSilent() {
       assertOpen()
@@ -230,7 +240,7 @@ export function createFakeSocket(options: FakeSocketOptions): { client: Socket; 
     },
   }
 
-  return { client, peer }
+  return { client, peer, fail: endWith }
 }
 
 function byteLength(frame: RawFrame): number {

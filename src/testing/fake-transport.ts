@@ -4,6 +4,7 @@ import type { MessageSchemas } from '../schemas/schema.js'
 import type { Transport } from '../transport/transport.js'
 import { createDelivery, type DeliveryMode } from './delivery.js'
 import type { FakeSocket } from './fake-actions.js'
+import { urlUnusable } from './fake-failures.js'
 import { createFakePeer, type FakePeer } from './fake-peer.js'
 import { createFakeSocket } from './fake-socket.js'
 import { createFakeWire, type WireProtocol } from './fake-wire.js'
@@ -93,7 +94,7 @@ export function createFakeTransport<
       const { url, headers, protocols } = request
       attempts.push({ attempt, at: clock.now(), url, headers, protocols })
       return delivery.duringCall(() => {
-        const { client, peer } = createFakeSocket({
+        const { client, peer, fail } = createFakeSocket({
           attempt,
           request,
           handlers,
@@ -105,7 +106,8 @@ export function createFakeTransport<
           onReceived: control.hear,
         })
         sockets.push(peer)
-        control.meet(peer)
+        if (isUsable(url)) control.meet(peer)
+        else fail(urlUnusable())
         return client
       })
     },
@@ -116,4 +118,8 @@ export function createFakeTransport<
   }
   // Which types there are is known to the compiler alone.
   return network as unknown as FakeTransport<R, S>
+}
+
+function isUsable(url: string): boolean {
+  return URL.canParse(url) && /^wss?:$/.test(new URL(url).protocol)
 }

@@ -12,11 +12,11 @@ const chat = defineProtocol({
 })
 
 /** A client without any sense of its own: it writes down what it is told. */
-function connect(transport: Transport, maxMessageBytes = 1_000) {
+function connect(transport: Transport, maxMessageBytes = 1_000, url = 'ws://sync.test/ws') {
   const log: string[] = []
   const frames: RawFrame[] = []
   const socket: Socket = transport.connect(
-    { url: 'ws://sync.test/ws', protocols: [], headers: { 'x-test': '1' }, maxMessageBytes },
+    { url, protocols: [], headers: { 'x-test': '1' }, maxMessageBytes },
     {
       opened: () => log.push('opened'),
       received: (frame) => frames.push(frame),
@@ -64,6 +64,13 @@ describe('a fake transport', () => {
       undefined,
       { code: 'network', systemCode: 'ECONNREFUSED', message },
     ])
+  })
+
+  it('[TEST-11] knows no addresses but those of WebSockets', () => {
+    const { clock, network } = create()
+    const logs = ['http://sync.test/', 'nonsense'].map((url) => connect(network, 10, url).log)
+    clock.advance(0)
+    expect(logs).toEqual([['url-unusable'], ['url-unusable']])
   })
 
   it('[TEST-11] lets an attempt that hangs be answered later', () => {
@@ -148,6 +155,20 @@ describe('a fake transport', () => {
     expect(network.sockets[0]?.received).toEqual(peer.received)
   })
 
+  it('[TEST-13] replies to a type, or to anything else, as it is told', () => {
+    const { clock, network, peer } = create()
+    peer.answers('SAY', ({ data }, socket) => socket.sends('SAID', { text: `${data.text}!` }))
+    peer.answersAnything(({ raw }, socket) => socket.sendsRaw(raw))
+    const { socket, frames, read, say } = connect(network)
+    clock.advance(0)
+    say('hi')
+    clock.advance(0)
+    expect(read()).toMatchObject([{ type: 'SAID', data: { text: 'hi!' } }])
+    socket.send(new Uint8Array([7]))
+    clock.advance(0)
+    expect(frames[1]).toEqual(new Uint8Array([7]))
+  })
+
   it('[TEST-14] answers pings unless told not to', () => {
     const { clock, network, peer } = create()
     const { socket, read } = connect(network)
@@ -216,6 +237,11 @@ describe('a fake transport', () => {
     clock.advance(20)
     expect([dropped.log, dropped.frames.length]).toEqual([['opened', 'closed 1006'], 0])
     expect(peer.received).toEqual([])
+
+    peer.accepts((socket) => socket.drops())
+    const early = connect(network)
+    clock.advance(20)
+    expect(early.log).toEqual(['network'])
   })
 
   it('[TEST-17] ends by the client: handshake, termination, and a handshake that never ends', () => {

@@ -1,0 +1,21 @@
+// How the suite waits where sockets are real: it polls, and fails by itself before Vitest would.
+const PATIENCE_MS = 4_000
+const STRAGGLERS_MS = 30
+
+/** Waits until something holds. */
+export async function until(condition: () => boolean): Promise<void> {
+  const deadline = performance.now() + PATIENCE_MS
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error(`not so within ${PATIENCE_MS} ms`)
+    await pass(1)
+  }
+}
+
+/** Waits for what may still be under way on this machine. */
+export async function settle(): Promise<void> {
+  await pass(STRAGGLERS_MS)
+}
+
+async function pass(ms: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, ms))
+}
