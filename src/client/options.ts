@@ -7,8 +7,9 @@ import {
   type ConnectionPolicy,
   createConnectionPolicy,
 } from '../machines/connection/policy.js'
-import type { Protocol } from '../schemas/protocol.js'
-import type { CompileSchema, MessageSchemas, Schema } from '../schemas/schema.js'
+import type { LoadSnapshot } from '../machines/coordinator/actors.js'
+import type { BackoffPolicy, CloseCodes, Heartbeat } from '../schemas/policy.js'
+import type { CompileSchema, Schema } from '../schemas/schema.js'
 import { type BatchScheduler, microtaskBatches } from '../transport/batching.js'
 import type { EnvironmentSource } from '../transport/environment.js'
 import { createPlatformEnvironment } from '../transport/platform-environment.js'
@@ -16,12 +17,6 @@ import { parseAddress, type Provider } from '../transport/target.js'
 import type { Transport } from '../transport/transport.js'
 import { createWebSocketTransport } from '../transport/websocket.js'
 import type { Logger } from './log.js'
-
-/** What `loadSnapshot` is told. */
-export interface LoadInfo {
-  /** Aborted when the result is no longer wanted. */
-  readonly signal: AbortSignal
-}
 
 /** Options of `createSyncClient` that do not depend on the protocol. */
 export interface CommonOptions extends ConnectionOptions {
@@ -31,7 +26,7 @@ export interface CommonOptions extends ConnectionOptions {
    */
   readonly url: Provider<string | URL>
   /** Loads the state that messages alone do not give: at start and after every reconnect. */
-  readonly loadSnapshot?: (info: LoadInfo) => unknown
+  readonly loadSnapshot?: LoadSnapshot
   /** Takes what handlers, folds, providers and loggers throw. Default: nothing is done with it. */
   readonly onError?: ReportError
   /** Takes log entries. Default: silent. */
@@ -81,9 +76,18 @@ export interface ResolvedOptions {
   readonly environment: EnvironmentSource
   readonly batches: BatchScheduler
   readonly report: ReportError
+  readonly inspect: ((event: InspectionEvent) => void) | undefined
   readonly maxMessageBytes: number
   readonly maxBufferedBytes: number
   readonly closeTimeoutMs: number
+}
+
+/** What of a protocol decides about options. */
+export interface ProtocolTraits {
+  readonly heartbeat: Heartbeat | false
+  readonly backoff?: BackoffPolicy
+  readonly closeCodes?: CloseCodes
+  readonly credentials?: unknown
 }
 
 const MEBIBYTE = 2 ** 20
@@ -94,7 +98,7 @@ const MEBIBYTE = 2 ** 20
  * @throws SyncError `option-invalid`, naming the option.
  */
 export function resolveOptions(
-  protocol: Protocol<MessageSchemas, MessageSchemas>,
+  protocol: ProtocolTraits,
   options: CommonOptions & { readonly credentials?: unknown },
 ): ResolvedOptions {
   if (typeof options.url !== 'function' && parseAddress(options.url) === undefined) {
@@ -129,6 +133,7 @@ export function resolveOptions(
     environment: options.environment ?? createPlatformEnvironment(clock),
     batches: options.batches ?? microtaskBatches,
     report: createReport(options.onError),
+    inspect: guardInspector(options.inspect),
     ...bytes,
     closeTimeoutMs,
   }
@@ -141,6 +146,20 @@ function createReport(onError: ReportError | undefined): ReportError {
       onError?.(error)
     } catch {
       // Nowhere left to tell.
+    }
+  }
+}
+
+// An inspector that throws would wedge the mailbox of every actor in the system.
+function guardInspector(
+  inspect: ((event: InspectionEvent) => void) | undefined,
+): ((event: InspectionEvent) => void) | undefined {
+  if (inspect === undefined) return undefined
+  return (event) => {
+    try {
+      inspect(event)
+    } catch {
+      // It watches; that it could not see this is its own affair.
     }
   }
 }

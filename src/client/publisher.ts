@@ -7,7 +7,12 @@ import type { InvalidFrame, UnknownMessage } from '../schemas/message.js'
 import type { ReaderSink, ReadMessage } from '../schemas/reader.js'
 import type { BatchScheduler } from '../transport/batching.js'
 import { createEmissionQueue } from '../transport/emission-queue.js'
-import { createSelection, createStream, createValueStream, type Stream } from '../transport/streams.js'
+import {
+  createSelection,
+  createStream,
+  createValueStream,
+  type Stream,
+} from '../transport/streams.js'
 import type { WriteLog } from './log.js'
 
 /** Everything that can be seen of a client, at one moment. Immutable. */
@@ -27,13 +32,16 @@ export interface MessageCounts {
 }
 
 /** What {@link createPublisher} needs. */
-export interface PublisherOptions<State> {
+export interface PublisherOptions<State extends object> {
   readonly folding: Folding<State>
   readonly batches: BatchScheduler
   readonly clock: Clock
   readonly report: ReportError
   readonly log: WriteLog
 }
+
+// Streams of several kinds of value side by side; each is only given its own.
+type Put = Pick<Stream<unknown>, 'isObserved' | 'next'>
 
 // A flood is published in parts, so that a batch stays small in memory.
 const LARGEST_BATCH = 1_000
@@ -60,7 +68,7 @@ export function createPublisher<State extends object>(options: PublisherOptions<
   // The open batch: values, and the stream that each belongs to. `series` tells batches of before
   // a stop from those after.
   let values: unknown[] = []
-  let streams: Stream<never>[] = []
+  let streams: Put[] = []
   let cancelFlush: (() => void) | undefined
   let series = 0
   const counts = { received: 0, unknown: 0, invalid: 0 }
@@ -76,7 +84,7 @@ export function createPublisher<State extends object>(options: PublisherOptions<
 
   function add<T>(stream: Stream<T>, value: T): void {
     values.push(value)
-    streams.push(stream)
+    streams.push(stream as Put)
     if (values.length >= LARGEST_BATCH) flush()
     else if (cancelFlush === undefined) schedule()
   }
@@ -107,13 +115,11 @@ export function createPublisher<State extends object>(options: PublisherOptions<
     })
   }
 
-  function emitMessage(stream: Stream<never>, value: unknown): void {
-    if (stream.isObserved) stream.next(value as never)
-    if (messages.isObserved && !isSpecial(stream)) messages.next(value as ReadMessage)
-  }
-
-  function isSpecial(stream: Stream<never>): boolean {
-    return stream === unknown || stream === invalid
+  function emitMessage(stream: Put, value: unknown): void {
+    if (stream.isObserved) stream.next(value)
+    if (messages.isObserved && stream !== unknown && stream !== invalid) {
+      messages.next(value as ReadMessage)
+    }
   }
 
   function publish(change: Partial<SyncSnapshot<State>>): void {
@@ -165,6 +171,7 @@ export function createPublisher<State extends object>(options: PublisherOptions<
       values = []
       streams = []
       series += 1
+      folding.discard()
     },
     /** A message came that nobody is told of. */
     noteSync(): void {

@@ -30,7 +30,8 @@ export function createSender(
     const validate = validators.get(type)
     if (validate === undefined) return invalid(`the protocol sends no "${type}"`)
     if (validate === null && payload !== undefined) return invalid(`${type} has no payload`)
-    const validated = validate === null ? { ok: true as const, value: undefined } : validate(payload)
+    const validated =
+      validate === null ? { ok: true as const, value: undefined } : validate(payload)
     if (!validated.ok) return { ...invalid(validated.detail), issues: validated.issues }
     const encoded = encodeJson(envelope.toServer.seal(type, validated.value))
     return encoded.ok ? toOutcome(hand(encoded.frame)) : invalid(encoded.detail)

@@ -1,5 +1,5 @@
 import { SyncError } from '../errors.js'
-import type { CoordinatorDefinition } from './coordinator.js'
+import { assertCoordinatorDefinition, type CoordinatorDefinition } from './coordinator.js'
 import { createEnvelope, type Envelope } from './envelope.js'
 import type { BackoffPolicy, CloseCodes, Heartbeat } from './policy.js'
 import { assertMessageSchemas, isSchema, type MessageSchemas, type Schema } from './schema.js'
@@ -20,7 +20,7 @@ export interface CredentialsRule<S extends Schema> {
   /** Checked for each attempt; credentials that do not fit end in `failed`, without a socket. */
   readonly schema: S
   /** Writes them into the request. */
-  readonly apply: (request: ConnectRequest, credentials: S['_zod']['output']) => void
+  apply(request: ConnectRequest, credentials: S['_zod']['output']): void
 }
 
 /** What `defineProtocol` takes. */
@@ -67,8 +67,8 @@ const standardHeartbeat: Heartbeat = { ping: 'PING', pong: 'PONG' }
 /**
  * Describes a protocol once, for clients, servers and tests.
  *
- * @throws SyncError `protocol-invalid` where a schema is no zod 4 schema, or a type name is
- * reserved (empty, or starting with `$`).
+ * @throws SyncError `protocol-invalid` where a schema is no zod 4 schema, a type name is reserved
+ * (empty, or starting with `$`), or a rule of the coordinator makes no sense.
  *
  * @example
  * const chat = defineProtocol({
@@ -90,10 +90,7 @@ export function defineProtocol<
   if (definition.credentials !== undefined && !isSchema(definition.credentials.schema)) {
     throw new SyncError('protocol-invalid', 'credentials.schema is not a zod 4 schema')
   }
-  const snapshot = definition.coordinator?.snapshot
-  if (snapshot !== undefined && !isSchema(snapshot.schema)) {
-    throw new SyncError('protocol-invalid', 'coordinator.snapshot.schema is not a zod 4 schema')
-  }
+  if (definition.coordinator !== undefined) assertCoordinatorDefinition(definition.coordinator)
   return {
     ...definition,
     envelope: definition.envelope ?? createEnvelope(),

@@ -1,0 +1,120 @@
+export { createSyncClient, type PayloadArgs, type SyncClient } from './client.js'
+export {
+  createConsoleLogger,
+  type LogEntry,
+  type Logger,
+  type LogPart,
+} from './client/log.js'
+export type {
+  CommonOptions,
+  CredentialsOption,
+  SyncOptions,
+} from './client/options.js'
+export type { MessageCounts, SyncSnapshot } from './client/publisher.js'
+export type { NotSentReason, Receipt, SendOutcome } from './client/receipt.js'
+export { type Clock, createSystemClock, type Random, type TimerHandle } from './clock.js'
+export { type ReportError, SyncError, type SyncErrorCode } from './errors.js'
+export { standardBackoff } from './machines/backoff.js'
+export {
+  type ConnectionCommand,
+  type ConnectionContext,
+  type ConnectionEvent,
+  type ConnectionInput,
+  type ConnectionMachine,
+  createConnectionMachine,
+} from './machines/connection/machine.js'
+export {
+  type ConnectionOptions,
+  type ConnectionPolicy,
+  createConnectionPolicy,
+  standardDurations,
+} from './machines/connection/policy.js'
+export { type ConnectionStatus, getConnectionStatus } from './machines/connection/status.js'
+export type { FinalError } from './machines/connection/verdict.js'
+export type { LoadInfo, LoadSnapshot } from './machines/coordinator/actors.js'
+export { createFolding, type Folding } from './machines/coordinator/folding.js'
+export {
+  type CoordinatorInput,
+  createCoordinatorMachine,
+} from './machines/coordinator/machine.js'
+export { createSummary, type Entry, PersistentMap, type Summary } from './persistent-map.js'
+export {
+  type CoordinatorDefinition,
+  defineCoordinator,
+  type Draft,
+  type EntryOf,
+  type ExpireRule,
+  type Fold,
+  type PresenceRule,
+  type SnapshotRule,
+} from './schemas/coordinator.js'
+export {
+  createEnvelope,
+  type Envelope,
+  type EnvelopeDirection,
+  type EnvelopeFields,
+  type MessageMeta,
+  type Opened,
+} from './schemas/envelope.js'
+export type {
+  AnyMessage,
+  InvalidFrame,
+  InvalidReason,
+  MessageOf,
+  RawFrame,
+  UnknownMessage,
+} from './schemas/message.js'
+export type { BackoffPolicy, CloseCodes, CloseVerdict, Heartbeat } from './schemas/policy.js'
+export {
+  type ConnectRequest,
+  type CredentialsRule,
+  defineProtocol,
+  type Protocol,
+  type ProtocolDefinition,
+} from './schemas/protocol.js'
+export type {
+  BodyInputOf,
+  BodyOf,
+  CompileSchema,
+  Issue,
+  MessageSchemas,
+  Schema,
+  TypeOf,
+} from './schemas/schema.js'
+export type {
+  Authentication,
+  Identity,
+  ServerBehaviour,
+  UpgradeRequest,
+} from './schemas/server-behaviour.js'
+export {
+  type BatchScheduler,
+  frameBatches,
+  immediateBatches,
+  microtaskBatches,
+  timedBatches,
+} from './transport/batching.js'
+export type { EnvironmentSignal, EnvironmentSource } from './transport/environment.js'
+export type { ConnectionFailure, ConnectionFailureCode } from './transport/failure.js'
+export {
+  createLink,
+  type Handover,
+  type Link,
+  type LinkAttempt,
+  type LinkEvent,
+  type LinkOptions,
+} from './transport/link.js'
+export { createPlatformEnvironment } from './transport/platform-environment.js'
+export type { AttemptInfo, Provider, ProviderFunction, Target } from './transport/target.js'
+export type {
+  Socket,
+  SocketHandlers,
+  SocketRequest,
+  Transport,
+} from './transport/transport.js'
+export {
+  createWebSocketTransport,
+  type WebSocketConstructor,
+  type WebSocketLike,
+  type WebSocketTransportOptions,
+} from './transport/websocket.js'
