@@ -1,0 +1,60 @@
+import type { BodyInputOf, BodyOf, MessageSchemas, Schema, TypeOf } from '../schemas/schema.js'
+import type { Identity } from '../schemas/server-behaviour.js'
+
+/** The rest arguments that carry a message's body: none for a type without one. */
+export type BodyArguments<S> = S extends Schema
+  ? undefined extends BodyInputOf<S>
+    ? [data?: BodyInputOf<S>]
+    : [data: BodyInputOf<S>]
+  : []
+
+/** A message to be sent, as data: for batches. */
+export type Outgoing<R extends MessageSchemas> = {
+  readonly [K in TypeOf<R>]: R[K] extends Schema
+    ? { readonly type: K; readonly data: BodyInputOf<R[K]> }
+    : { readonly type: K; readonly data?: undefined }
+}[TypeOf<R>]
+
+/** A connected client: one socket of one device, after authentication. */
+export interface ConnectedClient<R extends MessageSchemas> extends Identity {
+  readonly isAdmin: boolean
+  /** When it was let in, in milliseconds since the epoch. */
+  readonly connectedAt: number
+  /** Sends to this socket alone; gives whether the frame was handed over. */
+  send<K extends TypeOf<R>>(type: K, ...body: BodyArguments<R[K]>): boolean
+  /**
+   * Closes this socket, by default with 1000, and lets it go 2 s later if it has not.
+   *
+   * @throws SyncError `option-invalid` for a code that cannot be sent.
+   */
+  close(code?: number, reason?: string): void
+  /** Lets this socket go at once, without a closing handshake: the client sees 1006. */
+  terminate(): void
+}
+
+/** How a socket ended: the close code (1006: without a handshake) and the peer's reason. */
+export interface SocketEnd {
+  readonly code: number
+  readonly reason: string
+}
+
+/** One valid message of a client. */
+export interface IncomingMessage<
+  R extends MessageSchemas,
+  S extends MessageSchemas,
+  K extends TypeOf<S>,
+> {
+  readonly client: ConnectedClient<R>
+  readonly type: K
+  readonly payload: BodyOf<S[K]>
+}
+
+/** A valid message of any type: a union discriminated by `type`. */
+export type AnyIncomingMessage<R extends MessageSchemas, S extends MessageSchemas> = {
+  readonly [K in TypeOf<S>]: IncomingMessage<R, S, K>
+}[TypeOf<S>]
+
+/** What to do about messages of clients, by type. */
+export type IncomingHandlers<R extends MessageSchemas, S extends MessageSchemas> = {
+  readonly [K in TypeOf<S>]?: (message: IncomingMessage<R, S, K>) => unknown
+}

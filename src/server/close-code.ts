@@ -1,0 +1,19 @@
+// RFC 6455 keeps 1004, 1005, 1006 and 1015 off the wire; ws throws for whatever it will not send.
+/** Whether a close code may be sent: 1000 to 1014 but 1004 to 1006, and 3000 to 4999. */
+export function isSendableCloseCode(code: number): boolean {
+  if (!Number.isInteger(code)) return false
+  if (code >= 1000 && code <= 1014) return code < 1004 || code > 1006
+  return code >= 3000 && code <= 4999
+}
+
+// A close frame holds 125 bytes, two of them the code.
+const LONGEST_REASON_BYTES = 123
+
+/** A reason cut to what a close frame can hold, without cutting a character in two. */
+export function fitReason(reason: string): string {
+  const bytes = Buffer.from(reason)
+  if (bytes.byteLength <= LONGEST_REASON_BYTES) return reason
+  let end = LONGEST_REASON_BYTES
+  while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1
+  return bytes.subarray(0, end).toString()
+}

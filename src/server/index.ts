@@ -1,0 +1,17 @@
+export type { Authenticate, AuthenticationContext } from './authentication.js'
+export type {
+  AnyIncomingMessage,
+  BodyArguments,
+  ConnectedClient,
+  IncomingHandlers,
+  IncomingMessage,
+  Outgoing,
+  SocketEnd,
+} from './client.js'
+export type { ListeningAddress } from './listener.js'
+export type { ServerLogEntry, ServerLogger, ServerLogPart } from './log.js'
+export type { ServedProtocol, SyncServerOptions } from './options.js'
+export type { ConnectedDevice } from './presence.js'
+export { type CloseOptions, createSyncServer, type SyncServer } from './server.js'
+export type { ServerCounters, ServerStats } from './stats.js'
+export type { HandleUpgrade } from './upgrade.js'
