@@ -40,7 +40,10 @@ export function resolveTarget(
   done: (resolved: Resolved) => void,
 ): void {
   ask(target.url, 'url', info, (url) => {
-    if (!url.ok) return done(url)
+    if (!url.ok) {
+      done(url)
+      return
+    }
     ask(target.credentials, 'credentials', info, (credentials) => {
       done(credentials.ok ? prepare(url.value, rule, credentials.value) : credentials)
     })
@@ -62,14 +65,16 @@ function ask<T>(
     const message = `The ${name} function failed.`
     give({ ok: false, failure: { code: 'provider-rejected', provider: name, message }, thrown })
   }
-  let value: T | PromiseLike<T>
+  let value: T | Promise<T>
   try {
-    value = isFunction(provider) ? provider(info) : provider
+    const given = isFunction(provider) ? provider(info) : provider
+    // A thenable may throw, or answer twice; a promise made of it does neither.
+    value = isPromiseLike(given) ? Promise.resolve(given) : given
   } catch (thrown) {
     reject(thrown)
     return
   }
-  if (isPromiseLike(value)) {
+  if (value instanceof Promise) {
     value.then((value) => {
       give({ ok: true, value })
     }, reject)
