@@ -48,6 +48,7 @@ export default defineConfig({
         test: {
           name: 'browser',
           include: ['test/browser/**/*.test.ts'],
+          globalSetup: ['test/browser/scripted-server.setup.ts'],
           browser: {
             enabled: true,
             headless: true,

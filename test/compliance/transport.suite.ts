@@ -170,10 +170,10 @@ export function describeTransport(
         expect(failure).not.toHaveProperty('retryAfterMs')
       })
 
-      it.each([['ws://host:99999/'], ['nonsense'], ['']])(
+      it.each([['ws://host:99999/'], ['ftp://host/'], ['ws://']])(
         '[NET-1] [TEST-48] makes an outcome, not a throw, of the address "%s"',
         async (address) => {
-          const connection = connect(address === '' ? '' : `${address}?token=${TOKEN}`)
+          const connection = connect(`${address}?token=${TOKEN}`)
           expect(await ended(connection)).toMatchObject({ code: expect.any(String) as string })
           expect(connection.events).toEqual(['closed'])
           connection.socket.send('harmless')
@@ -347,8 +347,20 @@ export function describeTransport(
       })
     })
 
+    // afterEach looks for secrets in whatever any test has met; these are the likeliest places.
+    it.each([
+      { does: 'refuse' },
+      { does: 'reject', status: 403 },
+      { does: 'close', closeCode: 4002, reason: `Invalid token ${TOKEN}` },
+      { does: 'drop' },
+    ] as const)('[NET-5] [TEST-49] tells no URL, token or reason: $does', async (play) => {
+      const connection = connect(play)
+      expect((await ended(connection)).message).toMatch(/^[\w (),.-]+$/)
+    })
+
     it('[NET-1] [NET-2] tells each of many attempts apart, however fast they come and go', async () => {
-      const connections = Array.from({ length: 40 }, (_, at) => {
+      // No more, for with sixteen under way Chromium holds each back by seconds.
+      const connections = Array.from({ length: 12 }, (_, at) => {
         const connection = connect(at % 4 === 0 ? { does: 'refuse' } : { does: 'echo' })
         if (at % 3 === 0) connection.socket.close(1000, '')
         if (at % 5 === 0) connection.socket.terminate()
@@ -359,7 +371,7 @@ export function describeTransport(
         connections.every(({ events }, at) => events.includes(isToOpen(at) ? 'opened' : 'closed')),
       )
       const opened = connections.filter((_, at) => isToOpen(at))
-      expect(opened).toHaveLength(16)
+      expect(opened).toHaveLength(4)
       for (const [at, { socket }] of opened.entries()) socket.send(String(at))
       await harness.until(() => opened.every(({ frames }) => frames.length === 1))
       expect(opened.map(({ frames }) => frames[0])).toEqual(opened.map((_, at) => String(at)))

@@ -1,0 +1,7 @@
+import type { ScriptedServerAddresses } from '../compliance/play.js'
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    scriptedServer: ScriptedServerAddresses
+  }
+}
