@@ -81,7 +81,8 @@ export function assertDuration(
   )
 }
 
-function assertBackoff(backoff: BackoffPolicy): void {
+/** Throws `option-invalid` unless the waits are ones that timers can take. */
+export function assertBackoff(backoff: BackoffPolicy): void {
   if (!Array.isArray(backoff.stepsMs) || backoff.stepsMs.length === 0) {
     throw new SyncError('option-invalid', 'backoff.stepsMs must hold at least one wait')
   }
