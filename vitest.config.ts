@@ -19,6 +19,9 @@ export default defineConfig({
   test: {
     // Two files at once at most: the suite includes real sockets, and CI has two cores.
     maxWorkers: 2,
+    // A bound for what hangs, not a measure: the machine may be busy with anything.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     projects: [
       {
         extends: true,

@@ -69,9 +69,8 @@ export function createReader(options: ReaderOptions): Reader {
 
   function readMessage(type: string, body: unknown, meta: MessageMeta, raw: RawFrame): void {
     const validate = routes.get(type)
-    const isControl = type === ping || type === pong
     if (validate === undefined) {
-      if (!isControl) sink.unknown({ type, data: body, meta })
+      if (type !== ping && type !== pong) sink.unknown({ type, data: body, meta })
     } else {
       const validated = validate(body)
       if (validated.ok) {

@@ -14,7 +14,7 @@ export type Encoded =
  * The deepest nesting that is read. `JSON.parse` takes a million levels, but what it gives then
  * overflows the stack of whoever copies, compares or prints it.
  */
-export const DEEPEST_JSON = 128
+export const DEEPEST_JSON = 512
 
 /** Parses a text frame. Never throws. */
 export function decodeJson(frame: RawFrame): Decoded {
@@ -61,26 +61,40 @@ function refuseSilentNull(this: unknown, key: string, value: unknown): unknown {
 }
 
 // Only text that is long enough to be that deep is looked at: for messages of the usual size
-// this costs one comparison.
+// this costs one comparison. Strings, most of what is in a message, are jumped over.
 function isTooDeep(text: string): boolean {
   if (text.length <= 2 * DEEPEST_JSON) return false
   let depth = 0
-  let inString = false
   for (let at = 0; at < text.length; at += 1) {
-    const unit = text.charCodeAt(at)
-    if (inString) {
-      if (unit === BACKSLASH) at += 1
-      else if (unit === QUOTE) inString = false
-    } else if (unit === QUOTE) {
-      inString = true
-    } else if (unit === OPEN_BRACE || unit === OPEN_BRACKET) {
-      depth += 1
-      if (depth > DEEPEST_JSON) return true
-    } else if (unit === CLOSE_BRACE || unit === CLOSE_BRACKET) {
-      depth -= 1
+    switch (text.charCodeAt(at)) {
+      case QUOTE:
+        at = endOfString(text, at)
+        break
+      case OPEN_BRACE:
+      case OPEN_BRACKET:
+        depth += 1
+        if (depth > DEEPEST_JSON) return true
+        break
+      case CLOSE_BRACE:
+      case CLOSE_BRACKET:
+        depth -= 1
+        break
+      default:
     }
   }
   return false
+}
+
+function endOfString(text: string, start: number): number {
+  let end = text.indexOf('"', start + 1)
+  while (end >= 0 && isEscaped(text, end)) end = text.indexOf('"', end + 1)
+  return end < 0 ? text.length : end
+}
+
+function isEscaped(text: string, at: number): boolean {
+  let before = at - 1
+  while (text.charCodeAt(before) === BACKSLASH) before -= 1
+  return (at - before) % 2 === 0
 }
 
 const QUOTE = 0x22
