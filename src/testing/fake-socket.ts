@@ -215,9 +215,10 @@ export function createFakeSocket(options: FakeSocketOptions): FakeConnection {
       return bufferedAmount
     },
     send(frame) {
-      if (state !== 'open') return
+      if (state !== 'open') return false
       if (toPeer.isHeld) bufferedAmount += byteLength(frame)
       delivery.duringCall(() => toPeer.push(() => arrive(frame)))
+      return true
     },
     close(code, reason) {
       delivery.duringCall(() => {

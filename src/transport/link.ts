@@ -1,9 +1,10 @@
 import type { Clock, TimerHandle } from '../clock.js'
-import { type ReportError, SyncError } from '../errors.js'
+import { type ReportError, SyncError, type SyncErrorCode } from '../errors.js'
 import type { RawFrame } from '../schemas/message.js'
 import type { ConnectRequest, CredentialsRule } from '../schemas/protocol.js'
 import type { Schema } from '../schemas/schema.js'
 import type { ConnectionFailure } from './failure.js'
+import { isLarger } from './frame-size.js'
 import { resolveTarget, type Target } from './target.js'
 import type { Socket, Transport } from './transport.js'
 
@@ -79,6 +80,7 @@ interface Live {
   readonly abort: AbortController
   socket: Socket | undefined
   isOpen: boolean
+  hasEnded: boolean
 }
 
 /** Makes the owner of a client's sockets. */
@@ -102,7 +104,6 @@ export function createLink(options: LinkOptions): Link {
 
   function connect(attempt: Live, { url, headers, protocols }: ConnectRequest): void {
     const { maxMessageBytes } = options
-    let hasEnded = false
     let socket: Socket | undefined
     try {
       socket = transport.connect(
@@ -114,11 +115,14 @@ export function createLink(options: LinkOptions): Link {
             emit({ type: 'socket.opened', generation: attempt.generation })
           },
           received(frame) {
+            if (live !== attempt) return
             // An exception in a socket's listener would end all delivery, with the socket open.
-            if (live === attempt) guard(() => options.onFrame(frame))
+            guard('handler-threw', 'A frame could not be taken.', () => {
+              options.onFrame(frame)
+            })
           },
           closed(failure) {
-            hasEnded = true
+            attempt.hasEnded = true
             forget(socket)
             fail(attempt, failure)
           },
@@ -130,7 +134,7 @@ export function createLink(options: LinkOptions): Link {
       return
     }
     // It may have failed, or a listener let go of the attempt, before the socket was ours.
-    if (hasEnded) return
+    if (attempt.hasEnded) return
     if (live === attempt) attempt.socket = socket
     else letGo(socket)
   }
@@ -139,10 +143,14 @@ export function createLink(options: LinkOptions): Link {
     if (closing.has(socket)) return
     const timer = clock.setTimeout(() => {
       closing.delete(socket)
-      guard(() => socket.terminate())
+      guard('transport-threw', 'The transport failed to terminate.', () => {
+        socket.terminate()
+      })
     }, options.closeTimeoutMs)
     closing.set(socket, timer)
-    guard(() => socket.close(1000, ''))
+    guard('transport-threw', 'The transport failed to close.', () => {
+      socket.close(1000, '')
+    })
   }
 
   function forget(socket: Socket | undefined): void {
@@ -158,21 +166,36 @@ export function createLink(options: LinkOptions): Link {
     if (dropped?.socket !== undefined) letGo(dropped.socket)
   }
 
-  function guard(run: () => void): void {
+  function hand(socket: Socket, frame: RawFrame): Handover {
+    try {
+      if (isLarger(frame, options.maxBufferedBytes - socket.bufferedAmount)) return 'full'
+      return socket.send(frame) ? 'sent' : 'notConnected'
+    } catch (cause) {
+      report(new SyncError('transport-threw', 'The transport failed to send.', { cause }))
+      return 'notConnected'
+    }
+  }
+
+  function guard(code: SyncErrorCode, message: string, run: () => void): void {
     try {
       run()
     } catch (cause) {
-      report(new SyncError('transport-threw', 'The transport failed.', { cause }))
+      report(new SyncError(code, message, { cause }))
     }
   }
 
   return {
     open({ generation, attempt, refused }) {
       drop()
-      const abort = new AbortController()
-      const opening: Live = { generation, abort, socket: undefined, isOpen: false }
+      const opening: Live = {
+        generation,
+        abort: new AbortController(),
+        socket: undefined,
+        isOpen: false,
+        hasEnded: false,
+      }
       live = opening
-      const info = { attempt, refused, signal: abort.signal }
+      const info = { attempt, refused, signal: opening.abort.signal }
       resolveTarget(target, options.credentials, info, (resolved) => {
         if (live !== opening) return
         if (resolved.ok) {
@@ -193,21 +216,16 @@ export function createLink(options: LinkOptions): Link {
 
     ping(generation) {
       if (live?.generation !== generation || !live.isOpen) return
-      const frame = options.makePing()
-      if (frame !== undefined) guard(() => live?.socket?.send(frame))
+      const { socket } = live
+      guard('handler-threw', 'The ping could not be made.', () => {
+        const frame = options.makePing()
+        if (frame !== undefined && socket !== undefined) hand(socket, frame)
+      })
     },
 
     send(frame) {
       if (live?.socket === undefined || !live.isOpen) return 'notConnected'
-      if (live.socket.bufferedAmount + frame.length > options.maxBufferedBytes) return 'full'
-      const { socket } = live
-      try {
-        socket.send(frame)
-        return 'sent'
-      } catch (cause) {
-        report(new SyncError('transport-threw', 'The transport failed to send.', { cause }))
-        return 'notConnected'
-      }
+      return hand(live.socket, frame)
     },
 
     ponged() {

@@ -25,8 +25,11 @@ export interface SocketHandlers {
 export interface Socket {
   /** Bytes accepted but not yet handed to the network. */
   readonly bufferedAmount: number
-  /** Hands a frame over. To be called while open; says nothing about delivery. */
-  send(frame: string | Uint8Array): void
+  /**
+   * Hands a frame over; `false` where the connection is not open, or is closing already, so that
+   * nothing was taken. Says nothing about delivery.
+   */
+  send(frame: string | Uint8Array): boolean
   /** Begins the closing handshake; `closed` follows when it ends. */
   close(code: number, reason: string): void
   /** Lets go at once, without a handshake where the platform allows; `closed` follows. */

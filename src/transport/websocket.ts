@@ -3,6 +3,7 @@
 // is told apart here.
 import IsomorphicWebSocket from 'isomorphic-ws'
 import type { ConnectionFailure } from './failure.js'
+import { isLarger } from './frame-size.js'
 import type { Socket, SocketHandlers, Transport } from './transport.js'
 
 /** Options of {@link createWebSocketTransport}. */
@@ -98,7 +99,7 @@ export function createWebSocketTransport(options: WebSocketTransportOptions = {}
 
 const closedSocket: Socket = {
   bufferedAmount: 0,
-  send() {},
+  send: () => false,
   close() {},
   terminate() {},
 }
@@ -182,7 +183,9 @@ function adapt(socket: WebSocketLike, maxMessageBytes: number, handlers: SocketH
       return socket.bufferedAmount
     },
     send(frame) {
-      if (!settled && socket.readyState === OPEN) socket.send(frame)
+      if (settled || socket.readyState !== OPEN) return false
+      socket.send(frame)
+      return true
     },
     close: end,
     terminate,
@@ -212,13 +215,6 @@ function adapt(socket: WebSocketLike, maxMessageBytes: number, handlers: SocketH
 
 function isNodeSocket(socket: WebSocketLike): socket is NodeSocket {
   return 'terminate' in socket && 'on' in socket
-}
-
-// In UTF-8 a UTF-16 unit takes one to three bytes: only text in between has to be encoded to tell.
-function isLarger(frame: string | Uint8Array, maxBytes: number): boolean {
-  if (typeof frame !== 'string') return frame.byteLength > maxBytes
-  if (frame.length * 3 <= maxBytes) return false
-  return frame.length > maxBytes || new TextEncoder().encode(frame).byteLength > maxBytes
 }
 
 function closed(closeCode: number, reason: string): ConnectionFailure {
