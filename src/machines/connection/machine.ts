@@ -153,7 +153,10 @@ export function createConnectionMachine() {
           retryEpochMs: context.clock.epoch() + (retryAt - context.clock.now()),
         }
       }),
-      keepGrid: assign(({ context }) => ({ nextPingAt: nextOnGrid(context) })),
+      takeSlot: assign(({ context }) => ({
+        nextPingAt: context.nextPingAt + context.policy.pingIntervalMs,
+      })),
+      skipPassedSlots: assign(({ context }) => ({ nextPingAt: nextSlot(context) })),
       awaitPong: assign(({ context }) => ({
         pongDueAt: context.clock.now() + context.policy.pongTimeoutMs,
       })),
@@ -237,7 +240,8 @@ export function createConnectionMachine() {
               },
               unwatched: {},
               idle: {
-                after: { pingDue: { target: 'awaitingPong', actions: 'keepGrid' } },
+                entry: 'skipPassedSlots',
+                after: { pingDue: { target: 'awaitingPong', actions: 'takeSlot' } },
                 on: {
                   'environment.online': 'awaitingPong',
                   'environment.offline': 'awaitingPong',
@@ -360,9 +364,9 @@ function hurriedRetryAt(context: ConnectionContext, event: ConnectionEvent): num
   return event.type === 'connect' ? earliest : Math.max(earliest, notBefore)
 }
 
-// The grid starts when the connection opens. A slot that passed while the timers slept is skipped,
-// not caught up on.
-function nextOnGrid({ clock, nextPingAt, policy }: ConnectionContext): number {
-  const missed = Math.max(0, Math.floor((clock.now() - nextPingAt) / policy.pingIntervalMs))
-  return nextPingAt + (missed + 1) * policy.pingIntervalMs
+// The grid starts when the connection opens. A slot that passed while the timers slept, or while a
+// pong was awaited, is not caught up on.
+function nextSlot({ clock, nextPingAt, policy }: ConnectionContext): number {
+  const passed = Math.floor((clock.now() - nextPingAt) / policy.pingIntervalMs) + 1
+  return nextPingAt + Math.max(0, passed) * policy.pingIntervalMs
 }

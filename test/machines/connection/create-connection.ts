@@ -73,6 +73,7 @@ export function createSurroundings(setup: ConnectionSetup = {}) {
   })
   const signals = createSignals()
   const errors: SyncError[] = []
+  const pings: number[] = []
   const pongs: number[] = []
   const report = (error: SyncError): void => {
     errors.push(error)
@@ -82,7 +83,12 @@ export function createSurroundings(setup: ConnectionSetup = {}) {
     clock,
     target: { url: setup.url ?? 'ws://sync.test/ws', credentials: setup.credentials },
     credentials: setup.rule,
-    makePing: setup.makePing ?? (() => '{"type":"PING"}'),
+    makePing:
+      setup.makePing ??
+      (() => {
+        pings.push(clock.now())
+        return '{"type":"PING"}'
+      }),
     onFrame(frame) {
       if (!String(frame).includes('"PONG"')) return
       pongs.push(clock.now())
@@ -101,7 +107,7 @@ export function createSurroundings(setup: ConnectionSetup = {}) {
     random: setup.random ?? (() => 0.5),
     report,
   }
-  return { clock, network, peer: network.peer, signals, errors, pongs, link, input }
+  return { clock, network, peer: network.peer, signals, errors, pings, pongs, link, input }
 }
 
 /** A connection on the real machine and the real link, over a fake network and a clock by hand. */
@@ -112,7 +118,7 @@ export function createConnection(setup: ConnectionSetup = {}) {
   const actor = createActor(createConnectionMachine(), {
     clock,
     input: surroundings.input,
-    inspect: setup.inspect,
+    ...(setup.inspect !== undefined && { inspect: setup.inspect }),
   })
   actor.subscribe((snapshot) => {
     const status = getConnectionStatus(snapshot)

@@ -41,12 +41,12 @@ function effectOf(connection: Connection, act: () => void): 'nothing' | 'probes'
   const { clock, actor } = connection
   const before = actor.getSnapshot()
   const attempts = connection.attemptTimes().length
-  const pings = connection.pingTimes().length
+  const pings = connection.pings.length
   act()
   const isUntouched = actor.getSnapshot().context === before.context
   clock.advance(0)
   if (connection.attemptTimes().length > attempts) return 'hurries'
-  if (connection.pingTimes().length > pings) return 'probes'
+  if (connection.pings.length > pings) return 'probes'
   expect(isUntouched).toBe(true)
   return 'nothing'
 }
