@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import type { Server as HttpServer } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
 import { type Clock, createSystemClock } from '../clock.js'
@@ -56,7 +56,7 @@ export interface SyncServerOptions<R extends MessageSchemas, S extends MessageSc
   /** Closes the server when aborted, as `close()` does. */
   readonly signal?: AbortSignal
   readonly clock?: Clock
-  /** Gives the random part of device ids that the protocol makes up. Default: a UUID. */
+  /** Gives the random part of device ids that the protocol makes up. Default: 8 hex digits. */
   readonly makeId?: () => string
 }
 
@@ -91,7 +91,7 @@ export function resolveOptions<R extends MessageSchemas, S extends MessageSchema
     maxBufferedBytes: positive('maxBufferedBytes', options.maxBufferedBytes, 2 ** 22),
     keepAliveMs: keepAliveMs === false ? (false as const) : positive('keepAliveMs', keepAliveMs, 0),
     clock: options.clock ?? createSystemClock(),
-    makeId: options.makeId ?? randomUUID,
+    makeId: options.makeId ?? (() => randomBytes(4).toString('hex')),
   }
 }
 
