@@ -122,7 +122,11 @@ async function receiveByStatewire(
   count: number,
   options: { readonly compile?: typeof compile },
 ): Promise<number> {
-  const sync = createSyncClient(kull, { url, credentials: { userId: 'u', deviceId: 'd' }, ...options })
+  const sync = createSyncClient(kull, {
+    url,
+    credentials: { userId: 'u', deviceId: 'd' },
+    ...options,
+  })
   let received = 0
   let states = 0
   sync.on('SHOOT_PROGRESS', () => {
@@ -146,6 +150,7 @@ async function receiveByStatewire(
   const time = await ended
   sync.dispose()
   // A benchmark of a client that does nothing would look good.
-  if (received !== count || states < 2) throw new Error(`only ${received} of ${count} messages came`)
+  if (received !== count || states < 2)
+    throw new Error(`only ${received} of ${count} messages came`)
   return time
 }

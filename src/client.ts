@@ -129,13 +129,15 @@ export function createSyncClient<
         },
       },
     }),
-    publisher.sink.invalid,
+    (frame) => {
+      publisher.sink.invalid(frame)
+    },
   )
   const link = createLink({
     ...resolved,
     target: { url: common.url, credentials: common.credentials },
     credentials: protocol.credentials,
-    makePing: sender.makePing,
+    makePing: () => sender.makePing(),
     onFrame: inbound,
   })
 

@@ -16,7 +16,7 @@ function drawInside(node: AnyStateNode, indent: string): string[] {
     }
     return lines
   }
-  const [initial] = node.initial.target ?? []
+  const initial = node.initial.target[0]
   if (initial !== undefined) lines.push(`${indent}[*] --> ${idOf(initial)}`)
   for (const child of children) {
     if (Object.keys(child.states).length === 0) {
@@ -49,12 +49,13 @@ function arrowsFrom(node: AnyStateNode): string[] {
 }
 
 function labelOf(transition: AnyTransitionDefinition): string {
-  const event = transition.eventType
+  const event = String(transition.eventType)
     .replace(/^xstate\.after\.([^.]+)\..*$/, 'after $1')
     .replace(/^xstate\.done\.actor\..*$/, 'done')
     .replace(/^xstate\.error\.actor\..*$/, 'error')
   const guard = nameOfGuard(transition.guard)
-  return guard === '' ? event || 'always' : `${event || 'always'} [${guard}]`
+  const name = event === '' ? 'always' : event
+  return guard === '' ? name : `${name} [${guard}]`
 }
 
 function nameOfGuard(guard: unknown): string {

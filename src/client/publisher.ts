@@ -43,6 +43,8 @@ export interface PublisherOptions<State extends object> {
 // Streams of several kinds of value side by side; each is only given its own.
 type Put = Pick<Stream<unknown>, 'isObserved' | 'next'>
 
+const notYetScheduled = (): void => undefined
+
 // A flood is published in parts, so that a batch stays small in memory.
 const LARGEST_BATCH = 1_000
 
@@ -84,18 +86,16 @@ export function createPublisher<State extends object>(options: PublisherOptions<
 
   function add<T>(stream: Stream<T>, value: T): void {
     values.push(value)
-    streams.push(stream as Put)
+    streams.push(stream)
     if (values.length >= LARGEST_BATCH) flush()
     else if (cancelFlush === undefined) schedule()
   }
 
   function schedule(): void {
-    let hasRun = false
-    const cancel = batches(() => {
-      hasRun = true
-      flush()
-    })
-    if (!hasRun) cancelFlush = cancel
+    cancelFlush = notYetScheduled
+    const cancel = batches(flush)
+    // Not where the scheduler flushed at once.
+    if (cancelFlush === notYetScheduled) cancelFlush = cancel
   }
 
   function flush(): void {

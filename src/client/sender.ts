@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.js'
 import type { Protocol } from '../schemas/protocol.js'
-import { createValidate, type MessageSchemas, type Validate } from '../schemas/schema.js'
+import { createValidate, type Validate } from '../schemas/schema.js'
 import { encodeJson } from '../transport/json-codec.js'
 import type { Handover } from '../transport/link.js'
 import type { SendOutcome } from './receipt.js'
@@ -17,7 +17,7 @@ export interface Sender {
 
 /** Makes the way out of a client. */
 export function createSender(
-  protocol: Pick<Protocol<MessageSchemas, MessageSchemas>, 'send' | 'envelope' | 'heartbeat'>,
+  protocol: Pick<Protocol, 'send' | 'envelope' | 'heartbeat'>,
   { clock, hand }: { readonly clock: Clock; readonly hand: (frame: string) => Handover },
 ): Sender {
   const { envelope, heartbeat } = protocol

@@ -79,6 +79,7 @@ const standardHeartbeat: Heartbeat = { ping: 'PING', pong: 'PONG' }
 export function defineProtocol<
   const R extends MessageSchemas,
   const S extends MessageSchemas,
+  // eslint-disable-next-line @typescript-eslint/no-generated-empty-object-type -- what it is: no fields
   State extends object = Record<never, never>,
   Snapshot extends Schema = Schema,
   Credentials extends Schema = Schema,

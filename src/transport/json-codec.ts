@@ -39,7 +39,8 @@ export function decodeJson(frame: RawFrame): Decoded {
  */
 export function encodeJson(value: unknown): Encoded {
   try {
-    const frame: string | undefined = JSON.stringify(value, refuseSilentNull)
+    // Its types leave out that a function, a symbol or `undefined` gives no text.
+    const frame = JSON.stringify(value, refuseSilentNull) as string | undefined
     if (frame === undefined) return { ok: false, detail: 'not a JSON value' }
     return { ok: true, frame }
   } catch (error) {

@@ -2,9 +2,8 @@ import {
   BehaviorSubject,
   Observable,
   type Observer,
-  type Operator,
   Subject,
-  type Subscriber,
+  Subscriber,
   type Subscription,
 } from 'rxjs'
 import { type ReportError, SyncError } from '../errors.js'
@@ -17,17 +16,18 @@ import { type ReportError, SyncError } from '../errors.js'
 class ReportingObservable<T> extends Observable<T> {
   private readonly report: ReportError
 
-  constructor(source: Observable<unknown>, report: ReportError, operator?: Operator<never, T>) {
-    super()
-    this.source = source
-    this.operator = operator as Operator<unknown, T> | undefined
+  constructor(from: Observable<T>, report: ReportError) {
+    super((subscriber) => from.subscribe(subscriber))
     this.report = report
   }
 
-  // RxJS makes every piped observable through its source's `lift`. Deprecated for callers, since
-  // it is meant for subclasses: this is one.
-  override lift<R>(operator?: Operator<T, R>): Observable<R> {
-    return new ReportingObservable<R>(this, this.report, operator as Operator<never, R> | undefined)
+  // `never` fits each of the overloads that this stands in for; callers see those.
+  override pipe(
+    ...operators: ((from: Observable<never>) => Observable<never>)[]
+  ): Observable<never> {
+    const start = this as Observable<unknown> as Observable<never>
+    const piped = operators.reduce((from, operator) => operator(from), start)
+    return new ReportingObservable(piped, this.report)
   }
 
   override subscribe(observer?: Partial<Observer<T>> | ((value: T) => void) | null): Subscription
@@ -42,7 +42,7 @@ class ReportingObservable<T> extends Observable<T> {
     complete?: (() => void) | null,
   ): Subscription {
     // An operator's own subscriber, on the way to the one at the end of the pipe.
-    if (isSubscriber<T>(target)) return super.subscribe(target)
+    if (target instanceof Subscriber) return super.subscribe(target)
     const observer =
       typeof target === 'object' && target !== null
         ? target
@@ -69,10 +69,6 @@ class ReportingObservable<T> extends Observable<T> {
       this.report(new SyncError('handler-threw', 'A handler threw.', { cause }))
     }
   }
-}
-
-function isSubscriber<T>(target: unknown): target is Subscriber<T> {
-  return typeof target === 'object' && target !== null && 'isStopped' in target
 }
 
 /** The end of a stream that values are put in at. */

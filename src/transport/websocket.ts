@@ -37,13 +37,16 @@ export interface WebSocketLike {
 // What ws has beyond that.
 interface NodeSocket extends WebSocketLike {
   terminate(): void
-  on(event: 'message', listener: (data: Uint8Array | ArrayBuffer, isBinary: boolean) => void): void
+  on(event: 'message', listener: (data: NodeData, isBinary: boolean) => void): void
   on(event: 'error', listener: (error: NodeSocketError) => void): void
   on(
     event: 'unexpected-response',
     listener: (request: { destroy(): void }, response: UpgradeResponse) => void,
   ): void
 }
+
+// A buffer for text, an `ArrayBuffer` for binary data.
+type NodeData = ArrayBuffer & { toString(encoding: 'utf8'): string }
 
 interface NodeSocketOptions {
   readonly headers: Readonly<Record<string, string>>
@@ -74,7 +77,7 @@ const OPEN = 1
 
 /** The transport over WebSocket: `ws` in Node, the platform's own in browsers. */
 export function createWebSocketTransport(options: WebSocketTransportOptions = {}): Transport {
-  const WebSocket = options.WebSocket ?? (IsomorphicWebSocket as unknown as WebSocketConstructor)
+  const WebSocket = options.WebSocket ?? IsomorphicWebSocket
   return {
     connect(request, handlers) {
       let socket: WebSocketLike
@@ -197,7 +200,7 @@ function adapt(socket: WebSocketLike, maxMessageBytes: number, handlers: SocketH
     failed: (failure: ConnectionFailure) => void,
   ): void {
     socket.on('message', (data, isBinary) => {
-      receive(isBinary ? new Uint8Array(data) : data.toString())
+      receive(isBinary ? new Uint8Array(data) : data.toString('utf8'))
     })
     socket.on('error', (error) => {
       if (error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') failed(tooLarge(maxMessageBytes))

@@ -5,7 +5,7 @@ import {
   createSyncClient,
   defineProtocol,
   type LogEntry,
-  PersistentMap,
+  type PersistentMap,
 } from 'statewire'
 import { createFakeTransport, createManualClock } from 'statewire/testing'
 import { describe, expect, it, vi } from 'vitest'
@@ -243,11 +243,11 @@ describe('options', () => {
   for (const [name, values] of Object.entries(silly)) {
     it(`[CLI-10] refuses ${name} that makes no sense, by name`, () => {
       for (const value of values) {
-        const options = { ...base, [name]: value } as unknown as typeof base
+        const options = { ...base, [name]: value }
         expect(() => createSyncClient(chat, options)).toThrow(
           expect.objectContaining({
             code: 'option-invalid',
-            message: expect.stringContaining(name),
+            message: expect.stringContaining(name) as string,
           }),
         )
       }

@@ -66,7 +66,7 @@ describe('send', () => {
         async (payload) => {
           const harness = createHarness()
           await bring(harness, 'connected')
-          harness.sync.send('SAY', payload as { text: string; tags?: string[] })
+          harness.sync.send('SAY', payload)
           await harness.settle()
           const [message] = harness.peer.messages
           expect(message?.data).toEqual(JSON.parse(JSON.stringify(payload)))

@@ -124,7 +124,10 @@ describe('the client on our server, over real sockets', () => {
       expect(statuses).toContainEqual(
         expect.objectContaining({
           state: 'reconnecting',
-          cause: expect.objectContaining({ code: 'message-too-large', limitBytes: 1_000 }),
+          cause: expect.objectContaining({
+            code: 'message-too-large',
+            limitBytes: 1_000,
+          }) as unknown,
         }),
       )
     })
@@ -140,7 +143,7 @@ describe('the client on our server, over real sockets', () => {
       expect(statuses).toContainEqual(
         expect.objectContaining({
           state: 'reconnecting',
-          cause: expect.objectContaining({ code: 'closed', closeCode: 1009 }),
+          cause: expect.objectContaining({ code: 'closed', closeCode: 1009 }) as unknown,
         }),
       )
     })

@@ -9,56 +9,6 @@ import { environmentActor, linkActor, type SignalEvent } from './actors.js'
 import type { ConnectionPolicy } from './policy.js'
 import { type AttemptHistory, decide, type FinalError } from './verdict.js'
 
-/** What the connection machine needs. */
-export interface ConnectionInput {
-  readonly policy: ConnectionPolicy
-  readonly link: Link
-  readonly environment: EnvironmentSource
-  readonly clock: Clock
-  readonly random: Random
-  /** Takes what the environment source throws (`environment-failed`). */
-  readonly report: ReportError
-}
-
-/** What may be asked of a connection. */
-export type ConnectionCommand =
-  | { readonly type: 'connect' }
-  | { readonly type: 'disconnect' }
-  /** The target has changed: move to it now. */
-  | { readonly type: 'reconnect' }
-
-/** Everything a connection hears. */
-export type ConnectionEvent = ConnectionCommand | LinkEvent | SignalEvent
-
-/** The connection machine's memory. Times ending in `At` are monotonic milliseconds. */
-export interface ConnectionContext extends ConnectionInput {
-  /** The attempt that events are taken from; what carries another number is old. */
-  readonly generation: number
-  readonly history: AttemptHistory
-  /** When the last attempt that was brought forward began. */
-  readonly hurriedAt: number
-  readonly retryAt: number
-  /** The same in milliseconds since the epoch, for people. */
-  readonly retryEpochMs: number
-  /** Signals do not bring an attempt further forward than this: the server asked for it. */
-  readonly notBefore: number
-  readonly failure: ConnectionFailure | undefined
-  readonly error: FinalError | undefined
-  /** When the connection opened, in milliseconds since the epoch. */
-  readonly openedEpochMs: number
-  readonly nextPingAt: number
-  readonly pongDueAt: number
-  /** How many times in a row the pong timer fired late. */
-  readonly lateTimers: number
-}
-
-const freshHistory: AttemptHistory = {
-  attempt: 0,
-  isHurried: false,
-  wasRefused: false,
-  streak: { code: 0, count: 0 },
-}
-
 // A throttled tab's timers are always late, and a probe is answered all the same. Three that were
 // not, with frames read in between, are a dead peer.
 const MOST_LATE_TIMERS = 3
@@ -179,21 +129,7 @@ export function createConnectionMachine() {
 
   return machine.createMachine({
     id: 'connection',
-    context: ({ input }) => ({
-      ...input,
-      generation: 0,
-      history: freshHistory,
-      hurriedAt: Number.NEGATIVE_INFINITY,
-      retryAt: 0,
-      retryEpochMs: 0,
-      notBefore: 0,
-      failure: undefined,
-      error: undefined,
-      openedEpochMs: 0,
-      nextPingAt: 0,
-      pongDueAt: 0,
-      lateTimers: 0,
-    }),
+    context: ({ input }) => createContext(input),
     invoke: [
       { src: 'link', id: 'link', input: ({ context }) => ({ link: context.link }) },
       {
@@ -320,53 +256,3 @@ export function createConnectionMachine() {
 /** The machine that {@link createConnectionMachine} makes. */
 export type ConnectionMachine = ReturnType<typeof createConnectionMachine>
 
-function connectTimedOut({ connectTimeoutMs: afterMs }: ConnectionPolicy): ConnectionFailure {
-  return { code: 'connect-timeout', afterMs, message: `Not connected within ${afterMs} ms.` }
-}
-
-function pongTimedOut({ pongTimeoutMs: afterMs }: ConnectionPolicy): ConnectionFailure {
-  return { code: 'pong-timeout', afterMs, message: `No sign of life within ${afterMs} ms.` }
-}
-
-function noteFinalError(
-  { history, policy }: ConnectionContext,
-  failure: ConnectionFailure,
-): Partial<ConnectionContext> {
-  const decision = decide(history, failure, policy)
-  return { failure, error: decision.next === 'fail' ? decision.error : undefined }
-}
-
-function scheduleRetry(
-  context: ConnectionContext,
-  failure: ConnectionFailure,
-): Partial<ConnectionContext> {
-  const { clock, policy, random } = context
-  const decision = decide(context.history, failure, policy)
-  if (decision.next === 'fail') return { failure }
-  const step = waitBeforeAttempt(policy.backoff, decision.history.attempt, random)
-  const spreadMs = decision.spread ? random() * policy.restartSpreadMs : 0
-  const waitMs = clampDelay(Math.max(step, decision.minWaitMs) + spreadMs)
-  const now = clock.now()
-  return {
-    history: decision.history,
-    failure,
-    retryAt: now + waitMs,
-    retryEpochMs: clock.epoch() + waitMs,
-    notBefore: now + decision.minWaitMs,
-  }
-}
-
-// A user who asks to connect is obeyed; a signal from the surroundings does not overrule a server
-// that said how long to stay away.
-function hurriedRetryAt(context: ConnectionContext, event: ConnectionEvent): number {
-  const { clock, hurriedAt, notBefore, policy } = context
-  const earliest = Math.max(clock.now(), hurriedAt + policy.hurryIntervalMs)
-  return event.type === 'connect' ? earliest : Math.max(earliest, notBefore)
-}
-
-// The grid starts when the connection opens. A slot that passed while the timers slept, or while a
-// pong was awaited, is not caught up on.
-function nextSlot({ clock, nextPingAt, policy }: ConnectionContext): number {
-  const passed = Math.floor((clock.now() - nextPingAt) / policy.pingIntervalMs) + 1
-  return nextPingAt + Math.max(0, passed) * policy.pingIntervalMs
-}

@@ -89,7 +89,8 @@ export function assertBackoff(backoff: BackoffPolicy): void {
   for (const [at, step] of backoff.stepsMs.entries()) {
     assertDuration(`backoff.stepsMs[${at}]`, step)
   }
-  if (backoff.jitter !== 'full' && backoff.jitter !== 'none') {
+  const jitter: string = backoff.jitter
+  if (jitter !== 'full' && jitter !== 'none') {
     throw new SyncError('option-invalid', "backoff.jitter must be 'full' or 'none'")
   }
   const { maxAttempts } = backoff

@@ -31,6 +31,14 @@ export interface AttemptHistory {
   readonly streak: { readonly code: number; readonly count: number }
 }
 
+/** The history of a connection that starts afresh. */
+export const freshHistory: AttemptHistory = {
+  attempt: 0,
+  isHurried: false,
+  wasRefused: false,
+  streak: { code: 0, count: 0 },
+}
+
 /** What follows a failure. */
 export type Decision =
   | { readonly next: 'fail'; readonly error: FinalError }

@@ -1,0 +1,70 @@
+import type { Clock, Random } from '../../clock.js'
+import type { ReportError } from '../../errors.js'
+import type { EnvironmentSource } from '../../transport/environment.js'
+import type { ConnectionFailure } from '../../transport/failure.js'
+import type { Link, LinkEvent } from '../../transport/link.js'
+import type { SignalEvent } from './actors.js'
+import type { ConnectionPolicy } from './policy.js'
+import { type AttemptHistory, type FinalError, freshHistory } from './verdict.js'
+
+/** What the connection machine needs. */
+export interface ConnectionInput {
+  readonly policy: ConnectionPolicy
+  readonly link: Link
+  readonly environment: EnvironmentSource
+  readonly clock: Clock
+  readonly random: Random
+  /** Takes what the environment source throws (`environment-failed`). */
+  readonly report: ReportError
+}
+
+/** What may be asked of a connection. */
+export type ConnectionCommand =
+  | { readonly type: 'connect' }
+  | { readonly type: 'disconnect' }
+  /** The target has changed: move to it now. */
+  | { readonly type: 'reconnect' }
+
+/** Everything a connection hears. */
+export type ConnectionEvent = ConnectionCommand | LinkEvent | SignalEvent
+
+/** The connection machine's memory. Times ending in `At` are monotonic milliseconds. */
+export interface ConnectionContext extends ConnectionInput {
+  /** The attempt that events are taken from; what carries another number is old. */
+  readonly generation: number
+  readonly history: AttemptHistory
+  /** When the last attempt that was brought forward began. */
+  readonly hurriedAt: number
+  readonly retryAt: number
+  /** The same in milliseconds since the epoch, for people. */
+  readonly retryEpochMs: number
+  /** Signals do not bring an attempt further forward than this: the server asked for it. */
+  readonly notBefore: number
+  readonly failure: ConnectionFailure | undefined
+  readonly error: FinalError | undefined
+  /** When the connection opened, in milliseconds since the epoch. */
+  readonly openedEpochMs: number
+  readonly nextPingAt: number
+  readonly pongDueAt: number
+  /** How many times in a row the pong timer fired late. */
+  readonly lateTimers: number
+}
+
+/** The memory of a connection that was never asked to connect. */
+export function createContext(input: ConnectionInput): ConnectionContext {
+  return {
+    ...input,
+    generation: 0,
+    history: freshHistory,
+    hurriedAt: Number.NEGATIVE_INFINITY,
+    retryAt: 0,
+    retryEpochMs: 0,
+    notBefore: 0,
+    failure: undefined,
+    error: undefined,
+    openedEpochMs: 0,
+    nextPingAt: 0,
+    pongDueAt: 0,
+    lateTimers: 0,
+  }
+}
