@@ -1,0 +1,193 @@
+import type { Clock } from '../clock.js'
+import { withDeadline } from '../deadline.js'
+import type { ApiFailure } from '../machines/session/ports.js'
+import type { Validate } from '../schemas/schema.js'
+import type { ApiResult } from './api.js'
+
+/** What is used of `fetch`. */
+export type Fetch = (url: string, init: FetchInit) => Promise<FetchResponse>
+
+/** How `fetch` is called. */
+export interface FetchInit {
+  readonly method: 'GET' | 'POST'
+  readonly headers: Record<string, string>
+  readonly body?: string
+  readonly signal: AbortSignal
+  readonly redirect: 'manual'
+  readonly credentials: 'omit'
+  readonly cache: 'no-store'
+  readonly referrerPolicy: 'no-referrer'
+  readonly keepalive?: boolean
+}
+
+/** What is used of a `Response`. */
+export interface FetchResponse {
+  readonly status: number
+  readonly headers: { get(name: string): string | null }
+  readonly body: {
+    getReader(): {
+      read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>
+      cancel(): Promise<void>
+    }
+  } | null
+}
+
+/** Where and how calls are made. */
+export interface HttpOptions {
+  readonly baseUrl: () => string | URL
+  readonly fetch: Fetch
+  readonly clock: Clock
+  /** From the call until the whole answer is there, in milliseconds. */
+  readonly timeoutMs: number
+  /** The largest answer that is read, in bytes. */
+  readonly maxBytes: number
+}
+
+/** One call. */
+export interface HttpCall<T> {
+  readonly method: 'GET' | 'POST'
+  /** Relative to the base URL, without a slash in front. */
+  readonly path: string
+  readonly body?: unknown
+  readonly accessToken?: string
+  /** Goes on when the page is left. */
+  readonly keepalive?: boolean
+  /** Checks the answer. */
+  readonly read: Validate<T>
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * Makes one call; whatever goes wrong is data. Neither the URL, the tokens nor the server's text
+ * is in any failure.
+ */
+export async function callHttp<T>(options: HttpOptions, call: HttpCall<T>): Promise<ApiResult<T>> {
+  const url = resolveUrl(options.baseUrl, call.path)
+  if (url === undefined) {
+    return failed({ code: 'url-unusable', message: 'The address of the server is not usable.' })
+  }
+  const { clock, timeoutMs: limitMs } = options
+  const settled = await withDeadline({ clock, limitMs, signal: call.signal }, async (signal) => {
+    const response = await options.fetch(url, createInit(call, signal))
+    return { response, text: await readText(response, options.maxBytes) }
+  })
+  switch (settled.kind) {
+    case 'value':
+      return interpret(call, settled.value.response, settled.value.text, clock)
+    case 'late':
+      return failed({ code: 'timeout', message: `The server did not answer within ${limitMs} ms.` })
+    case 'aborted':
+      return failed({ code: 'aborted', message: 'The request was given up.' })
+    case 'threw':
+      return failed({ code: 'network', message: 'The server cannot be reached.' })
+    default:
+      return settled satisfies never
+  }
+}
+
+function resolveUrl(baseUrl: () => string | URL, path: string): string | undefined {
+  try {
+    const base = new URL(baseUrl())
+    if (base.protocol !== 'http:' && base.protocol !== 'https:') return undefined
+    if (!base.pathname.endsWith('/')) base.pathname += '/'
+    base.search = ''
+    return new URL(path, base).href
+  } catch {
+    return undefined
+  }
+}
+
+function createInit(call: HttpCall<unknown>, signal: AbortSignal): FetchInit {
+  const { method, body, accessToken, keepalive } = call
+  return {
+    method,
+    signal,
+    headers: {
+      accept: 'application/json',
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+      ...(accessToken !== undefined && { authorization: `Bearer ${accessToken}` }),
+    },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+    ...(keepalive === true && { keepalive }),
+    // A token goes to the server that it is for, and to no other.
+    redirect: 'manual',
+    credentials: 'omit',
+    cache: 'no-store',
+    referrerPolicy: 'no-referrer',
+  }
+}
+
+/** The body as text; `undefined` where it is larger than it may be. */
+async function readText(response: FetchResponse, maxBytes: number): Promise<string | undefined> {
+  const reader = response.body?.getReader()
+  if (reader === undefined) return ''
+  const decoder = new TextDecoder()
+  let text = ''
+  let bytes = 0
+  for (;;) {
+    const { done, value } = await reader.read()
+    if (done) return text + decoder.decode()
+    bytes += value?.byteLength ?? 0
+    if (bytes > maxBytes) {
+      await reader.cancel()
+      return undefined
+    }
+    text += decoder.decode(value, { stream: true })
+  }
+}
+
+function interpret<T>(
+  call: HttpCall<T>,
+  { status, headers }: FetchResponse,
+  text: string | undefined,
+  clock: Clock,
+): ApiResult<T> {
+  const serverTime = parseDate(headers.get('date'))
+  if (status >= 200 && status < 300) {
+    const read = text === undefined ? undefined : call.read(parseJson(text))
+    if (read?.ok === true) {
+      return { ok: true, value: read.value, ...(serverTime !== undefined && { serverTime }) }
+    }
+    const message = 'The server gave an answer that cannot be understood.'
+    return failed({ code: 'unexpected-answer', status, message })
+  }
+  const retryAfterMs = parseRetryAfter(headers.get('retry-after'), serverTime ?? clock.epoch())
+  const wait = retryAfterMs !== undefined && { retryAfterMs }
+  if (status === 429) {
+    return failed({ code: 'rate-limited', message: 'The server asks to wait.', ...wait })
+  }
+  if (status === 408 || status >= 500) {
+    const message = 'The server is not available at present.'
+    return failed({ code: 'unavailable', status, message, ...wait })
+  }
+  if (status >= 400) {
+    return failed({ code: 'refused', status, message: 'The server refused the request.' })
+  }
+  // A redirect, which is not followed; browsers show it as status 0.
+  return failed({ code: 'unexpected-answer', status, message: 'The server pointed elsewhere.' })
+}
+
+function failed(failure: ApiFailure): { readonly ok: false; readonly failure: ApiFailure } {
+  return { ok: false, failure }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function parseDate(text: string | null): number | undefined {
+  const time = text === null ? Number.NaN : Date.parse(text)
+  return Number.isNaN(time) ? undefined : time
+}
+
+// Seconds, or a date (RFC 9110, 10.2.3).
+function parseRetryAfter(text: string | null, now: number): number | undefined {
+  if (text === null) return undefined
+  if (/^\s*\d{1,9}\s*$/.test(text)) return Number(text) * 1_000
+  const date = parseDate(text)
+  return date === undefined ? undefined : Math.max(0, date - now)
+}
