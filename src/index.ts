@@ -15,14 +15,13 @@ export type { NotSentReason, Receipt, SendOutcome } from './client/receipt.js'
 export { type Clock, createSystemClock, type Random, type TimerHandle } from './clock.js'
 export { type ReportError, SyncError, type SyncErrorCode } from './errors.js'
 export { standardBackoff } from './machines/backoff.js'
-export {
-  type ConnectionCommand,
-  type ConnectionContext,
-  type ConnectionEvent,
-  type ConnectionInput,
-  type ConnectionMachine,
-  createConnectionMachine,
-} from './machines/connection/machine.js'
+export type {
+  ConnectionCommand,
+  ConnectionContext,
+  ConnectionEvent,
+  ConnectionInput,
+} from './machines/connection/context.js'
+export { type ConnectionMachine, createConnectionMachine } from './machines/connection/machine.js'
 export {
   type ConnectionOptions,
   type ConnectionPolicy,
@@ -37,7 +36,8 @@ export {
   type CoordinatorInput,
   createCoordinatorMachine,
 } from './machines/coordinator/machine.js'
-export { createSummary, type Entry, PersistentMap, type Summary } from './persistent-map.js'
+export { createSummary, type Summary } from './map-summary.js'
+export { type Entry, type MapEdit, PersistentMap } from './persistent-map.js'
 export {
   type CoordinatorDefinition,
   defineCoordinator,

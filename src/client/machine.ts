@@ -1,5 +1,6 @@
 import { type ActorRefFrom, setup } from 'xstate'
-import { type ConnectionInput, createConnectionMachine } from '../machines/connection/machine.js'
+import type { ConnectionInput } from '../machines/connection/context.js'
+import { createConnectionMachine } from '../machines/connection/machine.js'
 import { type CoordinatorInput, createCoordinatorMachine } from '../machines/coordinator/machine.js'
 
 /** What the two machines of a client need. */

@@ -1,13 +1,16 @@
 import { assign, raise, sendTo, setup } from 'xstate'
-import { type Clock, clampDelay, type Random } from '../../clock.js'
-import type { ReportError } from '../../errors.js'
-import type { EnvironmentSource } from '../../transport/environment.js'
+import { clampDelay } from '../../clock.js'
 import type { ConnectionFailure } from '../../transport/failure.js'
-import type { Link, LinkEvent } from '../../transport/link.js'
-import { waitBeforeAttempt } from '../backoff.js'
-import { environmentActor, linkActor, type SignalEvent } from './actors.js'
+import { environmentActor, linkActor } from './actors.js'
+import {
+  type ConnectionContext,
+  type ConnectionEvent,
+  type ConnectionInput,
+  createContext,
+} from './context.js'
 import type { ConnectionPolicy } from './policy.js'
-import { type AttemptHistory, decide, type FinalError } from './verdict.js'
+import { bringForward, hurriedRetryAt, noteFinalError, scheduleRetry } from './retry.js'
+import { decide, freshHistory } from './verdict.js'
 
 // A throttled tab's timers are always late, and a probe is answered all the same. Three that were
 // not, with frames read in between, are a dead peer.
@@ -95,14 +98,7 @@ export function createConnectionMachine() {
       noteFinalError: assign(({ context, event }) =>
         event.type === 'socket.closed' ? noteFinalError(context, event.failure) : {},
       ),
-      bringForward: assign(({ context, event }) => {
-        const retryAt = hurriedRetryAt(context, event)
-        return {
-          history: { ...context.history, isHurried: true },
-          retryAt,
-          retryEpochMs: context.clock.epoch() + (retryAt - context.clock.now()),
-        }
-      }),
+      bringForward: assign(({ context, event }) => bringForward(context, event)),
       takeSlot: assign(({ context }) => ({
         nextPingAt: context.nextPingAt + context.policy.pingIntervalMs,
       })),
@@ -120,7 +116,7 @@ export function createConnectionMachine() {
     { guard: 'closedForGood', target: '#failed', actions: 'noteFinalError' },
     { guard: 'isCurrent', target: '#reconnecting', actions: 'scheduleRetry' },
   ] as const
-  const bringForward = {
+  const onHurry = {
     guard: 'comesSooner',
     target: 'waiting',
     reenter: true,
@@ -227,10 +223,10 @@ export function createConnectionMachine() {
           waiting: {
             after: { retryWait: 'attempting' },
             on: {
-              connect: bringForward,
-              'environment.online': bringForward,
-              'environment.visible': bringForward,
-              'environment.woke': bringForward,
+              connect: onHurry,
+              'environment.online': onHurry,
+              'environment.visible': onHurry,
+              'environment.woke': onHurry,
             },
           },
           attempting: {
@@ -256,3 +252,17 @@ export function createConnectionMachine() {
 /** The machine that {@link createConnectionMachine} makes. */
 export type ConnectionMachine = ReturnType<typeof createConnectionMachine>
 
+function connectTimedOut({ connectTimeoutMs: afterMs }: ConnectionPolicy): ConnectionFailure {
+  return { code: 'connect-timeout', afterMs, message: `Not connected within ${afterMs} ms.` }
+}
+
+function pongTimedOut({ pongTimeoutMs: afterMs }: ConnectionPolicy): ConnectionFailure {
+  return { code: 'pong-timeout', afterMs, message: `No sign of life within ${afterMs} ms.` }
+}
+
+// The grid starts when the connection opens. A slot that passed while the timers slept, or while a
+// pong was awaited, is not caught up on.
+function nextSlot({ clock, nextPingAt, policy }: ConnectionContext): number {
+  const passed = Math.floor((clock.now() - nextPingAt) / policy.pingIntervalMs) + 1
+  return nextPingAt + Math.max(0, passed) * policy.pingIntervalMs
+}

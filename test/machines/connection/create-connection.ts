@@ -1,9 +1,7 @@
 import { createActor, type InspectionEvent } from 'xstate'
 import type { SyncError } from '../../../src/errors.js'
-import {
-  type ConnectionCommand,
-  createConnectionMachine,
-} from '../../../src/machines/connection/machine.js'
+import type { ConnectionCommand } from '../../../src/machines/connection/context.js'
+import { createConnectionMachine } from '../../../src/machines/connection/machine.js'
 import {
   type ConnectionOptions,
   createConnectionPolicy,
