@@ -1,0 +1,23 @@
+/** What is to be undone at the end, the latest first. */
+export type CleanUp = AsyncDisposable & { defer(undo: () => unknown): void }
+
+/** Makes an empty {@link CleanUp}. Everything is undone, even where something of it fails; then that is thrown. */
+export function createCleanUp(): CleanUp {
+  const undos: (() => unknown)[] = []
+  return {
+    defer(undo) {
+      undos.push(undo)
+    },
+    async [Symbol.asyncDispose]() {
+      const errors: unknown[] = []
+      for (let undo = undos.pop(); undo !== undefined; undo = undos.pop()) {
+        try {
+          await undo()
+        } catch (error) {
+          errors.push(error)
+        }
+      }
+      if (errors.length > 0) throw new AggregateError(errors, 'Not everything could be cleaned up')
+    },
+  }
+}

@@ -1,0 +1,87 @@
+import type { ConnectionStatus } from 'statewire'
+
+/** The words of a status, in the app's own language. */
+export function statusWords(status: ConnectionStatus): string {
+  switch (status.state) {
+    case 'connected':
+      return 'Synced'
+    case 'disconnected':
+      return 'Offline'
+    case 'connecting':
+      return 'Connecting…'
+    case 'reconnecting':
+      return `Reconnecting (${status.attempt})…`
+    case 'failed':
+      return 'Failed'
+    default:
+      return status satisfies never
+  }
+}
+
+/** What there is to say beside the words: when the next attempt is made, and why. */
+export function statusDetail(status: ConnectionStatus, nowMs: number): string {
+  switch (status.state) {
+    case 'connected':
+      return ''
+    case 'disconnected':
+      return 'Changes on other devices are not shown.'
+    case 'connecting':
+      return ''
+    case 'reconnecting':
+      return `${status.cause.message} ${nextAttempt(status.retryAt, nowMs)}`
+    case 'failed':
+      return `${status.error.message} Connect to try again.`
+    default:
+      return status satisfies never
+  }
+}
+
+function nextAttempt(retryAt: number | null, nowMs: number): string {
+  if (retryAt === null) return 'Trying now.'
+  const seconds = Math.ceil((retryAt - nowMs) / 1000)
+  return seconds > 0 ? `Next attempt in ${seconds}s.` : 'Trying now.'
+}
+
+/** `Last sync: 12s ago`; a clock that was set back in between counts as now. */
+export function lastSyncText(lastSyncTime: number | undefined, nowMs: number): string {
+  if (lastSyncTime === undefined) return 'Last sync: never'
+  const ms = nowMs - lastSyncTime
+  return ms < 1000 ? 'Last sync: now' : `Last sync: ${duration(ms / 1000)} ago`
+}
+
+/** `ETA: 45s`; nothing where the time left is unknown, or none. */
+export function etaText(etaSeconds: number | undefined): string {
+  if (etaSeconds === undefined || !(etaSeconds > 0)) return ''
+  return `ETA: ${duration(Math.ceil(etaSeconds))}`
+}
+
+/** `247/1000`, or a percentage from senders that count nothing. */
+export function countText(shoot: {
+  processedCount?: number | undefined
+  totalCount?: number | undefined
+  progress: number
+}): string {
+  const { processedCount, totalCount, progress } = shoot
+  if (processedCount === undefined || totalCount === undefined) {
+    return `${Math.round(progress * 100)}%`
+  }
+  return `${whole(processedCount)}/${whole(totalCount)}`
+}
+
+/** Whole seconds, minutes and hours: `45s`, `2m 5s`, `3h 20m`; never more than two of them. */
+export function duration(seconds: number): string {
+  const total = Math.floor(seconds)
+  if (total < 60) return `${total}s`
+  const minutes = Math.floor(total / 60)
+  if (minutes < 60) return pair(minutes, 'm', total % 60, 's')
+  return pair(Math.floor(minutes / 60), 'h', minutes % 60, 'm')
+}
+
+function pair(large: number, largeUnit: string, small: number, smallUnit: string): string {
+  return small === 0 ? `${large}${largeUnit}` : `${large}${largeUnit} ${small}${smallUnit}`
+}
+
+// Counts that should be whole sometimes are not.
+function whole(count: number): string {
+  return String(Math.round(count))
+}

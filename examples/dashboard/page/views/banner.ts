@@ -1,0 +1,24 @@
+import { html, type TemplateResult } from 'lit-html'
+import type { ConnectionStatus } from 'statewire'
+import { statusDetail, statusWords } from '../text.js'
+import { bolt, warning } from './icons.js'
+
+/** The full-width banner. Its words are read out when they change; the countdown beside them is not. */
+export function bannerView(status: ConnectionStatus, nowMs: number): TemplateResult {
+  return html`<div class="banner" data-state=${status.state}>
+    ${statusIcon(status)}
+    <strong role="status" data-test="banner">${statusWords(status)}</strong>
+    <span class="banner-detail">${statusDetail(status, nowMs)}</span>
+  </div>`
+}
+
+/** A green bolt with `Synced`, or an orange warning with what is the matter. */
+export function badgeView(status: ConnectionStatus): TemplateResult {
+  return html`<span class="badge" data-state=${status.state} data-test="badge">
+    ${statusIcon(status)} ${statusWords(status)}
+  </span>`
+}
+
+function statusIcon(status: ConnectionStatus): TemplateResult {
+  return status.state === 'connected' ? bolt : warning
+}

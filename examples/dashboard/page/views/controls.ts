@@ -1,0 +1,114 @@
+import { html, nothing, type TemplateResult } from 'lit-html'
+import type { DemoStatus, EnvironmentAction, WorkerStatus } from '../../server/controls.js'
+import type { EnvironmentName } from '../../server/environment-server.js'
+import { duration } from '../text.js'
+
+/** What the buttons do. */
+export type Actions = {
+  start: () => void
+  stop: () => void
+  connect: () => void
+  disconnect: () => void
+  moveTo: (environment: EnvironmentName) => void
+  control: (action: EnvironmentAction) => void
+  runWorker: () => void
+}
+
+/** What the buttons depend on. */
+export type ControlsModel = {
+  environments: readonly EnvironmentName[]
+  environment: EnvironmentName
+  /** `undefined` until the desk has answered. */
+  demo: DemoStatus | undefined
+  /** What went wrong with the latest button; empty if nothing did. */
+  trouble: string
+}
+
+/** Everything that can be done to this device, its server, and the worker. */
+export function controlsView(model: ControlsModel, actions: Actions): TemplateResult {
+  const { environment, demo } = model
+  const isUp = demo?.environments.find(({ name }) => name === environment)?.isUp ?? true
+  const hurt = (action: EnvironmentAction, words: string, explanation: string) =>
+    button(words, explanation, () => actions.control(action))
+
+  return html`<section class="card" aria-labelledby="controls-title">
+    <h2 id="controls-title">Try it</h2>
+    ${group(
+      'This device',
+      button('Start', 'Connects and loads state', actions.start),
+      button('Stop', 'Disconnects and clears the state', actions.stop),
+      button('Connect', 'Connects; the state stays', actions.connect),
+      button('Disconnect', 'Disconnects; the state stays', actions.disconnect),
+    )}
+    ${environmentView(model, actions)}
+    ${group(
+      'Hurt the connection',
+      hurt('cut', 'Cut the socket', 'Ends the TCP connection without a goodbye'),
+      hurt('silence', 'Go silent', 'The socket stays open, but nothing comes through any more'),
+      hurt('restart', 'Restart the server', 'Closes every socket with 1001 and comes back'),
+      isUp
+        ? hurt('stop', 'Stop the server', 'It stays away until it is started')
+        : hurt('start', 'Start the server', 'On the same port, with the same accounts'),
+    )}
+    ${group(
+      'Say something odd',
+      hurt('bad-frame', 'Bad frame', 'A text frame that is not JSON'),
+      hurt(
+        'news',
+        'Newer types',
+        'A batch, an admin message, and a type that this page does not know',
+      ),
+    )}
+    ${group('Worker', button('Run the worker', 'Processes the folder once', actions.runWorker))}
+    <p class="quiet" data-test="worker">${demo === undefined ? nothing : workerText(demo.worker)}</p>
+    <p class="trouble" role="alert" data-test="trouble">${model.trouble}</p>
+  </section>`
+}
+
+function environmentView(model: ControlsModel, actions: Actions): TemplateResult {
+  return html`<fieldset>
+    <legend>Environment</legend>
+    <div class="choices">
+      ${model.environments.map(
+        (name) => html`<label class="choice">
+          <input
+            type="radio"
+            name="environment"
+            .checked=${name === model.environment}
+            @change=${() => {
+              actions.moveTo(name)
+            }}
+          />
+          ${name}
+        </label>`,
+      )}
+    </div>
+  </fieldset>`
+}
+
+function group(title: string, ...buttons: readonly TemplateResult[]): TemplateResult {
+  return html`<fieldset>
+    <legend>${title}</legend>
+    <div class="buttons">${buttons}</div>
+  </fieldset>`
+}
+
+function button(words: string, explanation: string, onClick: () => void): TemplateResult {
+  return html`<button type="button" title=${explanation} @click=${onClick}>${words}</button>`
+}
+
+/** What the worker is at, in a sentence. */
+export function workerText(worker: WorkerStatus): string {
+  switch (worker.state) {
+    case 'idle':
+      return 'The worker has not run yet.'
+    case 'working':
+      return `At work in ${worker.environment}.`
+    case 'finished':
+      return `Processed ${worker.imagesProcessed} images in ${duration(worker.durationMs / 1000)}.`
+    case 'failed':
+      return `Gave up: ${worker.message}.`
+    default:
+      return worker satisfies never
+  }
+}

@@ -1,0 +1,167 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { kull } from 'statewire/kull'
+import { createBearerCheck, createKullRoutes } from 'statewire/kull/server'
+import { type ConnectedDevice, createSyncServer, type SyncServer } from 'statewire/server'
+import * as z from 'zod'
+import { sendJson } from './json.js'
+import { createLedger } from './ledger.js'
+import { closeServer, listenAt, listenNear, loopback } from './listen.js'
+import { createWires } from './wires.js'
+
+/** Both environments of the demo. */
+export const environmentNames = ['development', 'staging'] as const
+export type EnvironmentName = (typeof environmentNames)[number]
+
+/** How to run an environment. */
+export type EnvironmentOptions = {
+  name: EnvironmentName
+  /** Where to listen; any free port where that is taken, or for 0. */
+  port: number
+  /** What trusted callers know: they may push to users. */
+  secret: string
+  /** Whether a page of this origin may connect and ask. */
+  isOurPage: (origin: string) => boolean
+  onConnected?: (client: { userId: string; deviceId: string }) => void
+  onError: (error: Error) => void
+}
+
+/** One environment: a Kull sync server with its HTTP routes, an account for everyone, and what hurts it. */
+export type EnvironmentServer = {
+  readonly name: EnvironmentName
+  readonly port: number
+  readonly httpUrl: string
+  readonly webSocketUrl: string
+  readonly isUp: boolean
+  devices(userId: string): readonly ConnectedDevice[]
+  /** Goes as a server does that is being deployed: sockets are closed with 1001, the port is free. */
+  stop(): Promise<void>
+  /** Comes back on the same port, with the same accounts. */
+  start(): Promise<void>
+  /** The next three give the number of the device's sockets that they reached; see `Wires`. */
+  cut(userId: string, deviceId: string): number
+  silence(userId: string, deviceId: string): number
+  writeFrame(userId: string, deviceId: string, text: string): number
+  /** Sends a batch to all of a user's devices, and to admins what only they see. */
+  sendNews(userId: string): void
+}
+
+/** How long sockets have to say goodbye: the silent ones among them never will. */
+const graceMs = 250
+
+/** Starts an environment. Rejects where no port can be had at all. */
+export async function startEnvironment(options: EnvironmentOptions): Promise<EnvironmentServer> {
+  const { name, secret, isOurPage, onError } = options
+  const ledger = createLedger()
+  const wires = createWires()
+  const wireOf = (userId: string, deviceId: string) => `${userId}:${deviceId}`
+  type Running = { http: Server; sync: SyncServer<typeof kull.receive> }
+  let running: Running | undefined
+  // Stops and starts come from a page's buttons, in any order and before the last one is done.
+  let last: Promise<void> = Promise.resolve()
+
+  function create(): Running {
+    const sync = createSyncServer({
+      protocol: kull,
+      allowedOrigins: isOurPage,
+      // Everyone is an admin here, so that every type of message can be seen.
+      authenticate: (_request, { byProtocol }) => {
+        const answer = byProtocol()
+        return answer.ok ? { ...answer, isAdmin: true } : answer
+      },
+      onConnected: (client) => options.onConnected?.(client),
+      onError,
+    })
+    const routes = createKullRoutes(
+      {
+        broadcastToUser(userId, type, ...data) {
+          // What the product's billing does: the balance it pushes is the balance there is.
+          const update = kull.receive.CREDIT_UPDATE
+          if (type === 'CREDIT_UPDATE') ledger.record(userId, z.parse(update, data[0]).newBalance)
+          return sync.broadcastToUser(userId, type, ...data)
+        },
+      },
+      {
+        authorize: createBearerCheck(secret),
+        creditBalance: ledger.balanceOf,
+        service: `kull-${name}`,
+        onError,
+      },
+    )
+    const http = createServer((request, response) => {
+      void answer(request, response)
+    })
+    async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+      if (isPreflight(request, response) || (await routes(request, response))) return
+      sendJson(response, 404, { error: 'Not found' })
+    }
+    http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      const [path, query] = (request.url ?? '').split('?', 2)
+      if (path !== '/ws') {
+        socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+        return
+      }
+      wires.add(new URLSearchParams(query).get('token') ?? '', socket)
+      sync.handleUpgrade(request, socket, head)
+    })
+    return { http, sync }
+  }
+
+  // The page is served from another port, and asks for the balance with an Authorization header.
+  function isPreflight(request: IncomingMessage, response: ServerResponse): boolean {
+    const { origin } = request.headers
+    if (origin === undefined || !isOurPage(origin)) return false
+    response.setHeader('access-control-allow-origin', origin).setHeader('vary', 'origin')
+    if (request.method !== 'OPTIONS') return false
+    response.setHeader('access-control-allow-headers', 'authorization').writeHead(204).end()
+    return true
+  }
+
+  function inTurn(act: () => Promise<void>): Promise<void> {
+    last = last.then(act, act)
+    return last
+  }
+
+  running = create()
+  const port = await listenNear(running.http, options.port)
+
+  return {
+    name,
+    port,
+    httpUrl: `http://${loopback}:${port}`,
+    webSocketUrl: `ws://${loopback}:${port}/ws`,
+    get isUp() {
+      return running !== undefined
+    },
+    devices: (userId) => running?.sync.devices(userId) ?? [],
+    stop: () =>
+      inTurn(async () => {
+        if (running === undefined) return
+        const { http, sync } = running
+        running = undefined
+        await sync.close({ graceMs })
+        await closeServer(http)
+      }),
+    start: () =>
+      inTurn(async () => {
+        if (running !== undefined) return
+        const next = create()
+        await listenAt(next.http, port)
+        running = next
+      }),
+    cut: (userId, deviceId) => wires.cut(wireOf(userId, deviceId)),
+    silence: (userId, deviceId) => wires.silence(wireOf(userId, deviceId)),
+    writeFrame: (userId, deviceId, text) => wires.write(wireOf(userId, deviceId), text),
+    sendNews(userId) {
+      running?.sync.broadcastBatchToUser(userId, [
+        { type: 'PROMPT_CHANGE', data: { promptId: 'warm-and-candid', action: 'voted' } },
+        { type: 'PROMPT_CHANGE', data: { promptId: 'warm-and-candid', action: 'updated' } },
+      ])
+      running?.sync.broadcastToAdmins('ADMIN_SESSION_UPDATE', {
+        sessionId: 'support-7',
+        action: 'new_message',
+        messageCount: 3,
+      })
+    },
+  }
+}

@@ -1,0 +1,29 @@
+// The worker's process: gets one job from whoever forked it, and says what became of it.
+import type { WorkerJob, WorkerOutcome } from './job.js'
+import { work } from './work.js'
+
+const controller = new AbortController()
+
+function stop(): void {
+  controller.abort(new Error('The worker was stopped'))
+}
+
+// A parent that is gone wants no report, and leaves no orphan.
+process.once('disconnect', stop)
+process.once('SIGINT', stop)
+process.once('SIGTERM', stop)
+
+process.once('message', (job) => {
+  void run(job as WorkerJob).then((outcome) => {
+    if (process.connected) process.send?.(outcome, () => process.disconnect())
+  })
+})
+
+async function run(job: WorkerJob): Promise<WorkerOutcome> {
+  try {
+    const onError = (error: Error) => console.error(error)
+    return { ok: true, report: await work(job, { signal: controller.signal, onError }) }
+  } catch (error) {
+    return { ok: false, message: error instanceof Error ? error.message : String(error) }
+  }
+}

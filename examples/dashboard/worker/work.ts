@@ -1,0 +1,93 @@
+import { basename } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { createSyncClient, type SyncError } from 'statewire'
+import { kull, type ShootProgress } from 'statewire/kull'
+import { analyzePhoto, cullShoot, findShoots, type Shoot } from '../photos/index.js'
+import { openAccount } from './account.js'
+import type { WorkerJob, WorkerReport } from './job.js'
+import { createReports } from './reports.js'
+
+/**
+ * Culls every shoot of a folder, tells the user's devices how far it is, and charges a credit a photo.
+ *
+ * Rejects when aborted, when the folder holds no photo, when the connection is given up for good, and
+ * when the server refuses a charge; the shoots that were not done are reported as `failed` first.
+ */
+export async function work(
+  job: WorkerJob,
+  { signal, onError }: { signal: AbortSignal; onError: (error: SyncError) => void },
+): Promise<WorkerReport> {
+  const startedAt = performance.now()
+  const found = await findShoots(job.folder, { signal })
+  if (!found.ok) throw new Error(found.message)
+
+  const stop = new AbortController()
+  const either = AbortSignal.any([signal, stop.signal])
+  const { userId, deviceId } = job
+  using sync = createSyncClient(kull, {
+    url: job.webSocketUrl,
+    credentials: { userId, deviceId },
+    onError,
+  })
+  sync.status$.subscribe((status) => {
+    if (status.state === 'failed') stop.abort(new Error(status.error.message))
+  })
+  sync.start()
+
+  const reports = createReports(sync, deviceId)
+  try {
+    const account = await openAccount(job, either)
+    for (const shoot of found.shoots) reports.send(progressOf(job, shoot, 'queued', 0))
+    let imagesProcessed = 0
+    for (const shoot of found.shoots) {
+      await cullShoot(shoot, {
+        signal: either,
+        analyze: async (path, options) => {
+          const result = await analyzePhoto(path, options)
+          await pause(job.paceMs, undefined, options)
+          return result
+        },
+        onProgress({ processedCount, currentImage, etaSeconds }) {
+          imagesProcessed++
+          const now = progressOf(job, shoot, 'processing', processedCount)
+          reports.send({ ...now, currentImage, eta: etaSeconds })
+          account.charge(`${shoot.name}/${currentImage}`)
+        },
+      })
+      reports.send(progressOf(job, shoot, 'completed', shoot.photos.length))
+    }
+    await account.settled()
+    await reports.heard(either)
+    return {
+      shoots: Object.fromEntries(reports.latest),
+      creditBalance: account.balance,
+      imagesProcessed,
+      durationMs: Math.round(performance.now() - startedAt),
+      reportsNotSent: reports.notSentCount,
+    }
+  } catch (error) {
+    // Nobody else will ever say that these shoots do not go on.
+    for (const progress of [...reports.latest.values()]) {
+      if (progress.status === 'completed') continue
+      const { currentImage: _image, eta: _eta, ...rest } = progress
+      reports.send({ ...rest, status: 'failed', errorMessage: 'The worker was stopped' })
+    }
+    throw error
+  }
+}
+
+function progressOf(
+  { folder }: WorkerJob,
+  shoot: Shoot,
+  status: ShootProgress['status'],
+  processedCount: number,
+): ShootProgress {
+  const parts = [basename(folder), shoot.id].filter((part) => part !== '.')
+  return {
+    shootId: parts.join('/'),
+    status,
+    processedCount,
+    totalCount: shoot.photos.length,
+    provider: 'statewire-dashboard',
+  }
+}
