@@ -60,11 +60,6 @@ export interface SyncServerOptions<R extends MessageSchemas, S extends MessageSc
   readonly makeId?: () => string
 }
 
-/** Options with every default filled in. */
-export type ResolvedOptions<R extends MessageSchemas, S extends MessageSchemas> = ReturnType<
-  typeof resolveOptions<R, S>
->
-
 /**
  * Fills in defaults.
  *

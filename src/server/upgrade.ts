@@ -68,7 +68,7 @@ export function createUpgrade(options: UpgradeOptions): HandleUpgrade {
 }
 
 /** Answers an upgrade request with an HTTP status and lets its socket go. */
-export function refuseUpgrade(socket: Duplex, status: number): void {
+function refuseUpgrade(socket: Duplex, status: number): void {
   socket.on('error', () => {
     socket.destroy()
   })
