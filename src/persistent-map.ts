@@ -1,33 +1,36 @@
 /** One key with its value. */
 export type Entry<V> = readonly [key: string, value: V]
 
-/** Adds up a property of all values of a map; see {@link createSummary}. */
-export interface Summary<V, S> {
-  /** The summary of nothing. */
-  readonly empty: S
-  /** The summary of one value. */
-  readonly of: (value: V, key: string) => S
-  /** The summary of two parts; must be associative. */
-  readonly combine: (left: S, right: S) => S
+/** A series of updates to a map that nobody sees half done. Made by `openEdit`. */
+export interface MapEdit<V> {
+  /** A copy that `set` and `delete` change in place while the edit is open. */
+  readonly map: PersistentMap<V>
+  /** The keys that were set or deleted in it, in order; a key may be there more than once. */
+  readonly changed: readonly string[]
+  /** Ends the edit and gives the map as it then stands: the original where nothing changed. */
+  close(): PersistentMap<V>
 }
 
 // While `open`, the one map that carries this token may be changed in place, and so may the
 // chunks made under it. Nobody outside the edit has seen either.
 interface Edit {
   open: boolean
+  readonly changed: string[]
 }
 
-interface Chunk<V> {
+/** A run of up to 256 entries that versions of a map share. Immutable once its edit is closed. */
+export interface Chunk<V> {
   readonly edit: Edit | undefined
   readonly entries: (Entry<V> | undefined)[]
 }
 
-// Where a key may stand, shared by all versions that grew out of one map. It is only a hint: a
-// version holds a key at a slot if its own entry there says so. Each insertion is recorded and
-// none is taken back, so the slot of a key that a version does hold is always among the hints.
-interface Hints {
-  readonly latest: Map<string, number>
-  readonly earlier: Map<string, number[]>
+// Where keys stand, shared by all versions that grew out of one map. It is only a hint: a version
+// holds a key if its own entry at that slot says so. A hint moves when a key that was deleted
+// comes back; a version that is older than a move can no longer tell an absent key from a moved
+// one, and makes an index of its own when it has to know.
+interface Index {
+  readonly slots: Map<string, number>
+  moves: number
 }
 
 const CHUNK = 256
@@ -48,37 +51,35 @@ const CHUNK = 256
  */
 export class PersistentMap<V> implements ReadonlyMap<string, V> {
   readonly [Symbol.toStringTag] = 'PersistentMap'
-  private hints: Hints
+  private index: Index
+  private moves: number
   private chunks: Chunk<V>[]
+  // Whether another version holds the same array of chunks.
+  private isShared: boolean
   private slots: number
   private count: number
   private edit: Edit | undefined
 
-  private constructor(
-    hints: Hints,
-    chunks: Chunk<V>[],
-    slots: number,
-    count: number,
-    edit: Edit | undefined,
-  ) {
-    this.hints = hints
-    this.chunks = chunks
-    this.slots = slots
-    this.count = count
+  private constructor(from: PersistentMap<V> | undefined, edit: Edit | undefined) {
+    this.index = from?.index ?? createIndex([])
+    this.moves = from?.moves ?? 0
+    this.chunks = from?.chunks ?? []
+    this.isShared = from !== undefined
+    this.slots = from?.slots ?? 0
+    this.count = from?.count ?? 0
     this.edit = edit
   }
 
   /** A map without entries. */
   static empty<V>(): PersistentMap<V> {
-    return new PersistentMap<V>(createHints(), [], 0, 0, undefined)
+    return new PersistentMap<V>(undefined, undefined)
   }
 
   /** A map of the given entries; the last one of a key wins. */
   static from<V>(entries: Iterable<readonly [string, V]>): PersistentMap<V> {
-    const [map, close] = PersistentMap.empty<V>().openEdit()
-    for (const [key, value] of entries) map.set(key, value)
-    close()
-    return map
+    const edit = PersistentMap.empty<V>().openEdit()
+    for (const [key, value] of entries) edit.map.set(key, value)
+    return edit.close()
   }
 
   get size(): number {
@@ -99,15 +100,8 @@ export class PersistentMap<V> implements ReadonlyMap<string, V> {
     const slot = this.find(key)
     if (slot >= 0 && Object.is(this.at(slot)?.[1], value)) return this
     const map = this.writable()
-    if (slot >= 0) {
-      map.write(slot, [key, value])
-      return map
-    }
-    if (map.isSparse()) map.compact()
-    map.hint(key, map.slots)
-    map.write(map.slots, [key, value])
-    map.slots += 1
-    map.count += 1
+    if (slot >= 0) map.write(slot, key, [key, value])
+    else map.append(key, value)
     return map
   }
 
@@ -116,24 +110,25 @@ export class PersistentMap<V> implements ReadonlyMap<string, V> {
     const slot = this.find(key)
     if (slot < 0) return this
     const map = this.writable()
-    map.write(slot, undefined)
+    map.write(slot, key, undefined)
     map.count -= 1
     return map
   }
 
-  /**
-   * A copy that `set` and `delete` change in place until it is closed, and the function that
-   * closes it. For a series of updates that nobody should see half done. Not to be nested.
-   */
-  openEdit(): [map: PersistentMap<V>, close: () => void] {
-    const edit: Edit = { open: true }
-    const map = new PersistentMap(this.hints, this.chunks.slice(), this.slots, this.count, edit)
-    return [
+  /** Opens a copy for a series of updates in place. This map stays as it is. */
+  openEdit(): MapEdit<V> {
+    const isOpen = this.edit?.open === true
+    if (isOpen) this.disown()
+    const changed: string[] = []
+    const map = new PersistentMap<V>(this, { open: true, changed })
+    return {
       map,
-      () => {
-        edit.open = false
+      changed,
+      close: () => {
+        if (map.edit !== undefined) map.edit.open = false
+        return changed.length === 0 && !isOpen ? this : map
       },
-    ]
+    }
   }
 
   forEach(
@@ -166,7 +161,7 @@ export class PersistentMap<V> implements ReadonlyMap<string, V> {
     return Object.fromEntries(this)
   }
 
-  /** The chunks as they stand; how {@link createSummary} reads a map. @internal */
+  /** The chunks as they stand: how `createSummary` reads a map. @internal */
   static chunksOf<V>(map: PersistentMap<V>): readonly Chunk<V>[] {
     return map.chunks
   }
@@ -176,88 +171,84 @@ export class PersistentMap<V> implements ReadonlyMap<string, V> {
   }
 
   private find(key: string): number {
-    const latest = this.hints.latest.get(key)
-    if (latest === undefined) return -1
-    if (this.at(latest)?.[0] === key) return latest
-    for (const slot of this.hints.earlier.get(key) ?? []) {
-      if (this.at(slot)?.[0] === key) return slot
-    }
-    return -1
-  }
-
-  private hint(key: string, slot: number): void {
-    const { latest, earlier } = this.hints
-    const former = latest.get(key)
-    latest.set(key, slot)
-    if (former === undefined || former === slot) return
-    const list = earlier.get(key)
-    if (list === undefined) earlier.set(key, [former])
-    else if (!list.includes(former)) list.push(former)
+    const slot = this.index.slots.get(key)
+    if (slot === undefined) return -1
+    if (this.at(slot)?.[0] === key) return slot
+    if (this.moves === this.index.moves) return -1
+    this.index = createIndex(this.chunks)
+    this.moves = 0
+    return this.index.slots.get(key) ?? -1
   }
 
   private writable(): PersistentMap<V> {
-    if (this.edit?.open === true) return this
-    return new PersistentMap(this.hints, this.chunks.slice(), this.slots, this.count, undefined)
+    const map = this.edit?.open === true ? this : new PersistentMap<V>(this, undefined)
+    if (map.isShared) map.chunks = map.chunks.slice()
+    map.isShared = false
+    return map
   }
 
-  private write(slot: number, entry: Entry<V> | undefined): void {
+  private append(key: string, value: V): void {
+    // From nothing on, too: maps that began as one empty map have nothing else in common.
+    if (this.count === 0 || this.isSparse()) this.compact()
+    const { index, slots: slot } = this
+    const former = index.slots.get(key)
+    if (former !== slot) {
+      index.slots.set(key, slot)
+      if (former !== undefined) {
+        // A version that had missed an earlier move stays behind by as many.
+        this.moves += 1
+        index.moves += 1
+      }
+    }
+    this.slots += 1
+    this.count += 1
+    this.write(slot, key, [key, value])
+  }
+
+  private write(slot: number, key: string, entry: Entry<V> | undefined): void {
     const at = slot >> 8
-    const chunk = this.chunks[at]
-    const owned = chunk?.edit !== undefined && chunk.edit === this.edit && chunk.edit.open
-    const target = owned ? chunk : { edit: this.edit, entries: chunk?.entries.slice() ?? [] }
-    target.entries[slot & (CHUNK - 1)] = entry
-    this.chunks[at] = target
+    let chunk = this.chunks[at]
+    if (chunk?.edit === undefined || chunk.edit !== this.edit) {
+      chunk = { edit: this.edit, entries: chunk?.entries.slice() ?? [] }
+      this.chunks[at] = chunk
+    }
+    chunk.entries[slot & (CHUNK - 1)] = entry
+    this.edit?.changed.push(key)
+  }
+
+  // In an edit of an edit, what both can see is from now on neither's to change in place.
+  private disown(): void {
+    if (this.edit === undefined) return
+    this.edit.open = false
+    this.edit = { open: true, changed: this.edit.changed }
+    this.isShared = true
   }
 
   // Holes are left where keys were deleted, and hints where other versions inserted; once either
   // outweighs the entries, a rewrite costs no more per update than the updates that led to it.
   private isSparse(): boolean {
     const bound = 2 * this.count + CHUNK
-    return this.slots > bound || this.hints.latest.size > bound + this.slots
+    return this.slots > bound || this.index.slots.size > bound + this.slots
   }
 
   private compact(): void {
     const entries = this.chunks.flatMap((chunk) => chunk.entries.filter((entry) => !!entry))
-    this.hints = createHints()
     this.chunks = []
     for (let at = 0; at < entries.length; at += CHUNK) {
       this.chunks.push({ edit: this.edit, entries: entries.slice(at, at + CHUNK) })
     }
-    for (const [slot, entry] of entries.entries()) if (entry) this.hints.latest.set(entry[0], slot)
+    this.index = createIndex(this.chunks)
+    this.moves = 0
     this.slots = entries.length
   }
 }
 
-/**
- * Makes a function that adds up a map's values and remembers the sum of each chunk, so that after
- * an update only the chunks that changed are added up anew: a total over 10,000 entries then costs
- * about as much as one over 256.
- *
- * @example
- * const total = createSummary<Shoot, number>({ empty: 0, of: (s) => s.totalCount, combine: (a, b) => a + b })
- * total(state.activeShootProgress)
- */
-export function createSummary<V, S>(summary: Summary<V, S>): (map: PersistentMap<V>) => S {
-  const known = new WeakMap<Chunk<V>, S>()
-  return (map) => {
-    let total = summary.empty
-    for (const chunk of PersistentMap.chunksOf(map)) {
-      const part = known.get(chunk) ?? summarise(chunk, summary)
-      if (chunk.edit?.open !== true) known.set(chunk, part)
-      total = summary.combine(total, part)
+function createIndex(chunks: readonly Chunk<unknown>[]): Index {
+  const slots = new Map<string, number>()
+  for (const [at, chunk] of chunks.entries()) {
+    for (const [offset, entry] of chunk.entries.entries()) {
+      if (entry !== undefined) slots.set(entry[0], at * CHUNK + offset)
     }
-    return total
   }
-}
-
-function summarise<V, S>(chunk: Chunk<V>, { empty, of, combine }: Summary<V, S>): S {
-  let part = empty
-  for (const entry of chunk.entries) {
-    if (entry !== undefined) part = combine(part, of(entry[1], entry[0]))
-  }
-  return part
-}
-
-function createHints(): Hints {
-  return { latest: new Map(), earlier: new Map() }
+  return { slots, moves: 0 }
 }
