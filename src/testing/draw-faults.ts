@@ -38,7 +38,18 @@ export const faultKinds = [
  * const script = drawFaultScript(createSeededRandom(7), { durationMs: 600_000 })
  */
 export function drawFaultScript(random: Random, options: FaultScriptOptions): FaultScript {
-  const { durationMs, count = 8, faults = faultKinds } = options
+  const { count = 8 } = options
+  return inOrder(Array.from({ length: count }, () => drawFault(random, options)))
+}
+
+/** The steps of a script by the time at which they begin. @internal */
+export function inOrder(steps: readonly FaultStep[]): FaultScript {
+  return [...steps].sort((left, right) => left.atMs - right.atMs)
+}
+
+/** Draws one step, with at most four numbers. @internal */
+export function drawFault(random: Random, options: FaultScriptOptions): FaultStep {
+  const { durationMs, faults = faultKinds } = options
   const { closeCodes = [1001, 1012, 1013, 4000], statuses = [429, 500, 502, 503] } = options
 
   function pick<T>(items: readonly T[]): T {
@@ -47,33 +58,29 @@ export function drawFaultScript(random: Random, options: FaultScriptOptions): Fa
     return item
   }
 
-  function draw(): FaultStep {
-    const atMs = Math.floor(random() * durationMs)
-    const forMs = Math.floor(random() * (durationMs - atMs))
-    const fault = pick(faults)
-    switch (fault) {
-      case 'drop':
-        return { atMs, fault }
-      case 'close':
-        return { atMs, fault, closeCode: pick(closeCodes) }
-      case 'frame':
-        return { atMs, fault, frame: pick(oddFrames) }
-      case 'reject':
-        return { atMs, forMs, fault, status: pick(statuses) }
-      case 'refuse':
-        return { atMs, forMs, fault, closeCode: pick(closeCodes) }
-      case 'blackhole':
-      case 'unreachable':
-      case 'ignorePings':
-      case 'neverClose':
-      case 'stopReading':
-        return { atMs, forMs, fault }
-      default:
-        return fault satisfies never
-    }
+  const atMs = Math.floor(random() * durationMs)
+  const forMs = Math.floor(random() * (durationMs - atMs))
+  const fault = pick(faults)
+  switch (fault) {
+    case 'drop':
+      return { atMs, fault }
+    case 'close':
+      return { atMs, fault, closeCode: pick(closeCodes) }
+    case 'frame':
+      return { atMs, fault, frame: pick(oddFrames) }
+    case 'reject':
+      return { atMs, forMs, fault, status: pick(statuses) }
+    case 'refuse':
+      return { atMs, forMs, fault, closeCode: pick(closeCodes) }
+    case 'blackhole':
+    case 'unreachable':
+    case 'ignorePings':
+    case 'neverClose':
+    case 'stopReading':
+      return { atMs, forMs, fault }
+    default:
+      return fault satisfies never
   }
-
-  return Array.from({ length: count }, draw).sort((left, right) => left.atMs - right.atMs)
 }
 
 const oddFrames: readonly RawFrame[] = [

@@ -1,0 +1,102 @@
+import * as fc from 'fast-check'
+import { SyncError } from '../errors.js'
+import type { EnvelopeDirection, MessageMeta } from '../schemas/envelope.js'
+import type { BodyInputOf, MessageSchemas, Schema, TypeOf } from '../schemas/schema.js'
+import { encodeJson } from '../transport/json-codec.js'
+import { type ArbitraryOptions, arbitraryValue } from './arbitrary-value.js'
+import type { WireProtocol } from './fake-wire.js'
+
+/** A message of a type, as its sender gives it. */
+export interface DrawnMessage<S extends MessageSchemas, K extends TypeOf<S>> {
+  readonly type: K
+  /** `undefined` where the type has no body, or none this time. */
+  readonly data: BodyInputOf<S[K]>
+}
+
+/**
+ * Messages of a type that a server of the protocol sends, made from the type's schema.
+ *
+ * @example
+ * fc.assert(fc.property(arbitraryMessage(kull, 'SHOOT_PROGRESS'), ({ data }) => { … }))
+ */
+export function arbitraryMessage<R extends MessageSchemas, K extends TypeOf<R>>(
+  protocol: Pick<WireProtocol<R>, 'receive'>,
+  type: K,
+  options?: ArbitraryOptions,
+): fc.Arbitrary<DrawnMessage<R, K>> {
+  return arbitraryOf(protocol.receive, type, options)
+}
+
+/** Messages of a type that a client of the protocol sends; `data` is the payload. */
+export function arbitrarySend<S extends MessageSchemas, K extends TypeOf<S>>(
+  protocol: Pick<WireProtocol<MessageSchemas, S>, 'send'>,
+  type: K,
+  options?: ArbitraryOptions,
+): fc.Arbitrary<DrawnMessage<S, K>> {
+  return arbitraryOf(protocol.send, type, options)
+}
+
+/** Options of {@link arbitraryFrame}. */
+export interface ArbitraryFrameOptions extends ArbitraryOptions {
+  /** Whose frames: those that go to clients, or those that go to the server. Default `toClient`. */
+  readonly direction?: 'toClient' | 'toServer'
+}
+
+/**
+ * Well-formed text frames of a protocol: messages of all its types, with and without what may
+ * travel beside them, alone and, where the envelope has batches, several in one.
+ */
+export function arbitraryFrame(
+  protocol: WireProtocol,
+  options: ArbitraryFrameOptions = {},
+): fc.Arbitrary<string> {
+  const { direction: name = 'toClient' } = options
+  const schemas = name === 'toClient' ? protocol.receive : protocol.send
+  const direction = protocol.envelope[name]
+  const types = Object.keys(schemas)
+  if (types.length === 0) throw new SyncError('testing-misuse', `the protocol says nothing ${name}`)
+  const message = fc
+    .tuple(fc.oneof(...types.map((type) => arbitraryOf(schemas, type, options))), meta)
+    .map(([{ type, data }, beside]) => direction.seal(type, data, beside))
+  return withBatches(message, direction).map((frame) => {
+    const encoded = encodeJson(frame)
+    if (encoded.ok) return encoded.frame
+    throw new SyncError('testing-misuse', `no frame can be made: ${encoded.detail}`)
+  })
+}
+
+function withBatches(
+  message: fc.Arbitrary<unknown>,
+  { batch }: EnvelopeDirection,
+): fc.Arbitrary<unknown> {
+  if (batch === undefined) return message
+  const several = fc
+    .tuple(fc.array(message, { maxLength: 5 }), meta)
+    .map(([messages, beside]) => batch(messages, beside))
+  return fc.oneof({ weight: 4, arbitrary: message }, { weight: 1, arbitrary: several })
+}
+
+const meta: fc.Arbitrary<Partial<MessageMeta>> = fc
+  .record(
+    {
+      timestamp: fc.nat({ max: 2 ** 42 }),
+      deviceId: fc.oneof(fc.constant('server'), fc.string({ unit: 'binary' })),
+      userId: fc.string({ unit: 'binary' }),
+    },
+    { requiredKeys: [] },
+  )
+  .map((value) => ({ ...value }))
+
+function arbitraryOf<S extends MessageSchemas, K extends TypeOf<S>>(
+  schemas: S,
+  type: K,
+  options?: ArbitraryOptions,
+): fc.Arbitrary<DrawnMessage<S, K>> {
+  const schema: Schema | null | undefined = schemas[type]
+  if (schema === undefined) {
+    throw new SyncError('testing-misuse', `the protocol has no type "${type}" here`)
+  }
+  const body = schema === null ? fc.constant(undefined) : arbitraryValue(schema, options)
+  // Drawn from the schema of this very type.
+  return body.map((data) => ({ type, data: data as BodyInputOf<S[K]> }))
+}
