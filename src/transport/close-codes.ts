@@ -1,3 +1,5 @@
+import { clampDelay } from '../clock.js'
+import { type ReportError, SyncError } from '../errors.js'
 import type { CloseCodes, CloseVerdict } from '../schemas/policy.js'
 import type { ConnectionFailure } from './failure.js'
 
@@ -54,6 +56,31 @@ function isTerminalRange(code: number): boolean {
   return (code >= 3500 && code <= 3999) || (code >= 4500 && code <= 4999)
 }
 
+/**
+ * Makes a protocol's table safe to ask from inside a machine: each code is asked for once, so that
+ * a guard and an action see the same verdict, and a table that throws is reported and leaves the
+ * code to the standard one.
+ */
+export function createCloseTable(
+  protocol: CloseCodes | undefined,
+  report: ReportError,
+): CloseCodes | undefined {
+  if (protocol === undefined) return undefined
+  const verdicts = new Map<number, CloseVerdict | undefined>()
+  function ask(code: number): CloseVerdict | undefined {
+    try {
+      return protocol?.(code)
+    } catch (cause) {
+      report(new SyncError('handler-threw', 'The close codes of the protocol threw.', { cause }))
+      return undefined
+    }
+  }
+  return (code) => {
+    if (!verdicts.has(code)) verdicts.set(code, ask(code))
+    return verdicts.get(code)
+  }
+}
+
 /** What a failure of any kind leads to. */
 export function classifyFailure(failure: ConnectionFailure, protocol?: CloseCodes): CloseVerdict {
   switch (failure.code) {
@@ -79,5 +106,5 @@ function classifyStatus(status: number, retryAfterMs: number | undefined): Close
   if (status === 401) return REFRESH
   if (status === 403) return FAIL_POLICY
   if (retryAfterMs === undefined) return RETRY
-  return { next: 'retry', minWaitMs: Math.min(Math.max(retryAfterMs, 0), LONGEST_RETRY_AFTER_MS) }
+  return { next: 'retry', minWaitMs: Math.min(clampDelay(retryAfterMs), LONGEST_RETRY_AFTER_MS) }
 }

@@ -1,5 +1,6 @@
 import type { Clock, Random } from '../../clock.js'
 import type { ReportError } from '../../errors.js'
+import { createCloseTable } from '../../transport/close-codes.js'
 import type { EnvironmentSource } from '../../transport/environment.js'
 import type { ConnectionFailure } from '../../transport/failure.js'
 import type { Link, LinkEvent } from '../../transport/link.js'
@@ -14,7 +15,7 @@ export interface ConnectionInput {
   readonly environment: EnvironmentSource
   readonly clock: Clock
   readonly random: Random
-  /** Takes what the environment source throws (`environment-failed`). */
+  /** Takes what the environment source and the protocol's close codes throw. */
   readonly report: ReportError
 }
 
@@ -52,8 +53,10 @@ export interface ConnectionContext extends ConnectionInput {
 
 /** The memory of a connection that was never asked to connect. */
 export function createContext(input: ConnectionInput): ConnectionContext {
+  const { policy, report } = input
   return {
     ...input,
+    policy: { ...policy, closeCodes: createCloseTable(policy.closeCodes, report) },
     generation: 0,
     history: freshHistory,
     hurriedAt: Number.NEGATIVE_INFINITY,

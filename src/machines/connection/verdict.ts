@@ -1,3 +1,4 @@
+import { clampDelay } from '../../clock.js'
 import type { CloseVerdict } from '../../schemas/policy.js'
 import { classifyFailure } from '../../transport/close-codes.js'
 import type { ConnectionFailure } from '../../transport/failure.js'
@@ -57,10 +58,8 @@ export function decide(
 ): Decision {
   const verdict = classifyFailure(failure, policy.closeCodes)
   const streak = countStreak(history.streak, failure)
-  const code = finalCode(verdict, history, streak.count, failure)
-  if (code !== undefined) {
-    return { next: 'fail', error: { code, message: describe(code, failure), cause: failure } }
-  }
+  const error = judge(verdict, history, streak.count, failure)
+  if (error !== undefined) return { next: 'fail', error }
   const attempt = history.isHurried ? history.attempt : history.attempt + 1
   if (attempt > policy.backoff.maxAttempts) {
     const message = 'Max reconnection attempts reached.'
@@ -75,30 +74,40 @@ export function decide(
       wasRefused: history.wasRefused || verdict.next === 'refresh',
       streak,
     },
-    minWaitMs: verdict.next === 'retry' ? (verdict.minWaitMs ?? 0) : 0,
+    minWaitMs: verdict.next === 'retry' ? clampDelay(verdict.minWaitMs ?? 0) : 0,
     spread: verdict.next === 'retry' && verdict.spread === true && attempt === 1,
   }
 }
 
-function finalCode(
+function judge(
   verdict: CloseVerdict,
   history: AttemptHistory,
   inARow: number,
-  failure: ConnectionFailure,
-): FinalError['code'] | undefined {
+  cause: ConnectionFailure,
+): FinalError | undefined {
   switch (verdict.next) {
-    case 'retry':
-      return inARow > (verdict.inARow ?? Number.POSITIVE_INFINITY) ? 'server-error' : undefined
-    case 'refresh':
-      return history.wasRefused ? 'credentials-refused' : undefined
+    case 'retry': {
+      const isOneTooMany = inARow > (verdict.inARow ?? Number.POSITIVE_INFINITY)
+      const message = 'The server failed for this connection several times in a row.'
+      return isOneTooMany ? { code: 'server-error', message, cause } : undefined
+    }
+    case 'refresh': {
+      const message = 'The server refused the credentials twice in a row.'
+      return history.wasRefused ? { code: 'credentials-refused', message, cause } : undefined
+    }
     case 'fail':
-      if (failure.code === 'url-unusable' || failure.code === 'credentials-missing') {
-        return failure.code
-      }
-      return verdict.why === 'auth' ? 'credentials-refused' : verdict.why
+      return { code: finalCode(verdict.why, cause), message: cause.message, cause }
     default:
       return verdict satisfies never
   }
+}
+
+function finalCode(
+  why: Extract<CloseVerdict, { next: 'fail' }>['why'],
+  { code }: ConnectionFailure,
+): FinalError['code'] {
+  if (code === 'url-unusable' || code === 'credentials-missing') return code
+  return why === 'auth' ? 'credentials-refused' : why
 }
 
 function countStreak(
@@ -108,21 +117,4 @@ function countStreak(
   if (failure.code !== 'closed') return { code: 0, count: 0 }
   const { closeCode } = failure
   return { code: closeCode, count: closeCode === streak.code ? streak.count + 1 : 1 }
-}
-
-function describe(code: FinalError['code'], failure: ConnectionFailure): string {
-  switch (code) {
-    case 'credentials-refused':
-      return 'The server refused the credentials twice in a row.'
-    case 'server-error':
-      return 'The server failed for this connection several times in a row.'
-    case 'attempts-exhausted':
-    case 'credentials-missing':
-    case 'url-unusable':
-    case 'policy':
-    case 'protocol':
-      return failure.message
-    default:
-      return code satisfies never
-  }
 }
