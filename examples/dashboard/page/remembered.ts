@@ -4,8 +4,14 @@ export type Kept = {
   write(key: string, value: string): void
 }
 
-/** Keeps values in a browser's storage, and forgets them where there is none. */
-export function createKept(storage: () => Pick<Storage, 'getItem' | 'setItem'>): Kept {
+/** What is used of a browser's `Storage`. */
+type ValueStore = {
+  getItem(key: string): string | null
+  setItem(key: string, value: string): void
+}
+
+/** Keeps values in a browser's storage, and forgets them where there is none: even to look at it may throw. */
+export function createKept(storage: () => ValueStore): Kept {
   return {
     read(key) {
       try {

@@ -4,7 +4,7 @@ import type { DemoEnvironment } from '../server/controls.js'
 import type { PageQuery } from './address.js'
 import { invalidText, messageText, unknownText } from './log-text.js'
 import { createMessageLog, type LogLine, type MessageLog } from './message-log.js'
-import { statusWords } from './text.js'
+import { statusDetail, statusWords } from './text.js'
 
 /** The client of this page, and the log of what it hears. */
 export type Session = {
@@ -58,7 +58,7 @@ export function createSession(options: {
     note('invalid', frame.reason, invalidText(frame))
   })
   sync.status$.subscribe((status) => {
-    note('status', statusWords(status), environment.name)
+    note('status', statusWords(status), statusDetail(status, Date.now()) || environment.name)
   })
   sync.subscribe(onChange)
 

@@ -1,4 +1,5 @@
 import type { ConnectionStatus } from 'statewire'
+import type { WorkerStatus } from '../server/controls.js'
 
 /** The words of a status, in the app's own language. */
 export function statusWords(status: ConnectionStatus): string {
@@ -66,6 +67,22 @@ export function countText(shoot: {
     return `${Math.round(progress * 100)}%`
   }
   return `${whole(processedCount)}/${whole(totalCount)}`
+}
+
+/** What the worker is at, in a sentence. */
+export function workerText(worker: WorkerStatus): string {
+  switch (worker.state) {
+    case 'idle':
+      return 'The worker has not run yet.'
+    case 'working':
+      return `At work in ${worker.environment}.`
+    case 'finished':
+      return `Processed ${worker.imagesProcessed} images in ${duration(worker.durationMs / 1000)}.`
+    case 'failed':
+      return `Gave up: ${worker.message}.`
+    default:
+      return worker satisfies never
+  }
 }
 
 /** Whole seconds, minutes and hours: `45s`, `2m 5s`, `3h 20m`; never more than two of them. */

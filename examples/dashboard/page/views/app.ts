@@ -38,13 +38,14 @@ export function appView(model: PageModel, actions: AppActions): TemplateResult {
     </header>
     <main>
       <div class="column">
-        ${creditsView(state.creditBalance, state.lastCreditUpdate)}
+        <div class="pair">
+          ${creditsView(state.creditBalance, state.lastCreditUpdate)}
+          ${devicesView(state.connectedDevices.values(), deviceId)}
+        </div>
         ${shootsView(state.activeShootProgress.values(), overallProgress(state))}
-        ${devicesView(state.connectedDevices.values(), deviceId)}
+        ${logView(session.log, actions.clearLog)}
       </div>
-      <div class="column">
-        ${controlsView(model.controls, actions)} ${logView(session.log, actions.clearLog)}
-      </div>
+      ${controlsView(model.controls, actions)}
     </main>
   `
 }

@@ -1,7 +1,7 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
-import type { DemoStatus, EnvironmentAction, WorkerStatus } from '../../server/controls.js'
+import type { DemoStatus, EnvironmentAction } from '../../server/controls.js'
 import type { EnvironmentName } from '../../server/environment-server.js'
-import { duration } from '../text.js'
+import { workerText } from '../text.js'
 
 /** What the buttons do. */
 export type Actions = {
@@ -31,7 +31,7 @@ export function controlsView(model: ControlsModel, actions: Actions): TemplateRe
   const hurt = (action: EnvironmentAction, words: string, explanation: string) =>
     button(words, explanation, () => actions.control(action))
 
-  return html`<section class="card" aria-labelledby="controls-title">
+  return html`<section class="card controls" aria-labelledby="controls-title">
     <h2 id="controls-title">Try it</h2>
     ${group(
       'This device',
@@ -95,20 +95,4 @@ function group(title: string, ...buttons: readonly TemplateResult[]): TemplateRe
 
 function button(words: string, explanation: string, onClick: () => void): TemplateResult {
   return html`<button type="button" title=${explanation} @click=${onClick}>${words}</button>`
-}
-
-/** What the worker is at, in a sentence. */
-export function workerText(worker: WorkerStatus): string {
-  switch (worker.state) {
-    case 'idle':
-      return 'The worker has not run yet.'
-    case 'working':
-      return `At work in ${worker.environment}.`
-    case 'finished':
-      return `Processed ${worker.imagesProcessed} images in ${duration(worker.durationMs / 1000)}.`
-    case 'failed':
-      return `Gave up: ${worker.message}.`
-    default:
-      return worker satisfies never
-  }
 }
