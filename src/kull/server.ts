@@ -180,7 +180,7 @@ export function createKullRoutes(sync: Broadcaster, options: KullRoutesOptions):
   }
 
   return (request, response) => {
-    const route = routes.get((request.url ?? '').split('?', 1)[0] ?? '')
+    const route = routes.get((request.url ?? '').replace(/\?.*$/s, ''))
     if (route === undefined) return false
     return reply(route, request).then((answer) => {
       if (answer !== undefined) sendJson(response, answer)

@@ -14,6 +14,6 @@ export function fitReason(reason: string): string {
   const bytes = Buffer.from(reason)
   if (bytes.byteLength <= LONGEST_REASON_BYTES) return reason
   let end = LONGEST_REASON_BYTES
-  while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1
+  while (end > 0 && (bytes.readUInt8(end) & 0xc0) === 0x80) end -= 1
   return bytes.subarray(0, end).toString()
 }

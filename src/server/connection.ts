@@ -9,8 +9,6 @@ export const CLOSE_GRACE_MS = 2_000
 
 /** What happens on a socket. Handlers do not throw. */
 export interface ConnectionHandlers {
-  /** A frame; only after `admit`. */
-  received(frame: RawFrame): void
   /** The socket cannot go on: it broke the WebSocket protocol, or a limit. */
   failed(error: Error): void
   /** Exactly once, and last. */
@@ -23,8 +21,11 @@ export interface Connection {
   readonly isOpen: boolean
   /** A ping went out and its pong has not come. */
   readonly awaitsPong: boolean
-  /** Delivers what was held while nobody knew who it is, in order, and what comes from now on. */
-  admit(): void
+  /**
+   * Delivers what was held while nobody knew who it is, in order, and what comes from now on.
+   * `received` does not throw.
+   */
+  admit(received: (frame: RawFrame) => void): void
   /** Hands a frame over and gives whether it did: not to a socket that is closing, or too slow. */
   send(frame: Uint8Array): boolean
   ping(): void
@@ -58,7 +59,8 @@ const tooLargeCodes = new Set([
 /** Takes over a socket that was just upgraded. */
 export function createConnection(options: ConnectionOptions): Connection {
   const { socket, clock, counters, handlers } = options
-  let held: RawFrame[] | undefined = []
+  let deliver: ((frame: RawFrame) => void) | undefined
+  let held: RawFrame[] = []
   let heldBytes = 0
   let awaitsPong = false
   let isClosing = false
@@ -66,8 +68,8 @@ export function createConnection(options: ConnectionOptions): Connection {
 
   function receive(frame: RawFrame, bytes: number): void {
     if (isClosing) return
-    if (held === undefined) {
-      handlers.received(frame)
+    if (deliver !== undefined) {
+      deliver(frame)
       return
     }
     held.push(frame)
@@ -135,9 +137,10 @@ export function createConnection(options: ConnectionOptions): Connection {
     get awaitsPong() {
       return awaitsPong
     },
-    admit() {
-      const frames = held ?? []
-      held = undefined
+    admit(received) {
+      const frames = held
+      held = []
+      deliver = received
       for (const frame of frames) receive(frame, 0)
       socket.resume()
     },

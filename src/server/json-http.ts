@@ -37,7 +37,7 @@ export function failure(
 
 /** Sends a reply, unless the client is gone. */
 export function sendJson(response: ServerResponse, { status, body, headers }: JsonReply): void {
-  if (response.destroyed || response.headersSent) return
+  if (response.destroyed) return
   const bytes = Buffer.from(JSON.stringify(body))
   response.writeHead(status, {
     'content-type': 'application/json; charset=utf-8',

@@ -1,6 +1,6 @@
 import { createServer, type Server, STATUS_CODES } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import type { Clock } from '../clock.js'
-import { SyncError } from '../errors.js'
 
 /** Where a server listens. */
 export interface ListeningAddress {
@@ -29,12 +29,9 @@ export function createListener(clock: Clock, attach: (server: Server) => void): 
         server.once('error', reject)
         server.listen(port, host, () => {
           server.off('error', reject)
-          const address = server.address()
-          if (address === null || typeof address === 'string') {
-            reject(new SyncError('option-invalid', 'listen takes a port'))
-          } else {
-            resolve({ host: address.address, port: address.port })
-          }
+          // It is null or a path only where there is no port.
+          const { address, port: taken } = server.address() as AddressInfo
+          resolve({ host: address, port: taken })
         })
       })
     },

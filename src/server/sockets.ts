@@ -52,9 +52,6 @@ export function createSockets<R extends MessageSchemas>(options: SocketsOptions<
       counters,
       maxBufferedBytes: options.maxBufferedBytes,
       handlers: {
-        received(frame) {
-          if (member !== undefined) options.received(member, frame)
-        },
         failed({ message }) {
           tell('warn', 'socket.failed', { message })
         },
@@ -87,7 +84,7 @@ export function createSockets<R extends MessageSchemas>(options: SocketsOptions<
       keepAlive?.add(connection)
       tell('info', 'socket.joined', {})
       reporting.runUserCode('onConnected', () => options.onConnected?.(joined.client))
-      connection.admit()
+      connection.admit((frame) => options.received(joined, frame))
     }
 
     function leave(left: Member<R>, end: SocketEnd): void {

@@ -1,4 +1,4 @@
-import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
@@ -8,6 +8,15 @@ import { CLOSE_GRACE_MS } from './connection.js'
 /** Takes an HTTP upgrade: what Node's `upgrade` event gives. */
 export type HandleUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void
 
+const refusals = {
+  400: 'Bad Request',
+  403: 'Forbidden',
+  404: 'Not Found',
+  503: 'Service Unavailable',
+} as const
+
+type RefusalStatus = keyof typeof refusals
+
 /** What {@link createUpgrade} needs. */
 export interface UpgradeOptions {
   readonly maxMessageBytes: number
@@ -15,7 +24,7 @@ export interface UpgradeOptions {
   readonly allowedOrigins: readonly string[] | ((origin: string) => boolean) | undefined
   /** Whether new sockets are still wanted. */
   readonly isOpen: () => boolean
-  readonly refused: (status: number) => void
+  readonly refused: (status: RefusalStatus) => void
   readonly originThrew: (cause: unknown) => void
   readonly accepted: (socket: WebSocket, request: UpgradeRequest) => void
 }
@@ -44,9 +53,9 @@ export function createUpgrade(options: UpgradeOptions): HandleUpgrade {
     }
   }
 
-  function statusInTheWay(request: IncomingMessage): number | undefined {
+  function statusInTheWay(request: IncomingMessage): RefusalStatus | undefined {
     if (!options.isOpen()) return 503
-    if (request.url?.startsWith('/') !== true) return 400
+    if (!pathOf(request).startsWith('/')) return 400
     return isAllowed(request.headers.origin) ? undefined : 403
   }
 
@@ -68,7 +77,7 @@ export function createUpgrade(options: UpgradeOptions): HandleUpgrade {
 }
 
 /** Answers an upgrade request with an HTTP status and lets its socket go. */
-function refuseUpgrade(socket: Duplex, status: number): void {
+function refuseUpgrade(socket: Duplex, status: RefusalStatus): void {
   socket.on('error', () => {
     socket.destroy()
   })
@@ -76,8 +85,7 @@ function refuseUpgrade(socket: Duplex, status: number): void {
     socket.destroy()
   })
   socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n` +
-      'Connection: close\r\nContent-Length: 0\r\n\r\n',
+    `HTTP/1.1 ${status} ${refusals[status]}\r\n` + 'Connection: close\r\nContent-Length: 0\r\n\r\n',
   )
 }
 
@@ -97,7 +105,7 @@ export function attachUpgrade(
   server: Server | HttpsServer,
   path: string,
   handle: HandleUpgrade,
-  refused: (status: number) => void,
+  refused: (status: RefusalStatus) => void,
 ): () => void {
   const listener: UpgradeListener = Object.assign(
     (request: IncomingMessage, socket: Duplex, head: Buffer) => {
@@ -129,8 +137,8 @@ function isOurs(listener: unknown): listener is UpgradeListener {
   return typeof listener === 'function' && answersFor in listener
 }
 
-function pathOf(request: IncomingMessage): string {
-  return (request.url ?? '').split('?', 1)[0] ?? ''
+function pathOf({ url = '' }: IncomingMessage): string {
+  return url.replace(/\?.*$/s, '')
 }
 
 // The host is the client's text and need not be one.

@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { progress, startServer } from './support.js'
+import * as z from 'zod'
+import type { Heartbeat } from '../../src/schemas/policy.js'
+import { defineProtocol } from '../../src/schemas/protocol.js'
+import { createSyncServer } from '../../src/server/index.js'
+import { createManualClock } from '../../src/testing/clock.js'
+import { connect, progress, startServer } from './support.js'
 
 describe('presence towards plain clients', () => {
   it('[SRV-10] [SRV-15] sends a new socket its own DEVICE_CONNECTED first', async () => {
@@ -97,6 +102,35 @@ describe('messages of plain clients', () => {
     expect(mac.raw[1]).toBe(`{"type":"PONG","timestamp":${mac.frames[1]!.timestamp}}`)
     await other.settled()
     expect(other.types).toEqual(['DEVICE_CONNECTED'])
+  })
+
+  it('[SRV-16] answers with a body where the protocol has one', async () => {
+    const clock = createManualClock({ epochMs: 1795423137702 })
+    const receive = { ALIVE: z.object({ at: z.number() }) }
+    const send = { ALIVE_: null }
+    const authenticate = () => ({ ok: true, userId: 'ada', deviceId: 'mac' }) as const
+    const answerTo = async (heartbeat: Heartbeat | false) => {
+      const protocol = defineProtocol({ receive, send, heartbeat })
+      const sync = createSyncServer({ protocol, authenticate, clock })
+      const { port } = await sync.listen(0, '127.0.0.1')
+      const client = await connect(`ws://127.0.0.1:${port}/ws`)
+      client.say({ type: 'ALIVE?' })
+      client.say({ type: 'ALIVE_' })
+      await client.settled()
+      await sync.close()
+      return client.raw
+    }
+    const heartbeat = { ping: 'ALIVE?', pong: 'ALIVE' }
+    expect(await answerTo(heartbeat)).toEqual([
+      '{"type":"ALIVE","data":{"timestamp":1795423137702},"timestamp":1795423137702}',
+    ])
+    expect(await answerTo({ ...heartbeat, body: (at) => ({ at }) })).toEqual([
+      '{"type":"ALIVE","data":{"at":1795423137702},"timestamp":1795423137702}',
+    ])
+    expect(await answerTo({ ...heartbeat, ping: 'ALIVE_', pong: 'UNHEARD_OF' })).toEqual([
+      '{"type":"UNHEARD_OF","timestamp":1795423137702}',
+    ])
+    expect(await answerTo(false)).toEqual([])
   })
 
   it('[SRV-17] sends reported progress to all of the user, the sender too', async () => {

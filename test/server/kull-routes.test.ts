@@ -198,6 +198,33 @@ describe('pushing to users', () => {
   })
 })
 
+describe('callers that leave', () => {
+  it('[SRV-52] do so before the answer without harm', async () => {
+    let answered: (() => void) | undefined
+    const { port, post } = await startRoutes({
+      authorize: (request) =>
+        request.headers['x-patient'] === 'yes'
+          ? 'allowed'
+          : new Promise((resolve) => {
+              request.once('close', () => {
+                resolve('forbidden')
+                setImmediate(() => answered?.())
+              })
+            }),
+    })
+    const tcp = connectTcp(port, '127.0.0.1').on('error', () => {})
+    const done = new Promise<void>((resolve) => {
+      answered = resolve
+    })
+    tcp.end('GET /api/sync/status HTTP/1.1\r\nHost: x\r\n\r\n', () => tcp.resetAndDestroy())
+    await done
+    const headers = { 'x-patient': 'yes' }
+    expect(await post('/api/sync/credit-update', credits, { headers })).toMatchObject({
+      status: 200,
+    })
+  })
+})
+
 describe('trusted callers', () => {
   const paths = [
     ['POST', '/api/sync/shoot-progress'],

@@ -92,6 +92,25 @@ describe('limits', () => {
   })
 })
 
+describe('compression', () => {
+  it.each([
+    [true, /permessage-deflate/],
+    [false, /^$/],
+    [undefined, /^$/],
+  ])('[SRV-42] is there where it was asked for: %s', async (perMessageDeflate, extensions) => {
+    const { connect, sync } = await startServer(
+      perMessageDeflate === undefined ? {} : { perMessageDeflate },
+    )
+    const mac = await connect('?token=ada:mac')
+    expect(mac.socket.extensions).toMatch(extensions)
+    const reason = 'x'.repeat(10_000)
+    const credits = { userId: 'ada', newBalance: 1, change: 0, reason }
+    expect(sync.broadcastToUser('ada', 'CREDIT_UPDATE', credits)).toBe(1)
+    await mac.received(2)
+    expect(mac.frames[1]!.data).toEqual(credits)
+  })
+})
+
 describe('keepalive', () => {
   it('[SRV-31] pings every 30 s and lets go of who has not ponged by the next ping', async () => {
     const clock = createManualClock()
@@ -181,7 +200,7 @@ describe('keepalive', () => {
     keepAlive.add({
       isOpen: true,
       awaitsPong: false,
-      ping: () => {
+      ping() {
         pings += 1
       },
       admit() {},

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
-import { createServer } from 'node:http'
-import { type AddressInfo, connect as connectTcp, type Socket } from 'node:net'
+import { createServer, IncomingMessage } from 'node:http'
+import { type AddressInfo, connect as connectTcp, Socket } from 'node:net'
+import { Duplex } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import { type SyncError } from '../../src/errors.js'
@@ -150,6 +151,39 @@ describe('requests that are no upgrade of ours', () => {
     await (await connect('?token=ada:mac')).received(1)
   })
 
+  it('[SRV-9] answers a target that is no path with 400, also where others route', async () => {
+    const sync = createSyncServer({ protocol: kull })
+    const http = createServer().on('upgrade', sync.handleUpgrade)
+    http.listen(0, '127.0.0.1')
+    await once(http, 'listening')
+    const tcp = connectTcp((http.address() as AddressInfo).port, '127.0.0.1')
+    tcp.end(
+      'GET http://x/ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
+        'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n',
+    )
+    const answer = (await once(tcp.setEncoding('utf8'), 'data')) as string[]
+    expect(answer[0]).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/)
+    expect(sync.stats()).toMatchObject({ accepted: 0, refused: 1 })
+    await new Promise((resolve) => http.close(resolve))
+  })
+
+  it('[SRV-9] is not disturbed by who leaves before the answer', async () => {
+    const sync = createSyncServer({ protocol: kull })
+    await sync.close()
+    const socket = new Duplex({
+      read() {},
+      write(_chunk, _encoding, done) {
+        done(new Error('EPIPE'))
+      },
+    })
+    const request = new IncomingMessage(new Socket())
+    // Nobody but the server listens for its errors.
+    const closed = new Promise((resolve) => socket.once('close', resolve))
+    sync.handleUpgrade(request, socket, Buffer.alloc(0))
+    await closed
+    expect(socket.destroyed).toBe(true)
+  })
+
   it('[SRV-9] survives a Host that is none, and sees the path and query all the same', async () => {
     const seen: string[] = []
     const { connect } = await startServer({
@@ -240,28 +274,31 @@ describe('authenticate', () => {
     const clock = createManualClock()
     const errors: SyncError[] = []
     let signal: AbortSignal | undefined
-    let answer: ((answer: Authentication) => void) | undefined
+    const late: { resolve: (answer: Authentication) => void; reject: (why: Error) => void }[] = []
     const { connect, sync } = await startServer({
       clock,
       authenticateTimeoutMs: 700,
       authenticate: (_request, context) => {
         signal = context.signal
-        return new Promise((resolve) => {
-          answer = resolve
+        return new Promise((resolve, reject) => {
+          late.push({ resolve, reject })
         })
       },
       onError: (error) => errors.push(error),
     })
     const client = await connect('?token=ada:mac')
+    const other = await connect('?token=ada:mac')
     clock.advance(699)
     expect(signal!.aborted).toBe(false)
     clock.advance(1)
     expect(signal!.aborted).toBe(true)
     expect((await client.closed).code).toBe(1011)
-    answer!({ ok: true, userId: 'ada', deviceId: 'mac' })
-    await Promise.resolve()
+    expect((await other.closed).code).toBe(1011)
+    late[0]!.resolve({ ok: true, userId: 'ada', deviceId: 'mac' })
+    late[1]!.reject(new Error('too late'))
+    await new Promise((resolve) => setImmediate(resolve))
     expect(sync.users()).toEqual([])
-    expect(errors.map(({ code }) => code)).toEqual(['authenticate-failed'])
+    expect(errors.map(({ code }) => code)).toEqual(['authenticate-failed', 'authenticate-failed'])
   })
 
   it('[SRV-6] tells authenticate when the client left, and lets nobody in', async () => {
