@@ -45,6 +45,13 @@ type Put = Pick<Stream<unknown>, 'isObserved' | 'next'>
 
 const notYetScheduled = (): void => undefined
 
+// Values with the stream of each. `series` tells batches of before a stop from those after.
+interface Batch {
+  readonly values: readonly unknown[]
+  readonly streams: readonly Put[]
+  readonly series: number
+}
+
 // A flood is published in parts, so that a batch stays small in memory.
 const LARGEST_BATCH = 1_000
 
@@ -67,8 +74,7 @@ export function createPublisher<State extends object>(options: PublisherOptions<
   const status = createValueStream<ConnectionStatus>(snapshot.status, report)
   const state = createValueStream(snapshot.state, report)
 
-  // The open batch: values, and the stream that each belongs to. `series` tells batches of before
-  // a stop from those after.
+  // The open batch.
   let values: unknown[] = []
   let streams: Put[] = []
   let cancelFlush: (() => void) | undefined
@@ -101,24 +107,26 @@ export function createPublisher<State extends object>(options: PublisherOptions<
   function flush(): void {
     cancelFlush?.()
     cancelFlush = undefined
-    const batch = { values, streams, series, lastSyncTime }
+    const batch = { values, streams, series }
+    const time = lastSyncTime
     values = []
     streams = []
     folding.commit()
     const { state } = folding
     queue.emit(() => {
-      publish({ state, lastSyncTime: batch.lastSyncTime })
-      for (const [at, stream] of batch.streams.entries()) {
-        if (batch.series !== series) return
-        emitMessage(stream, batch.values[at])
-      }
+      publish({ state, lastSyncTime: time })
+      publishBatch(batch)
     })
   }
 
-  function emitMessage(stream: Put, value: unknown): void {
-    if (stream.isObserved) stream.next(value)
-    if (messages.isObserved && stream !== unknown && stream !== invalid) {
-      messages.next(value as ReadMessage)
+  // By index, and past streams that nobody hears: this loop runs once per message.
+  function publishBatch(batch: Batch): void {
+    for (let at = 0; at < batch.values.length && batch.series === series; at += 1) {
+      const stream = batch.streams[at]
+      if (stream?.isObserved === true) stream.next(batch.values[at])
+      if (messages.isObserved && stream !== unknown && stream !== invalid) {
+        messages.next(batch.values[at] as ReadMessage)
+      }
     }
   }
 

@@ -47,27 +47,56 @@ class ReportingObservable<T> extends Observable<T> {
       typeof target === 'object' && target !== null
         ? target
         : { next: target ?? undefined, error: error ?? undefined, complete: complete ?? undefined }
-    return super.subscribe({
-      next: (value) => {
-        this.guard(() => observer.next?.(value))
-      },
-      error: (cause: unknown) => {
-        if (observer.error) this.guard(() => observer.error?.(cause))
-        else
-          this.report(new SyncError('handler-threw', 'An operator on a stream threw.', { cause }))
-      },
-      complete: () => {
-        this.guard(() => observer.complete?.())
-      },
-    })
+    return super.subscribe(new ReportingObserver(observer, this.report))
+  }
+}
+
+// What a subscriber gave of an observer.
+interface Listener<T> {
+  readonly next?: ((value: T) => void) | undefined
+  readonly error?: ((error: unknown) => void) | undefined
+  readonly complete?: (() => void) | undefined
+}
+
+class ReportingObserver<T> implements Observer<T> {
+  private readonly to: Listener<T>
+  private readonly report: ReportError
+
+  constructor(to: Listener<T>, report: ReportError) {
+    this.to = to
+    this.report = report
   }
 
-  private guard(run: () => void): void {
+  next(value: T): void {
     try {
-      run()
+      this.to.next?.(value)
     } catch (cause) {
-      this.report(new SyncError('handler-threw', 'A handler threw.', { cause }))
+      this.reportThrown(cause)
     }
+  }
+
+  error(cause: unknown): void {
+    if (this.to.error === undefined) {
+      this.report(new SyncError('handler-threw', 'An operator on a stream threw.', { cause }))
+      return
+    }
+    try {
+      this.to.error(cause)
+    } catch (thrown) {
+      this.reportThrown(thrown)
+    }
+  }
+
+  complete(): void {
+    try {
+      this.to.complete?.()
+    } catch (cause) {
+      this.reportThrown(cause)
+    }
+  }
+
+  private reportThrown(cause: unknown): void {
+    this.report(new SyncError('handler-threw', 'A handler threw.', { cause }))
   }
 }
 
