@@ -5,7 +5,6 @@ import { type Clock, createSystemClock } from '../clock.js'
 import { type ReportError, SyncError } from '../errors.js'
 import { receive } from '../schemas/kull/index.js'
 import { createValidate, type Issue, type Schema } from '../schemas/schema.js'
-import type { SyncServer } from '../server/index.js'
 import { failure, type JsonReply, readJson, sendJson } from '../server/json-http.js'
 import { kull } from './protocol.js'
 
@@ -49,7 +48,16 @@ export type KullRoutes = (
   response: ServerResponse,
 ) => boolean | Promise<boolean>
 
-type Broadcaster = Pick<SyncServer<typeof receive>, 'broadcastToUser'>
+type Push<K extends keyof typeof receive> = (
+  userId: string,
+  type: K,
+  data: z.output<NonNullable<(typeof receive)[K]>>,
+) => number
+
+/** What the routes need of a server: every `SyncServer` of `kull` fits. */
+export interface KullBroadcaster {
+  readonly broadcastToUser: Push<'SHOOT_PROGRESS'> & Push<'CREDIT_UPDATE'> & Push<'PROMPT_CHANGE'>
+}
 
 interface Route {
   readonly method: 'GET' | 'POST'
@@ -73,7 +81,7 @@ const promptBody = z.extend(receive.PROMPT_CHANGE, { userIds: z.array(z.string()
  *   if (!(await routes(request, response))) response.writeHead(404).end()
  * })
  */
-export function createKullRoutes(sync: Broadcaster, options: KullRoutesOptions): KullRoutes {
+export function createKullRoutes(sync: KullBroadcaster, options: KullRoutesOptions): KullRoutes {
   const { creditBalance, identify = identifyByToken, maxBodyBytes = 2 ** 20 } = options
   const clock = options.clock ?? createSystemClock()
   if (typeof options.authorize !== 'function') {
