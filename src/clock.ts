@@ -17,8 +17,8 @@ export interface Clock {
 /** A source of randomness: a number from 0 up to, not including, 1. */
 export type Random = () => number
 
-// Beyond this a timer fires at once, in Node and in browsers.
-const LONGEST_TIMER_MS = 2 ** 31 - 1
+/** The longest delay of a timer, in milliseconds: beyond it Node and browsers fire at once. */
+export const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 /** The clock of the machine the code runs on. */
 export function createSystemClock(): Clock {

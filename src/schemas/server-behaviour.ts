@@ -21,8 +21,15 @@ export interface UpgradeRequest {
 
 /** What a server of a protocol does by itself, told as data so that a browser bundle stays small. */
 export interface ServerBehaviour<R extends MessageSchemas, S extends MessageSchemas> {
-  /** Reads who connects. `makeId` gives a fresh random part for made-up device ids. */
-  readonly authenticate: (request: UpgradeRequest, makeId: () => string) => Authentication
+  /**
+   * Reads who connects. `makeId` gives a fresh random part for made-up device ids, `epochMs` the
+   * time of the request.
+   */
+  readonly authenticate: (
+    request: UpgradeRequest,
+    makeId: () => string,
+    epochMs: number,
+  ) => Authentication
   /** The announcements of a device that came and one that went, and their data. */
   readonly presence?: {
     readonly connected: TypeOf<R>
@@ -30,5 +37,5 @@ export interface ServerBehaviour<R extends MessageSchemas, S extends MessageSche
     readonly data: (device: Identity, epochMs: number) => unknown
   }
   /** What a client sends that goes on, under another type, to all of the user's devices. */
-  readonly relay?: { readonly [K in TypeOf<S>]?: TypeOf<R> }
+  readonly relay?: Readonly<Partial<Record<TypeOf<S>, TypeOf<R>>>>
 }
