@@ -1,0 +1,40 @@
+import type { CoordinatorDefinition } from '../../schemas/coordinator.js'
+import type { ReadMessage } from '../../schemas/reader.js'
+import type { MessageSchemas, Schema } from '../../schemas/schema.js'
+import type { Fields } from './workspace.js'
+
+/** A function of the user's that changes the state: the draft itself, or by returning another. */
+export type Change<T> = (draft: Fields, value: T) => unknown
+
+/**
+ * A coordinator definition without its types. What belongs together was checked by the compiler
+ * where it was written; from here on it is looked up by name.
+ */
+export interface Rules {
+  readonly initial: Fields
+  readonly fold: Readonly<Record<string, Change<ReadMessage> | undefined>>
+  readonly expire?: Readonly<Record<string, ExpireRule | undefined>>
+  readonly snapshot?: {
+    readonly schema: Schema
+    readonly fold: (draft: Fields, loaded: unknown, seen: ReadonlySet<string>) => unknown
+  }
+  readonly presence?: {
+    readonly field: string
+    readonly unconfirm: (value: unknown) => unknown
+    readonly isUnconfirmed: (value: unknown) => boolean
+    readonly leaveAfterMs: number
+  }
+  readonly opened?: (draft: Fields) => unknown
+}
+
+interface ExpireRule {
+  readonly when: (value: unknown) => boolean
+  readonly afterMs: number
+}
+
+/** Takes the types off a definition; none at all is one that does nothing. */
+export function toRules<R extends MessageSchemas, State extends object, S extends Schema>(
+  definition: CoordinatorDefinition<R, State, S> | undefined,
+): Rules {
+  return (definition as Rules | undefined) ?? { initial: {}, fold: {} }
+}
