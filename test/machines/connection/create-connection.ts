@@ -1,7 +1,10 @@
 import { createActor, type InspectionEvent } from 'xstate'
 import type { SyncError } from '../../../src/errors.js'
 import type { ConnectionCommand } from '../../../src/machines/connection/context.js'
-import { createConnectionMachine } from '../../../src/machines/connection/machine.js'
+import {
+  type ConnectionMachine,
+  createConnectionMachine,
+} from '../../../src/machines/connection/machine.js'
 import {
   type ConnectionOptions,
   createConnectionPolicy,
@@ -38,6 +41,7 @@ export interface ConnectionSetup {
   readonly random?: () => number
   readonly environment?: EnvironmentSource
   readonly inspect?: (event: InspectionEvent) => void
+  readonly machine?: ConnectionMachine
   readonly makePing?: () => RawFrame | undefined
   readonly wrap?: (network: FakeTransport) => Pick<FakeTransport, 'connect'>
 }
@@ -113,7 +117,7 @@ export function createConnection(setup: ConnectionSetup = {}) {
   const surroundings = createSurroundings(setup)
   const { clock, network } = surroundings
   const log: { readonly at: number; readonly status: ConnectionStatus }[] = []
-  const actor = createActor(createConnectionMachine(), {
+  const actor = createActor(setup.machine ?? createConnectionMachine(), {
     clock,
     input: surroundings.input,
     ...(setup.inspect !== undefined && { inspect: setup.inspect }),
