@@ -188,6 +188,6 @@ function parseDate(text: string | null): number | undefined {
 function parseRetryAfter(text: string | null, now: number): number | undefined {
   if (text === null) return undefined
   if (/^\s*\d{1,9}\s*$/.test(text)) return Number(text) * 1_000
-  const date = parseDate(text)
+  const date = /^\s*[A-Z]/i.test(text) ? parseDate(text) : undefined
   return date === undefined ? undefined : Math.max(0, date - now)
 }

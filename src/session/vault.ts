@@ -90,6 +90,11 @@ export function createVault({
     return { accessToken, refreshToken, issuedAt, expiresAt, user }
   }
 
+  // What was issued in the future was issued before the calendar was set back.
+  function isOlder(stored: Stored, than: Stored): boolean {
+    return stored.expiresAt <= than.expiresAt || stored.issuedAt > clock.epoch()
+  }
+
   function compareWith(text: string | undefined): Comparison {
     const stored = parse(text)
     if (stored === undefined) return { kind: tokens === undefined ? 'same' : 'vanished' }
@@ -97,7 +102,7 @@ export function createVault({
     if (tokens.refreshToken === stored.refreshToken) {
       if (tokens.accessToken === stored.accessToken) return { kind: 'same' }
       // An old renewal that came late to another tab is no reason to give up a fresh token.
-      if (stored.expiresAt < toStored(tokens).expiresAt) return { kind: 'same' }
+      if (isOlder(stored, toStored(tokens))) return { kind: 'same' }
     }
     return { kind: 'replaced', grant: takeStored(stored) }
   }
@@ -151,8 +156,7 @@ export function createVault({
       const text = JSON.stringify(ours)
       const stands = await store.update(KEY, (current) => {
         const stored = parse(current)
-        const isOlder = stored !== undefined && stored.expiresAt <= ours.expiresAt
-        return isOlder && stored.refreshToken === from.refreshToken ? text : current
+        return stored?.refreshToken === from.refreshToken && isOlder(stored, ours) ? text : current
       })
       return stands === text ? { kind: 'replaced', grant } : compareWith(stands)
     },

@@ -177,6 +177,13 @@ export function takeGranted(
   return outcome.kind === 'granted' ? takeGrant(outcome.grant, chances) : {}
 }
 
+/** As {@link takeGrant}, but however short its life, it is not renewed within a second. */
+export function takeSuccessor(grant: Grant, chances: Chances): Partial<SessionContext> {
+  const taken = takeGrant(grant, chances)
+  const soonest = chances.clock.now() + SOONEST_RETRY_MS
+  return { ...taken, renewAt: Math.max(taken.renewAt ?? 0, soonest) }
+}
+
 /** Whether another attempt to get a code may help. */
 export function mayRetryRequest(
   { failures }: SessionContext,

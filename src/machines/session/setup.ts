@@ -7,7 +7,7 @@ import {
   nextPollAt,
   type SessionContext,
   secondsUntil,
-  takeGrant,
+  takeSuccessor,
 } from './context.js'
 import type { Ending } from './endings.js'
 import type { SessionEvent } from './events.js'
@@ -60,7 +60,7 @@ export function createSessionSetup(parts: SessionParts) {
       })),
       forget: assign({ grant: undefined, offer: undefined, trouble: undefined }),
       takeReplacement: assign(({ event }) =>
-        event.type === 'store.replaced' ? takeGrant(event.grant, parts) : {},
+        event.type === 'store.replaced' ? takeSuccessor(event.grant, parts) : {},
       ),
       schedulePoll: assign(({ context }) => ({ pollAt: nextPollAt(context, parts) })),
       countDown: assign(({ context }) => ({

@@ -1,5 +1,5 @@
 import { assign } from 'xstate'
-import { countFailure, isRefusal, takeGranted } from './context.js'
+import { countFailure, isRefusal, takeSuccessor } from './context.js'
 import { refused, revoked, signedOut, signedOutElsewhere } from './endings.js'
 import { goneElsewhere, sentAway, signingOut, takenOver } from './leaving.js'
 import { leaveFor, type SessionParts, type SessionSetup } from './setup.js'
@@ -29,7 +29,9 @@ export function createSignedInState(session: SessionSetup, parts: SessionParts) 
             {
               guard: ({ event }) => event.output.kind === 'granted',
               target: 'fresh',
-              actions: assign(({ event }) => takeGranted(event.output, parts)),
+              actions: assign(({ event }) =>
+                event.output.kind === 'granted' ? takeSuccessor(event.output.grant, parts) : {},
+              ),
             },
             {
               guard: ({ event }) => event.output.kind === 'revoked',
