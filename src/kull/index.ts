@@ -1,0 +1,20 @@
+/** The Kull sync protocol, on top of the library. */
+export type { CreditUpdate } from './credits.js'
+export type { Device, DevicePresence } from './devices.js'
+export {
+  defaultEnvironment,
+  defineEnvironment,
+  environments,
+  type KullEnvironment,
+} from './environments.js'
+export { type FetchJson, type LoadCreditsOptions, loadCredits } from './load-credits.js'
+export type { PromptChange } from './prompts.js'
+export { type KullCredentials, kull } from './protocol.js'
+export {
+  isAnyShooting,
+  overallProgress,
+  totalImagesProcessing,
+  totalImagesToProcess,
+} from './selectors.js'
+export type { Shoot, ShootProgress, ShootStatus } from './shoots.js'
+export type { KullState } from './state.js'

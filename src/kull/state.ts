@@ -1,0 +1,85 @@
+import { PersistentMap } from '../persistent-map.js'
+import { defineCoordinator } from '../schemas/coordinator.js'
+import { creditSummary, receive } from '../schemas/kull/index.js'
+import type { CreditUpdate } from './credits.js'
+import { addSocket, type Device, removeSocket, unconfirmDevice } from './devices.js'
+import type { PromptChange } from './prompts.js'
+import { createShoot, isFinished, type Shoot } from './shoots.js'
+
+/** What a Kull client knows. */
+export interface KullState {
+  /** Shoots by id. One that was completed or has failed leaves 5 s later. */
+  readonly activeShootProgress: PersistentMap<Shoot>
+  /** In credits; 0 until known. */
+  readonly creditBalance: number
+  /** The user's connected devices by id, this one among them. */
+  readonly connectedDevices: PersistentMap<Device>
+  readonly lastCreditUpdate: CreditUpdate | undefined
+  readonly lastPromptChange: PromptChange | undefined
+  /**
+   * This client's device id, as the server gave it back: how a web session learns the one that was
+   * made up for it. `undefined` until told.
+   */
+  readonly ownDeviceId: string | undefined
+}
+
+const initial: KullState = {
+  activeShootProgress: PersistentMap.empty(),
+  creditBalance: 0,
+  connectedDevices: PersistentMap.empty(),
+  lastCreditUpdate: undefined,
+  lastPromptChange: undefined,
+  ownDeviceId: undefined,
+}
+
+/** How Kull's messages become state. */
+export const coordinator = defineCoordinator(receive, {
+  initial,
+
+  fold: {
+    SHOOT_PROGRESS(state, { data }) {
+      state.activeShootProgress.set(data.shootId, createShoot(data))
+    },
+    CREDIT_UPDATE(state, { data }) {
+      state.creditBalance = data.newBalance
+      state.lastCreditUpdate = data
+    },
+    PROMPT_CHANGE(state, { data }) {
+      state.lastPromptChange = data
+    },
+    DEVICE_CONNECTED(state, { data, meta }) {
+      // The server's first announcement on a connection is of the connection itself.
+      state.ownDeviceId ??= data.deviceId
+      addSocket(state.connectedDevices, data, meta)
+    },
+    DEVICE_DISCONNECTED(state, { data }) {
+      removeSocket(state.connectedDevices, data.deviceId, state.ownDeviceId)
+    },
+  },
+
+  expire: {
+    activeShootProgress: { when: isFinished, afterMs: 5_000 },
+  },
+
+  snapshot: {
+    schema: creditSummary,
+    fold(state, { balance }, seen) {
+      if (!seen.has('CREDIT_UPDATE')) state.creditBalance = balance
+    },
+  },
+
+  presence: {
+    field: 'connectedDevices',
+    unconfirm: unconfirmDevice,
+    isUnconfirmed: (device) => !device.isConfirmed,
+    leaveAfterMs: 60_000,
+  },
+
+  opened(state) {
+    // The server makes up an id for each connection of a web session: the former never returns.
+    if (state.ownDeviceId?.startsWith('web-') === true) {
+      state.connectedDevices.delete(state.ownDeviceId)
+    }
+    state.ownDeviceId = undefined
+  },
+})
