@@ -1,5 +1,5 @@
 import * as fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { createManualClock } from '../../src/testing/clock.js'
 
 describe('a manual clock', () => {
@@ -129,6 +129,20 @@ describe('a manual clock', () => {
     await clock.advanceAsync(25)
     expect(seen).toEqual(['a@0', 'a+@10', 'a++@20'])
     expect(clock.now()).toBe(25)
+  })
+
+  it('[TEST-5] does so where there is no setImmediate, as in browsers', async () => {
+    vi.stubGlobal('setImmediate', undefined)
+    try {
+      const clock = createManualClock()
+      const seen: number[] = []
+      clock.setTimeout(() => void Promise.resolve().then(() => seen.push(clock.now())), 10)
+      clock.setTimeout(() => seen.push(-clock.now()), 20)
+      await clock.advanceAsync(30)
+      expect(seen).toEqual([10, -20])
+    } finally {
+      vi.unstubAllGlobals()
+    }
   })
 
   it('[TEST-6] holds timers to a grid while throttled, and fires the overdue once it is not', () => {

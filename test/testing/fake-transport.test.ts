@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import * as z from 'zod'
+import { createEnvelope } from '../../src/schemas/envelope.js'
 import { defineProtocol } from '../../src/schemas/protocol.js'
 import { createManualClock } from '../../src/testing/clock.js'
 import { createFakeTransport } from '../../src/testing/fake-transport.js'
@@ -153,6 +154,53 @@ describe('a fake transport', () => {
     expect(peer.messages.map(({ type }) => type)).toEqual(['SAY', 'BYE', 'SAY', undefined])
     expect(peer.received[0]).toMatchObject({ attempt: 1, at: 5, data: { text: 'hi' } })
     expect(network.sockets[0]?.received).toEqual(peer.received)
+  })
+
+  it('[TEST-12] speaks the wire of the protocol: fields, batches, pongs', () => {
+    const clock = createManualClock({ epochMs: 9_000 })
+    const terse = defineProtocol({
+      receive: { A: z.number(), hb: z.number() },
+      send: {},
+      envelope: createEnvelope({ type: 't', data: 'd', payload: 'p', batch: false }),
+      heartbeat: { ping: 'hb?', pong: 'hb', body: (epochMs) => epochMs / 1_000 },
+    })
+    const network = createFakeTransport({ clock, protocol: terse })
+    const { socket, read } = connect(network)
+    clock.advance(0)
+    network.peer.sends('A', 7)
+    socket.send('{"t":"hb?"}')
+    socket.send('{"t":"A","p":1}')
+    socket.send('[]')
+    clock.advance(0)
+    expect(read()).toEqual([
+      { t: 'A', d: 7, timestamp: 9_000 },
+      { t: 'hb', d: 9, timestamp: 9_000 },
+    ])
+    expect(network.peer.messages.map(({ type, data }) => [type, data])).toEqual([
+      ['A', 1],
+      [undefined, undefined],
+    ])
+    expect(() => network.peer.sendsBatch([{ type: 'A', data: 1 }])).toThrow(/no batches/)
+  })
+
+  it('[TEST-14] answers nothing where the protocol has no heartbeat, and no data where pongs have none', () => {
+    for (const [heartbeat, answers] of [
+      [false, []],
+      [undefined, [{ type: 'PONG', timestamp: 9_000 }]],
+    ] as const) {
+      const clock = createManualClock({ epochMs: 9_000 })
+      const protocol = defineProtocol({
+        receive: { PONG: null },
+        send: {},
+        ...(heartbeat === false && { heartbeat }),
+      })
+      const network = createFakeTransport({ clock, protocol })
+      const { socket, read } = connect(network)
+      clock.advance(0)
+      socket.send('{"type":"PING"}')
+      clock.advance(0)
+      expect(read()).toEqual(answers)
+    }
   })
 
   it('[TEST-13] replies to a type, or to anything else, as it is told', () => {
@@ -318,6 +366,29 @@ describe('a fake transport', () => {
     expect(peer.received).toHaveLength(1)
   })
 
+  it('[TEST-19] keeps connections in the order in which their events set out', () => {
+    const { network } = create({ delivery: 'manual' })
+    const order: string[] = []
+    for (const name of ['a', 'b', 'c']) {
+      network.connect(
+        { url: `ws://${name}/`, protocols: [], headers: {}, maxMessageBytes: 100 },
+        {
+          opened: () => order.push(`${name} opened`),
+          received: (frame) => order.push(`${name} ${String(frame)}`),
+          closed: () => {},
+        },
+      )
+    }
+    for (const at of [2, 0, 1, 0]) network.sockets[at]?.sendsRaw(String(order.length + at))
+    network.sockets[1]?.goesSilent()
+    expect(network.inFlight).toBe(5)
+    network.flush()
+    expect(order).toEqual(['a opened', 'c opened', 'c 2', 'a 0', 'a 0'])
+    network.sockets[1]?.speaksAgain()
+    expect(network.flush()).toBe(2)
+    expect(network.peer.socket).toBe(network.sockets[2])
+  })
+
   it('[TEST-19] waits for flush where delivery is manual', () => {
     const { clock, network, peer } = create({ delivery: 'manual' })
     const { log, frames, socket } = connect(network)
@@ -345,6 +416,13 @@ describe('a fake transport', () => {
     expect(() => peer.sends('SAID', { text: 1n as never })).toThrow(/cannot send/)
     peer.drops()
     expect(() => network.sockets[0]?.sends('BYE')).toThrow(/not open/)
+    const nested = create({ delivery: 'manual' })
+    nested.peer.accepts((socket) => socket.sends('BYE'))
+    nested.network.connect(
+      { url: 'ws://a/', protocols: [], headers: {}, maxMessageBytes: 100 },
+      { opened: () => nested.network.flush(), received() {}, closed() {} },
+    )
+    expect(() => nested.network.flush()).toThrow(/by a handler/)
     expect(() => create({ latencyMs: -1 })).toThrow(/latencyMs/)
     expect(() => create({ latencyMs: 1, delivery: 'manual' })).toThrow(/latencyMs/)
   })
