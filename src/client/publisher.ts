@@ -5,7 +5,7 @@ import type { ConnectionStatus } from '../machines/connection/status.js'
 import type { Folding } from '../machines/coordinator/folding.js'
 import type { InvalidFrame, UnknownMessage } from '../schemas/message.js'
 import type { ReaderSink, ReadMessage } from '../schemas/reader.js'
-import type { BatchScheduler } from '../transport/batching.js'
+import { type BatchScheduler, microtaskBatches } from '../transport/batching.js'
 import { createEmissionQueue } from '../transport/emission-queue.js'
 import {
   createSelection,
@@ -82,6 +82,12 @@ export function createPublisher<State extends object>(options: PublisherOptions<
   const counts = { received: 0, unknown: 0, invalid: 0 }
   const seenUnknown = new Set<string>()
 
+  // Reading the time costs as much as emitting a message. A batch of one microtask came at the
+  // time at which it opened; any other scheduler may keep it open for long.
+  function noteSync(): void {
+    if (cancelFlush === undefined || batches !== microtaskBatches) lastSyncTime = clock.epoch()
+  }
+
   function streamOf(type: string): Stream<ReadMessage> {
     const known = typed.get(type)
     if (known !== undefined) return known
@@ -148,13 +154,13 @@ export function createPublisher<State extends object>(options: PublisherOptions<
   const sink = {
     message(message) {
       counts.received += 1
-      lastSyncTime = clock.epoch()
+      noteSync()
       folding.fold(message)
       add(streamOf(message.type), message)
     },
     unknown(message) {
       counts.unknown += 1
-      lastSyncTime = clock.epoch()
+      noteSync()
       if (!seenUnknown.has(message.type) && seenUnknown.size < 100) {
         seenUnknown.add(message.type)
         log('info', 'messages', 'type.unknown', { type: message.type })
@@ -183,7 +189,7 @@ export function createPublisher<State extends object>(options: PublisherOptions<
     },
     /** A message came that nobody is told of. */
     noteSync(): void {
-      lastSyncTime = clock.epoch()
+      noteSync()
       if (cancelFlush === undefined) schedule()
     },
     latestStatus: (): ConnectionStatus => latestStatus,

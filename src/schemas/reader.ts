@@ -68,13 +68,15 @@ export function createReader(options: ReaderOptions): Reader {
   }
 
   function readMessage(type: string, body: unknown, meta: MessageMeta, raw: RawFrame): void {
-    const validate = routes.get(type)
-    if (validate === undefined) {
+    const route = routes.get(type)
+    if (route === undefined) {
       if (type !== ping && type !== pong) sink.unknown({ type, data: body, meta })
     } else {
-      const validated = validate(body)
+      const validated = route.validate(body)
       if (validated.ok) {
-        sink.message({ type, data: validated.value, meta })
+        // The route's name of the type, not the frame's: a string out of a frame is hashed and
+        // compared anew by everything that looks a message up by its type.
+        sink.message({ type: route.type, data: validated.value, meta })
       } else {
         const { detail, issues } = validated
         sink.invalid({ reason: 'schema-mismatch', detail, type, issues, raw })
@@ -90,15 +92,23 @@ export function createReader(options: ReaderOptions): Reader {
   }
 }
 
+interface Route {
+  readonly type: string
+  readonly validate: Validate
+}
+
 const withoutBody: Validate = () => ({ ok: true, value: undefined })
 
 function createRoutes(
   schemas: MessageSchemas,
   compile: CompileSchema | undefined,
-): ReadonlyMap<string, Validate> {
-  const routes = new Map<string, Validate>()
+): ReadonlyMap<string, Route> {
+  const routes = new Map<string, Route>()
   for (const [type, schema] of Object.entries(schemas)) {
-    routes.set(type, schema === null ? withoutBody : createValidate(schema, compile))
+    routes.set(type, {
+      type,
+      validate: schema === null ? withoutBody : createValidate(schema, compile),
+    })
   }
   return routes
 }
