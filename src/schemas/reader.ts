@@ -1,4 +1,5 @@
-import type { EnvelopeDirection, MessageMeta } from './envelope.js'
+import { nameThrown } from '../deadline.js'
+import type { EnvelopeDirection, MessageMeta, Opened } from './envelope.js'
 import type { InvalidFrame, RawFrame, UnknownMessage } from './message.js'
 import type { Heartbeat } from './policy.js'
 import { type CompileSchema, createValidate, type MessageSchemas, type Validate } from './schema.js'
@@ -49,13 +50,22 @@ export function createReader(options: ReaderOptions): Reader {
   const routes = createRoutes(options.schemas, options.compile)
 
   function read(frame: unknown, raw: RawFrame, depth: number): void {
-    const opened = direction.open(frame)
+    const opened = open(frame)
     if (opened.kind === 'message') {
       readMessage(opened.type, opened.body, opened.meta, raw)
     } else if (opened.kind === 'batch') {
       readBatch(opened.frames, raw, depth)
     } else {
       sink.invalid({ reason: 'envelope-mismatch', detail: opened.detail, raw })
+    }
+  }
+
+  // An envelope may be the user's own, and meets whatever a peer sends.
+  function open(frame: unknown): Opened {
+    try {
+      return direction.open(frame)
+    } catch (error) {
+      return { kind: 'invalid', detail: `the envelope threw: ${nameThrown(error)}` }
     }
   }
 
