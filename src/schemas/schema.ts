@@ -1,4 +1,5 @@
 import { type $ZodIssue, type $ZodType, type input, type output, safeParse } from 'zod/v4/core'
+import { nameThrown } from '../deadline.js'
 import { SyncError } from '../errors.js'
 
 /** Any zod 4 schema, classic or mini: they share a core. */
@@ -52,7 +53,7 @@ export function createValidate<S extends Schema>(
       if (result.success) return { ok: true, value: result.data }
       return { ok: false, detail: describeIssues(result.error.issues), issues: result.error.issues }
     } catch (error) {
-      return { ok: false, detail: `the schema threw: ${nameOf(error)}`, issues: [] }
+      return { ok: false, detail: `the schema threw: ${nameThrown(error)}`, issues: [] }
     }
   }
 }
@@ -86,8 +87,4 @@ function describeIssues(issues: readonly Issue[]): string {
   const path = first.path.map(String).join('.')
   const more = issues.length > 1 ? ` (and ${issues.length - 1} more)` : ''
   return `${path === '' ? 'body' : path}: ${first.message}${more}`
-}
-
-function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : typeof error
 }
