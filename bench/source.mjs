@@ -23,7 +23,7 @@ server.on('connection', (socket, request) => {
 
   const pump = () => {
     while (sent < count && socket.bufferedAmount < HIGH_WATER_BYTES) {
-      socket.send(frames[sent % frames.length])
+      socket.send(frames[sent % frames.length] ?? '')
       sent += 1
     }
     if (sent < count) setImmediate(pump)
@@ -33,6 +33,10 @@ server.on('connection', (socket, request) => {
   socket.on('message', pump)
 })
 
+/**
+ * @param {number} at
+ * @param {number} shoots
+ */
 function makeFrame(at, shoots) {
   return JSON.stringify({
     type: 'SHOOT_PROGRESS',
