@@ -63,7 +63,8 @@ export function parseCommandLine(
   const common = { folder: positionals[0], pictures, seed: values.seed, paceMs }
   if (isOnce) return { run: 'once', ...common }
 
-  const port = Number(env['PORT'] ?? 5000)
+  const { PORT: given = '' } = env
+  const port = given === '' ? 5000 : Number(given)
   if (!Number.isInteger(port) || port < 0 || port > 65_533) {
     return { run: 'refuse', message: 'PORT must be a whole number from 0 to 65533' }
   }

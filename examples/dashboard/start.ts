@@ -1,7 +1,5 @@
 import { parseCommandLine, usage } from './command-line.js'
-import { runOnce } from './once/once.js'
 import { findShoots } from './photos/index.js'
-import { watch } from './watch.js'
 
 const interruption = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -24,10 +22,13 @@ async function start(signal: AbortSignal): Promise<number> {
       const found = await findShoots(command.folder, { signal })
       if (!found.ok) return refuse(found.message)
     }
+    // What each needs takes a second to load, and is of no use to the other.
     if (command.run === 'watch') {
+      const { watch } = await import('./watch.js')
       await watch(command, signal)
       return 0
     }
+    const { runOnce } = await import('./once/once.js')
     const summary = await runOnce(command, signal)
     console.log(JSON.stringify(summary, undefined, 2))
     for (const difference of summary.differences) console.error(difference)

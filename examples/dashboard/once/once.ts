@@ -58,6 +58,9 @@ export async function runOnce(
     onError,
   })
   cleanUp.defer(() => environment.stop())
+  console.error(
+    `${environment.name} is at ${environment.webSocketUrl}, the photos in ${folder.path}`,
+  )
   const watchers = deviceIds.map((deviceId) =>
     createWatcher(environment, { userId, deviceId }, onError),
   )

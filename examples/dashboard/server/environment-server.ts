@@ -72,15 +72,14 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
       onConnected: (client) => options.onConnected?.(client),
       onError,
     })
+    const broadcastToUser: typeof sync.broadcastToUser = (userId, type, ...data) => {
+      // As the product's billing has it: the balance that it pushes is the balance there is.
+      const update = z.safeParse(kull.receive.CREDIT_UPDATE, data[0])
+      if (type === 'CREDIT_UPDATE' && update.success) ledger.record(userId, update.data.newBalance)
+      return sync.broadcastToUser(userId, type, ...data)
+    }
     const routes = createKullRoutes(
-      {
-        broadcastToUser(userId, type, ...data) {
-          // What the product's billing does: the balance it pushes is the balance there is.
-          const update = kull.receive.CREDIT_UPDATE
-          if (type === 'CREDIT_UPDATE') ledger.record(userId, z.parse(update, data[0]).newBalance)
-          return sync.broadcastToUser(userId, type, ...data)
-        },
-      },
+      { broadcastToUser },
       {
         authorize: createBearerCheck(secret),
         creditBalance: ledger.balanceOf,

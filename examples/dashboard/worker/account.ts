@@ -18,9 +18,12 @@ export type Account = {
 
 /**
  * Opens the account of a job's user. A server that cannot be reached is asked again until the signal
- * is aborted; one that answers with an error ends it.
+ * is aborted; where it answers a charge with an error, `onRefused` hears of it at once.
  */
-export async function openAccount(job: WorkerJob, signal: AbortSignal): Promise<Account> {
+export async function openAccount(
+  job: WorkerJob,
+  { signal, onRefused }: { signal: AbortSignal; onRefused: (error: unknown) => void },
+): Promise<Account> {
   const { httpUrl, secret, userId, deviceId } = job
   const summary = await ask('/api/kull/credits/summary', {
     headers: { authorization: `Bearer ${userId}:${deviceId}` },
@@ -60,8 +63,7 @@ export async function openAccount(job: WorkerJob, signal: AbortSignal): Promise<
         if (balance < 1) await push(topUp, 'Top-up')
         await push(-1, reason)
       })
-      // Heard of by whoever awaits `settled`.
-      last.catch(() => {})
+      last.catch(onRefused)
     },
     settled: () => last,
   }

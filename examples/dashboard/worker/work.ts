@@ -36,7 +36,10 @@ export async function work(
 
   const reports = createReports(sync, deviceId)
   try {
-    const account = await openAccount(job, either)
+    const account = await openAccount(job, {
+      signal: either,
+      onRefused: (error) => stop.abort(error),
+    })
     for (const shoot of found.shoots) reports.send(progressOf(job, shoot, 'queued', 0))
     let imagesProcessed = 0
     for (const shoot of found.shoots) {

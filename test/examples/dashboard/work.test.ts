@@ -1,0 +1,118 @@
+import { basename } from 'node:path'
+import { createSyncClient } from 'statewire'
+import { kull } from 'statewire/kull'
+import { expect, it, onTestFinished, vi } from 'vitest'
+import { generatePictures } from '../../../examples/dashboard/photos/index.js'
+import { startEnvironment } from '../../../examples/dashboard/server/environment-server.js'
+import { work } from '../../../examples/dashboard/worker/work.js'
+import { temporaryFolder } from '../photos/temporary-folder.js'
+
+const userId = 'ada'
+const workerId = 'photo-worker'
+
+/** A worker's job on three small shoots, a server for it, and a device that watches. */
+async function prepare({ count = 24, paceMs = 0 } = {}) {
+  const folder = await temporaryFolder()
+  await generatePictures({ folder, seed: 'work', count })
+  const errors: Error[] = []
+  const onError = (error: Error) => errors.push(error)
+  const environment = await startEnvironment({
+    name: 'development',
+    port: 0,
+    secret: 'open-sesame',
+    isOurPage: () => false,
+    onError,
+  })
+  onTestFinished(() => environment.stop())
+  const { webSocketUrl, httpUrl } = environment
+  const watcher = createSyncClient(kull, {
+    url: webSocketUrl,
+    credentials: { userId, deviceId: 'mac' },
+    // Back sooner than the worker: what is said while nobody is there is not said again.
+    backoff: { stepsMs: [20], jitter: 'none', maxAttempts: 1_000 },
+  })
+  onTestFinished(() => watcher.dispose())
+  const seen: string[] = []
+  watcher.on('SHOOT_PROGRESS', ({ data }) => {
+    const { shootId, status, processedCount } = data
+    seen.push(`${shootId.replace(`${basename(folder)}/`, '')} ${status} ${processedCount}`)
+  })
+  watcher.start()
+  await vi.waitFor(() => expect(watcher.isConnected).toBe(true))
+
+  const job = {
+    folder,
+    userId,
+    deviceId: workerId,
+    webSocketUrl,
+    httpUrl,
+    secret: 'open-sesame',
+    paceMs,
+  }
+  return { environment, errors, onError, job, seen, watcher }
+}
+
+it('[DEMO-9] reports each photo and charges for it', async () => {
+  const { errors, job, onError, seen, watcher } = await prepare()
+  const report = await work(job, { signal: new AbortController().signal, onError })
+  expect(report).toMatchObject({ imagesProcessed: 24, creditBalance: 476, reportsNotSent: 0 })
+  expect(Object.values(report.shoots).map(({ status }) => status)).toEqual([
+    'completed',
+    'completed',
+    'completed',
+  ])
+  await vi.waitFor(() => expect(watcher.state.creditBalance).toBe(476))
+  await vi.waitFor(() => expect(seen).toHaveLength(30))
+  expect(seen.slice(0, 3)).toEqual(['harbour queued 0', 'old-town queued 0', 'orchard queued 0'])
+  for (const [at, shoot] of ['harbour', 'old-town', 'orchard'].entries()) {
+    const counts = [1, 2, 3, 4, 5, 6, 7, 8].map((count) => `${shoot} processing ${count}`)
+    expect(seen.slice(3 + 9 * at, 12 + 9 * at)).toEqual([...counts, `${shoot} completed 8`])
+  }
+  expect(errors).toEqual([])
+})
+
+it('[DEMO-10] [DEMO-11] goes on through a cut and a stopped server, and all agree at the end', async () => {
+  const { environment, job, onError, seen } = await prepare({ paceMs: 150 })
+  const controller = new AbortController()
+  onTestFinished(() => controller.abort())
+  const working = work(job, { signal: controller.signal, onError })
+  await vi.waitFor(() => expect(seen).toContain('harbour processing 2'))
+  environment.cut(userId, workerId)
+  const isBack = () => seen.some((line) => line.startsWith('old-town processing'))
+  await vi.waitFor(() => expect(isBack()).toBe(true), { timeout: 10_000 })
+  await environment.stop()
+  await environment.start()
+
+  const report = await working
+  expect(report).toMatchObject({ imagesProcessed: 24, creditBalance: 476 })
+  expect(report.reportsNotSent).toBeGreaterThan(0)
+  await vi.waitFor(() => expect(seen).toContain('orchard completed 8'), { timeout: 10_000 })
+}, 30_000)
+
+it('[DEMO-12] says of the shoots it leaves undone that they failed', async () => {
+  const { job, onError, seen } = await prepare({ paceMs: 50 })
+  const controller = new AbortController()
+  const working = work(job, { signal: controller.signal, onError })
+  await vi.waitFor(() => expect(seen).toContain('harbour processing 2'))
+  const reason = new Error('enough')
+  controller.abort(reason)
+  await expect(working).rejects.toBe(reason)
+  await vi.waitFor(() => expect(seen).toContain('orchard failed 0'))
+  expect(seen).toContain('old-town failed 0')
+  expect(seen.some((line) => line.startsWith('harbour failed'))).toBe(true)
+})
+
+it('[DEMO-12] ends where the server will have nothing of it', async () => {
+  const { job, onError, seen } = await prepare()
+  const { signal } = new AbortController()
+  await expect(work({ ...job, userId: '' }, { signal, onError })).rejects.toThrow()
+  await expect(work({ ...job, secret: 'guess' }, { signal, onError })).rejects.toThrow('403')
+  await vi.waitFor(() => expect(seen).toContain('orchard failed 0'))
+})
+
+it('[DEMO-22] refuses a folder without photos', async () => {
+  const { job, onError } = await prepare({ count: 1 })
+  const folder = await temporaryFolder()
+  const { signal } = new AbortController()
+  await expect(work({ ...job, folder }, { signal, onError })).rejects.toThrow('holds no photos')
+})
