@@ -157,7 +157,7 @@ describe('connected devices', () => {
       ),
       { numRuns: 100 },
     )
-    for (const count of Object.values(witnessed)) expect(count).toBeGreaterThan(100)
+    for (const count of Object.values(witnessed)) expect(count).toBeGreaterThan(40)
   })
 })
 

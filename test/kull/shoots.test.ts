@@ -197,6 +197,6 @@ describe('totals', () => {
       }),
       { numRuns: 25 },
     )
-    for (const times of Object.values(witnessed)) expect(times).toBeGreaterThan(100)
+    for (const times of Object.values(witnessed)) expect(times).toBeGreaterThan(30)
   })
 })

@@ -209,6 +209,6 @@ describe('expiry', () => {
       }),
       { numRuns: 100 },
     )
-    for (const count of Object.values(witnessed)) expect(count).toBeGreaterThan(200)
+    for (const count of Object.values(witnessed)) expect(count).toBeGreaterThan(50)
   })
 })
