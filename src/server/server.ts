@@ -6,6 +6,7 @@ import type { BodyArguments, ConnectedClient, Outgoing } from './client.js'
 import { isSendableCloseCode } from './close-code.js'
 import { CLOSE_GRACE_MS } from './connection.js'
 import { createConversation } from './conversation.js'
+import type { HandleUpgrade } from './handle-upgrade.js'
 import { createInbound } from './inbound.js'
 import { createKeepAlive } from './keep-alive.js'
 import { createListener, type Listener, type ListeningAddress } from './listener.js'
@@ -15,7 +16,7 @@ import type { ConnectedDevice } from './presence.js'
 import { createReporting } from './reporting.js'
 import { createSockets } from './sockets.js'
 import { createCounters, type ServerStats } from './stats.js'
-import { attachUpgrade, createUpgrade, type HandleUpgrade } from './upgrade.js'
+import { attachUpgrade, createUpgrade } from './upgrade.js'
 
 /** How a server goes. */
 export interface CloseOptions {

@@ -4,9 +4,7 @@ import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { UpgradeRequest } from '../schemas/server-behaviour.js'
 import { CLOSE_GRACE_MS } from './connection.js'
-
-/** Takes an HTTP upgrade: what Node's `upgrade` event gives. */
-export type HandleUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void
+import type { HandleUpgrade } from './handle-upgrade.js'
 
 const refusals = {
   400: 'Bad Request',
