@@ -16,13 +16,15 @@ export type Encoded =
  */
 export const DEEPEST_JSON = 512
 
+const TOO_DEEP = `nested deeper than ${DEEPEST_JSON} levels`
+
 /** Parses a text frame. Never throws. */
 export function decodeJson(frame: RawFrame): Decoded {
   if (typeof frame !== 'string') {
     return { ok: false, reason: 'not-text', detail: 'a binary frame' }
   }
   if (isTooDeep(frame)) {
-    return { ok: false, reason: 'too-deep', detail: `nested deeper than ${DEEPEST_JSON} levels` }
+    return { ok: false, reason: 'too-deep', detail: TOO_DEEP }
   }
   try {
     return { ok: true, value: JSON.parse(frame) }
@@ -33,32 +35,56 @@ export function decodeJson(frame: RawFrame): Decoded {
 }
 
 /**
- * Makes a text frame. Keys whose value is `undefined` are left out; what JSON would silently turn
- * into `null` (`undefined` in an array, `NaN`, infinities) or cannot hold (cycles, `BigInt`,
- * endless depth) is an error instead. Never throws.
+ * Makes a text frame that `decodeJson` reads as an equal value. Keys whose value is `undefined`
+ * are left out; what JSON would silently turn into `null` (`NaN`, infinities, dates that are none,
+ * `undefined` in an array) or cannot hold (cycles, `BigInt`, functions, maps, bytes, too deep a
+ * nesting) is an error instead. Never throws.
  */
 export function encodeJson(value: unknown): Encoded {
   try {
-    // Its types leave out that a function, a symbol or `undefined` gives no text.
-    const frame = JSON.stringify(value, refuseSilentNull) as string | undefined
+    // Its types leave out that `undefined` gives no text.
+    const frame = JSON.stringify(value, refuseWhatIsLost) as string | undefined
     if (frame === undefined) return { ok: false, detail: 'not a JSON value' }
+    if (isTooDeep(frame)) return { ok: false, detail: TOO_DEEP }
     return { ok: true, frame }
   } catch (error) {
     if (error instanceof NotJson) return { ok: false, detail: error.message }
-    if (error instanceof RangeError) return { ok: false, detail: 'nested too deep' }
+    if (error instanceof RangeError) return { ok: false, detail: TOO_DEEP }
     return { ok: false, detail: 'a cycle, a BigInt, or a toJSON that threw' }
   }
 }
 
 class NotJson extends Error {}
 
-function refuseSilentNull(this: unknown, key: string, value: unknown): unknown {
-  if (typeof value === 'number' && !Number.isFinite(value)) {
-    throw new NotJson(`${key === '' ? 'the value' : key} is ${value}, which JSON cannot hold`)
+function refuseWhatIsLost(this: unknown, key: string, value: unknown): unknown {
+  const what = nameWhatIsLost(this, key, value)
+  if (what === undefined) return value
+  throw new NotJson(`${key === '' ? 'the value' : key} is ${what}, which JSON cannot hold`)
+}
+
+function nameWhatIsLost(holder: unknown, key: string, value: unknown): string | undefined {
+  switch (typeof value) {
+    case 'number':
+      return Number.isFinite(value) ? undefined : String(value)
+    case 'function':
+    case 'symbol':
+      return `a ${typeof value}`
+    case 'undefined':
+      return Array.isArray(holder) ? 'an item without a value' : undefined
+    case 'object':
+      // A date that is none has said by now that it is `null`.
+      if (value === null) return isDate(holder, key) ? 'a date that is none' : undefined
+      return bags.find((bag) => value instanceof bag)?.name
+    default:
+      return undefined
   }
-  const isAbsent = value === undefined || typeof value === 'function' || typeof value === 'symbol'
-  if (isAbsent && Array.isArray(this)) throw new NotJson(`item ${key} of an array has no value`)
-  return value
+}
+
+// What JSON would take for an object without, or with other, keys.
+const bags = [Map, Set, ArrayBuffer, Object.getPrototypeOf(Uint8Array) as typeof Uint8Array]
+
+function isDate(holder: unknown, key: string): boolean {
+  return (holder as Readonly<Record<string, unknown>>)[key] instanceof Date
 }
 
 // Only text that is long enough to be that deep is looked at: for messages of the usual size
