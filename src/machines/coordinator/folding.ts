@@ -8,9 +8,10 @@ import type { ReadMessage } from '../../schemas/reader.js'
 import { createValidate, type MessageSchemas, type Schema } from '../../schemas/schema.js'
 import { createBatch } from './batch.js'
 import { createExpiries } from './expiry.js'
+import { createPresence } from './presence.js'
 import { toRules } from './rules.js'
-import { createUserCode, threw } from './user-code.js'
-import { createWorkspace, type Entries, entriesOf } from './workspace.js'
+import { createUserCode } from './user-code.js'
+import { createWorkspace, entriesOf } from './workspace.js'
 
 /** Hears what a folding does. */
 export interface FoldingWatcher {
@@ -93,12 +94,13 @@ export function createFolding<R extends MessageSchemas, State extends object, S 
 ): Folding<State> {
   if (definition !== undefined) assertCoordinatorDefinition(definition)
   const rules = toRules(definition)
-  const { initial, snapshot, presence, opened } = rules
+  const { initial, snapshot, opened } = rules
   const validateSnapshot = snapshot && createValidate(snapshot.schema)
   const userCode = createUserCode(report)
   const workspace = createWorkspace(initial)
   const batch = createBatch(rules, workspace, userCode, report)
   const expiries = createExpiries(rules, userCode, clock)
+  const presence = rules.presence && createPresence(rules.presence, workspace, userCode)
 
   let published = initial
   let seen: Set<string> | undefined
@@ -139,26 +141,6 @@ export function createFolding<R extends MessageSchemas, State extends object, S 
     }
     announcedAt = Number.POSITIVE_INFINITY
     if (!publish()) announceExpiry()
-  }
-
-  function changePeers(apply: (peers: Entries, key: string, value: unknown) => void): void {
-    if (presence === undefined) return
-    batch.seal()
-    const before = entriesOf(workspace.base, presence.field)
-    const peers = entriesOf(workspace.draft, presence.field)
-    for (const [key, value] of before) apply(peers, key, value)
-    publish()
-  }
-
-  function isUnconfirmed(value: unknown): boolean {
-    if (presence === undefined) return false
-    return userCode.run('presence.isUnconfirmed', presence.isUnconfirmed, value, 0) === true
-  }
-
-  function unconfirm(peers: Entries, key: string, value: unknown): void {
-    if (presence === undefined || isUnconfirmed(value)) return
-    const peer = userCode.run('presence.unconfirm', presence.unconfirm, value, 0)
-    if (peer !== threw) peers.set(key, peer)
   }
 
   function applySnapshot(loaded: unknown): boolean {
@@ -226,14 +208,16 @@ export function createFolding<R extends MessageSchemas, State extends object, S 
     },
     dropConnection() {
       userCode.whenFree(() => {
-        changePeers(unconfirm)
+        batch.seal()
+        presence?.unconfirmAll()
+        publish()
       })
     },
     removeUnconfirmed() {
       userCode.whenFree(() => {
-        changePeers((peers, key, value) => {
-          if (isUnconfirmed(value)) peers.delete(key)
-        })
+        batch.seal()
+        presence?.removeUnconfirmed()
+        publish()
       })
     },
     removeExpired() {
@@ -259,7 +243,7 @@ export function createFolding<R extends MessageSchemas, State extends object, S 
       }
     },
     hasSnapshot: snapshot !== undefined,
-    leaveAfterMs: presence?.leaveAfterMs ?? 0,
+    leaveAfterMs: rules.presence?.leaveAfterMs ?? 0,
     report,
   }
 }
