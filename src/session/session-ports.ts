@@ -79,7 +79,7 @@ export function createSessionPorts(options: SessionPortsOptions): SessionPorts {
       if (!result.ok) return takeFailedPoll(result.failure)
       const state = result.value
       if (state.status !== 'approved') return { kind: state.status }
-      if (!signal.aborted) vault.hold(state.tokens, askedAt)
+      vault.hold(state.tokens, askedAt)
       return { kind: 'approved' }
     },
 
@@ -99,7 +99,6 @@ export function createSessionPorts(options: SessionPortsOptions): SessionPorts {
       const result = await call('renew', signal, async (signal) =>
         api.renew({ refreshToken, deviceId: await options.deviceId() }, { signal }),
       )
-      if (hasAborted(signal)) return aborted
       if (result.ok) return toRenewal(await vault.renewed(tokens, result.value, askedAt))
       if (result.failure.code !== 'refused' || result.failure.status !== 401) {
         return { kind: 'failed', failure: result.failure }
@@ -129,11 +128,6 @@ export function createSessionPorts(options: SessionPortsOptions): SessionPorts {
 const aborted: RenewOutcome = {
   kind: 'failed',
   failure: { code: 'aborted', message: 'The request was given up.' },
-}
-
-// The compiler takes an earlier look at the signal for the last word.
-function hasAborted(signal: AbortSignal): boolean {
-  return signal.aborted
 }
 
 function failed(failure: ApiFailure): { readonly ok: false; readonly failure: ApiFailure } {

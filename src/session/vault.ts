@@ -92,7 +92,7 @@ export function createVault({
 
   // What was issued in the future was issued before the calendar was set back.
   function isOlder(stored: Stored, than: Stored): boolean {
-    return stored.expiresAt <= than.expiresAt || stored.issuedAt > clock.epoch()
+    return stored.expiresAt < than.expiresAt || stored.issuedAt > clock.epoch()
   }
 
   function compareWith(text: string | undefined): Comparison {
@@ -156,7 +156,8 @@ export function createVault({
       const text = JSON.stringify(ours)
       const stands = await store.update(KEY, (current) => {
         const stored = parse(current)
-        return stored?.refreshToken === from.refreshToken && isOlder(stored, ours) ? text : current
+        if (stored?.refreshToken !== from.refreshToken) return current
+        return isOlder(stored, ours) || !isOlder(ours, stored) ? text : current
       })
       return stands === text ? { kind: 'replaced', grant } : compareWith(stands)
     },

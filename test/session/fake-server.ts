@@ -39,6 +39,7 @@ export function createFakeServer({
   const links = new Map<string, Link>()
   const accessTokens = new Map<string, { readonly user: User; readonly expiresAt: number }>()
   const refreshTokens = new Map<string, User>()
+  const chains = new Map<string, string>()
   const mishaps = new Map<CallName, Mishap[]>()
   const log: { readonly name: CallName; readonly at: number }[] = []
   let made = 0
@@ -121,6 +122,7 @@ export function createFakeServer({
         refreshTokens.delete(refreshToken)
         const rotated = make('refresh')
         refreshTokens.set(rotated, user)
+        chains.set(rotated, chains.get(refreshToken) ?? refreshToken)
         return ok({ accessToken: issue(user), expiresIn: 3_600, refreshToken: rotated })
       }),
     revoke: (accessToken, { signal } = {}) =>
@@ -151,6 +153,14 @@ export function createFakeServer({
     setLatency(ms: number) {
       latencyMs = ms
     },
+    /** Tokens as another tab has got them. */
+    issueSession(user: User) {
+      const refreshToken = make('refresh')
+      refreshTokens.set(refreshToken, user)
+      return { accessToken: issue(user), refreshToken }
+    },
+    /** What tells sign-ins apart: the refresh token that a refresh token goes back to. */
+    chainOf: (refreshToken: string) => chains.get(refreshToken) ?? refreshToken,
     /** Whether an access token is good, as the server of a sync would ask. */
     userOf(accessToken: string): User | undefined {
       const token = accessTokens.get(accessToken)

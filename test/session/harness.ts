@@ -103,3 +103,9 @@ export function createTestSession(setting: Setting = {}) {
     },
   }
 }
+
+/** Waits for what needs time to pass: locks of tabs, for example. */
+export async function inTime<T>(clock: ManualClock, run: Promise<T>): Promise<T> {
+  await clock.advanceAsync(500)
+  return await run
+}

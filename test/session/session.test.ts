@@ -342,7 +342,7 @@ describe('[SESS-15] code of others', () => {
   })
 
   it('a listener that signs out again does so after what it was told', async () => {
-    const { session, statuses, clock, signIn } = createTestSession()
+    const { session, statuses, clock, sync, signIn } = createTestSession()
     session.subscribe((status) => {
       if (status.state === 'signedIn') void session.signOut()
     })
@@ -352,6 +352,7 @@ describe('[SESS-15] code of others', () => {
     await clock.advanceAsync(0)
     expect(session.status).toMatchObject({ state: 'signedOut', reason: 'signed-out' })
     expect(seen).toEqual(statuses.map(({ state }) => state))
+    expect(sync.log).toEqual([])
   })
 
   it('a store that fails leaves the session in memory, and says so', async () => {

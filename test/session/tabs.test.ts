@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { createWebStore } from '../../src/storage/browser.js'
-import { createManualClock, type ManualClock } from '../../src/testing/clock.js'
+import { createManualClock } from '../../src/testing/clock.js'
 import { createFakeOrigin } from '../storage/fake-browser.js'
 import { ada, createFakeServer, grace } from './fake-server.js'
-import { createTestSession } from './harness.js'
+import { createTestSession, inTime } from './harness.js'
 
 /** Tabs of one browser, with a session each. */
 function createTabs(options: { readonly rotates?: boolean } = {}) {
@@ -16,12 +16,6 @@ function createTabs(options: { readonly rotates?: boolean } = {}) {
     return createTestSession({ clock, server, store })
   }
   return { clock, server, open }
-}
-
-/** Waits for what needs time to pass. */
-async function inTime<T>(clock: ManualClock, run: Promise<T>): Promise<T> {
-  await clock.advanceAsync(soon)
-  return await run
 }
 
 /** Locks and their settling take their time. */

@@ -22,6 +22,9 @@ export interface SessionParts {
   readonly timing: SessionTiming
 }
 
+// What held requests of a session back does not hold back the next.
+const anyTime = Number.NEGATIVE_INFINITY
+
 /** The words that the states of the session machine are written in. */
 export function createSessionSetup(parts: SessionParts) {
   const { clock } = parts
@@ -50,10 +53,11 @@ export function createSessionSetup(parts: SessionParts) {
     },
     actions: {
       beginRequest: assign({ failures: 0, ending: undefined }),
-      end: assign((_, ending: Ending) => ({ ending })),
+      end: assign((_, ending: Ending) => ({ ending, notBefore: anyTime })),
       leave: assign((_, params: { readonly leaving: Leaving; readonly ending?: Ending }) => ({
         leaving: params.leaving,
         ending: params.ending,
+        notBefore: anyTime,
       })),
       lookForOthers: assign(({ context }) => ({
         leaving: { ...context.leaving, thenRestore: true },
