@@ -13,7 +13,7 @@ export default {
       project: ['src/**/*.ts', 'test/**/*.ts', 'bench/**/*.ts', 'scripts/**/*.{mjs,ts}'],
     },
     'examples/dashboard': {
-      entry: ['start.ts', 'page/main.ts'],
+      entry: ['start.ts', 'page/main.ts', 'photos/index.ts'],
       project: ['**/*.ts'],
     },
   },

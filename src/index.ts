@@ -8,6 +8,7 @@ export {
 export type {
   CommonOptions,
   CredentialsOption,
+  Inspect,
   SyncOptions,
 } from './client/options.js'
 export type { MessageCounts, SyncSnapshot } from './client/publisher.js'

@@ -32,7 +32,7 @@ export interface CommonOptions extends ConnectionOptions {
   /** Takes log entries. Default: silent. */
   readonly log?: Logger
   /** An XState inspector. */
-  readonly inspect?: (event: InspectionEvent) => void
+  readonly inspect?: Inspect
   /** Disposes the client when aborted. */
   readonly signal?: AbortSignal
   /** Makes validation faster, where `eval` is allowed: zod's `compile`. */
@@ -90,6 +90,11 @@ export interface ProtocolTraits {
   readonly credentials?: unknown
 }
 
+/** An XState inspector: a function, or an object with `next`, as Stately's gives it. */
+export type Inspect =
+  | ((event: InspectionEvent) => void)
+  | { readonly next?: (event: InspectionEvent) => void }
+
 const MEBIBYTE = 2 ** 20
 
 /**
@@ -118,7 +123,7 @@ export function resolveOptions(
   }
   const closeTimeoutMs = options.closeTimeoutMs ?? 2_000
   assertDuration('closeTimeoutMs', closeTimeoutMs)
-  for (const name of ['onError', 'log', 'inspect', 'loadSnapshot', 'compile', 'batches'] as const) {
+  for (const name of ['onError', 'log', 'loadSnapshot', 'compile', 'batches'] as const) {
     if (options[name] !== undefined && typeof options[name] !== 'function') {
       throw new SyncError('option-invalid', `${name} must be a function`)
     }
@@ -152,12 +157,13 @@ function createReport(onError: ReportError | undefined): ReportError {
 
 // An inspector that throws would wedge the mailbox of every actor in the system.
 function guardInspector(
-  inspect: ((event: InspectionEvent) => void) | undefined,
+  inspect: Inspect | undefined,
 ): ((event: InspectionEvent) => void) | undefined {
   if (inspect === undefined) return undefined
   return (event) => {
     try {
-      inspect(event)
+      if (typeof inspect === 'function') inspect(event)
+      else inspect.next?.(event)
     } catch {
       // It watches; that it could not see this is its own affair.
     }
