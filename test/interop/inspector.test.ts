@@ -1,5 +1,5 @@
 import { createInspector, type StatelyInspectionEvent } from '@statelyai/inspect'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { bring, createHarness } from '../client/harness.js'
 
 describe("Stately's inspector", () => {
@@ -21,11 +21,11 @@ describe("Stately's inspector", () => {
     expect(actors.map((event) => 'name' in event && event.name)).toEqual(
       expect.arrayContaining(['client', 'connection', 'coordinator']),
     )
-    // What leaves for the inspector's page is text.
-    const sent = events.map((event) => JSON.stringify(event))
-    expect(sent.join('\n')).toContain('"reconnecting"')
-    expect(sent.join('\n')).not.toContain('canary')
-    expect(sent.join('\n')).not.toContain('server.test')
+    // What leaves for the inspector's page is text, and leaves when the process is idle.
+    const sent = (): string => events.map((event) => JSON.stringify(event)).join('\n')
+    await vi.waitFor(() => expect(sent()).toContain('"value":{"reconnecting":"waiting"}'))
+    expect(sent()).not.toContain('canary')
+    expect(sent()).not.toContain('server.test')
     expect(harness.errors).toEqual([])
   })
 })
