@@ -2,12 +2,38 @@
 export type { CreditUpdate } from './credits.js'
 export type { Device, DevicePresence } from './devices.js'
 export {
+  createEnvironments,
+  type Disposer,
+  type Environments,
+  type EnvironmentsOptions,
+  type KnownEnvironment,
+} from './environment-choice.js'
+export {
   defaultEnvironment,
   defineEnvironment,
   environments,
   type KullEnvironment,
 } from './environments.js'
 export { type FetchJson, type LoadCreditsOptions, loadCredits } from './load-credits.js'
+export {
+  type AdminSessionUpdate,
+  createConsoleNotifier,
+  createNotifications,
+  describeCredits,
+  type KullNews,
+  type KullNotification,
+  type Notifications,
+  type Notifier,
+} from './notifications.js'
+export {
+  type BrowserNotifier,
+  type BrowserNotifierOptions,
+  createBrowserNotifier,
+  type NotificationConstructor,
+  type NotificationPage,
+  type NotificationPermission,
+  type ShownNotification,
+} from './notifications-browser.js'
 export type { PromptChange } from './prompts.js'
 export { type KullCredentials, kull } from './protocol.js'
 export {
