@@ -9,6 +9,11 @@ import type { DeviceDescription, SessionApi } from './api.js'
 import { createDeviceId } from './device-id.js'
 import type { SessionSync } from './sync-driver.js'
 
+/** An XState inspector: a function, or an object with `next`, as Stately's gives it. */
+export type SessionInspector =
+  | ((event: InspectionEvent) => void)
+  | { readonly next?: (event: InspectionEvent) => void }
+
 /** Options of `createSession`. */
 export interface SessionOptions {
   readonly api: SessionApi
@@ -30,7 +35,7 @@ export interface SessionOptions {
   /** Told what goes wrong beside the way: `storage-failed`, `api-threw`, `sync-threw`. No token is in it. */
   readonly onError?: ReportError
   /** Watches the session's machine; it is shown no token. */
-  readonly inspect?: (event: InspectionEvent) => void
+  readonly inspect?: SessionInspector
   /** Disposes of the session. */
   readonly signal?: AbortSignal
 }
@@ -91,12 +96,11 @@ function guardReport(onError: ReportError | undefined): ReportError {
 }
 
 // An inspector that throws would wedge the mailbox of the actor for good.
-function guardInspector(
-  inspect: ((event: InspectionEvent) => void) | undefined,
-): (event: InspectionEvent) => void {
+function guardInspector(inspect: SessionInspector | undefined): (event: InspectionEvent) => void {
   return (event) => {
     try {
-      inspect?.(event)
+      if (typeof inspect === 'function') inspect(event)
+      else inspect?.next?.(event)
     } catch {
       // It watches; that it could not see this is its own affair.
     }
