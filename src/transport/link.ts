@@ -103,11 +103,11 @@ export function createLink(options: LinkOptions): Link {
   }
 
   function connect(attempt: Live, { url, headers, protocols }: ConnectRequest): void {
-    const { maxMessageBytes } = options
+    const { maxMessageBytes, closeTimeoutMs } = options
     let socket: Socket | undefined
     try {
       socket = transport.connect(
-        { url: url.href, headers, protocols, maxMessageBytes },
+        { url: url.href, headers, protocols, maxMessageBytes, closeTimeoutMs },
         {
           opened() {
             if (live !== attempt) return

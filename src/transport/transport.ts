@@ -9,6 +9,8 @@ export interface SocketRequest {
   readonly headers: Readonly<Record<string, string>>
   /** A message larger than this ends the connection with `message-too-large`. */
   readonly maxMessageBytes: number
+  /** How long a closing handshake that the peer began may take, in ms. Default 2,000. */
+  readonly closeTimeoutMs?: number
 }
 
 /**

@@ -5,6 +5,13 @@ import IsomorphicWebSocket from 'isomorphic-ws'
 import type { ConnectionFailure } from './failure.js'
 import { isLarger } from './frame-size.js'
 import type { Socket, SocketHandlers, Transport } from './transport.js'
+import {
+  closed,
+  network,
+  tooLarge,
+  type UpgradeResponse,
+  upgradeRefused,
+} from './websocket-failures.js'
 
 /** Options of {@link createWebSocketTransport}. */
 export interface WebSocketTransportOptions {
@@ -52,15 +59,11 @@ interface NodeSocketOptions {
   readonly headers: Readonly<Record<string, string>>
   readonly maxPayload: number
   readonly perMessageDeflate: boolean
+  readonly closeTimeout: number
 }
 
 interface NodeSocketError {
   readonly code?: unknown
-}
-
-interface UpgradeResponse {
-  readonly statusCode?: number
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>
 }
 
 interface CloseEventLike {
@@ -72,6 +75,7 @@ interface MessageEventLike {
   readonly data: unknown
 }
 
+const CLOSE_TIMEOUT_MS = 2_000
 const CONNECTING = 0
 const OPEN = 1
 
@@ -87,6 +91,8 @@ export function createWebSocketTransport(options: WebSocketTransportOptions = {}
           maxPayload: request.maxMessageBytes,
           // Costs 20 times the CPU and, with context, 240 kB a connection.
           perMessageDeflate: false,
+          // A peer that closes and does not end the stream would keep us for 30 s, deaf.
+          closeTimeout: request.closeTimeoutMs ?? CLOSE_TIMEOUT_MS,
         })
       } catch {
         // The platform's message quotes the URL, which holds the token.
@@ -123,12 +129,14 @@ function adapt(socket: WebSocketLike, maxMessageBytes: number, handlers: SocketH
 
   function receive(frame: string | Uint8Array): void {
     if (settled) return
-    if (isLarger(frame, maxMessageBytes)) {
-      known ??= tooLarge(maxMessageBytes)
-      end(1009, 'message too big')
-    } else if (known === undefined) {
-      handlers.received(frame)
-    }
+    if (isLarger(frame, maxMessageBytes)) refuseLarge()
+    else handlers.received(frame)
+  }
+
+  // Over at once: a peer that sends too much need not be one that completes the closing handshake.
+  function refuseLarge(): void {
+    end(1009, 'message too big')
+    settle(tooLarge(maxMessageBytes))
   }
 
   function end(code: number, reason: string): void {
@@ -166,13 +174,11 @@ function adapt(socket: WebSocketLike, maxMessageBytes: number, handlers: SocketH
     if (!isNodeSocket(socket)) queueMicrotask(settleIfClosed)
   }
   function settleIfClosed(): void {
-    if (socket.readyState > OPEN) settle(network())
+    if (socket.readyState > OPEN) settle(opened ? closed(1006, '') : network())
   }
 
   if (isNodeSocket(socket)) {
-    listenToNodeSocket(socket, receive, (failure) => {
-      known ??= failure
-    })
+    listenToNodeSocket(socket)
   } else {
     socket.onmessage = (event: MessageEventLike) => {
       const { data } = event
@@ -194,22 +200,18 @@ function adapt(socket: WebSocketLike, maxMessageBytes: number, handlers: SocketH
     terminate,
   }
 
-  function listenToNodeSocket(
-    socket: NodeSocket,
-    receive: (frame: string | Uint8Array) => void,
-    failed: (failure: ConnectionFailure) => void,
-  ): void {
+  function listenToNodeSocket(socket: NodeSocket): void {
     socket.on('message', (data, isBinary) => {
       receive(isBinary ? new Uint8Array(data) : data.toString('utf8'))
     })
     socket.on('error', (error) => {
-      if (error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') failed(tooLarge(maxMessageBytes))
+      if (error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') refuseLarge()
       // Once open, the close event that follows says more.
-      else if (!opened) failed(network(error))
+      else if (!opened) known ??= network(error)
     })
     // Listening here makes the request ours to end: without it ws would hang or throw.
     socket.on('unexpected-response', (request, response) => {
-      failed(upgradeRefused(response))
+      known ??= upgradeRefused(response)
       request.destroy()
       socket.terminate()
     })
@@ -218,52 +220,4 @@ function adapt(socket: WebSocketLike, maxMessageBytes: number, handlers: SocketH
 
 function isNodeSocket(socket: WebSocketLike): socket is NodeSocket {
   return 'terminate' in socket && 'on' in socket
-}
-
-function closed(closeCode: number, reason: string): ConnectionFailure {
-  const message =
-    closeCode === 1006
-      ? 'The connection broke off without a closing handshake.'
-      : `The server closed the connection with code ${closeCode}.`
-  return { code: 'closed', closeCode, reason, message }
-}
-
-function network(error?: NodeSocketError): ConnectionFailure {
-  const message = 'The server could not be reached.'
-  const systemCode = error?.code
-  if (typeof systemCode !== 'string') return { code: 'network', message }
-  return {
-    code: 'network',
-    systemCode,
-    message: `The server could not be reached (${systemCode}).`,
-  }
-}
-
-function tooLarge(limitBytes: number): ConnectionFailure {
-  return {
-    code: 'message-too-large',
-    limitBytes,
-    message: `The server sent a message of more than ${limitBytes} bytes.`,
-  }
-}
-
-function upgradeRefused(response: UpgradeResponse): ConnectionFailure {
-  const status = response.statusCode ?? 0
-  const message = `The server answered the upgrade with HTTP ${status}.`
-  const retryAfterMs = readRetryAfter(response.headers['retry-after'], response.headers['date'])
-  return retryAfterMs === undefined
-    ? { code: 'upgrade-refused', status, message }
-    : { code: 'upgrade-refused', status, retryAfterMs, message }
-}
-
-// Seconds, or an HTTP date, which is measured against the server's own clock rather than ours.
-function readRetryAfter(
-  header: string | string[] | undefined,
-  serverDate: string | string[] | undefined,
-): number | undefined {
-  if (typeof header !== 'string') return undefined
-  const seconds = Number(header)
-  if (Number.isFinite(seconds)) return Math.max(seconds, 0) * 1000
-  const wait = Date.parse(header) - Date.parse(String(serverDate))
-  return Number.isFinite(wait) ? Math.max(wait, 0) : undefined
 }
