@@ -1,5 +1,6 @@
 import { createActor, type InspectionEvent } from 'xstate'
 import type { SyncError } from '../../../src/errors.js'
+import { kull } from '../../../src/kull/protocol.js'
 import type { ConnectionCommand } from '../../../src/machines/connection/context.js'
 import {
   type ConnectionMachine,
@@ -14,7 +15,7 @@ import {
   getConnectionStatus,
 } from '../../../src/machines/connection/status.js'
 import type { RawFrame } from '../../../src/schemas/message.js'
-import type { BackoffPolicy, CloseCodes } from '../../../src/schemas/policy.js'
+import type { CloseCodes } from '../../../src/schemas/policy.js'
 import type { CredentialsRule } from '../../../src/schemas/protocol.js'
 import type { Schema } from '../../../src/schemas/schema.js'
 import { createManualClock } from '../../../src/testing/clock.js'
@@ -22,13 +23,6 @@ import { createFakeTransport, type FakeTransport } from '../../../src/testing/fa
 import type { EnvironmentSignal, EnvironmentSource } from '../../../src/transport/environment.js'
 import { createLink } from '../../../src/transport/link.js'
 import type { Provider } from '../../../src/transport/target.js'
-
-/** Waits of 1, 2, 4, 8, 16, 32, 60, 60, 60, 60 s, then the end: what WIRE.md asks of `kull`. */
-export const kullBackoff: BackoffPolicy = {
-  stepsMs: [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000],
-  jitter: 'none',
-  maxAttempts: 10,
-}
 
 export interface ConnectionSetup {
   readonly policy?: ConnectionOptions
@@ -65,7 +59,7 @@ export function createSignals() {
   }
 }
 
-/** What all that runs a connection has in common: clock, fake network, real link, policy. */
+/** All that a connection needs: clock, fake network, real link, and the ladder of `kull`. */
 export function createSurroundings(setup: ConnectionSetup = {}) {
   const clock = createManualClock()
   const network = createFakeTransport({
@@ -102,7 +96,10 @@ export function createSurroundings(setup: ConnectionSetup = {}) {
     closeTimeoutMs: 2_000,
   })
   const input = {
-    policy: createConnectionPolicy({ backoff: kullBackoff, ...setup.policy }, setup),
+    policy: createConnectionPolicy(setup.policy, {
+      backoff: kull.backoff,
+      closeCodes: setup.closeCodes,
+    }),
     link,
     environment: setup.environment ?? signals,
     clock,

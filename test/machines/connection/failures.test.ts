@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import * as z from 'zod'
+import { kull } from '../../../src/kull/protocol.js'
 import type { CloseVerdict } from '../../../src/schemas/policy.js'
 import type { AttemptInfo } from '../../../src/transport/target.js'
 import { expectedVerdict } from '../../transport/close-code-table.js'
@@ -53,8 +54,8 @@ describe('a close by the peer', () => {
   })
 
   it('[CODE-10] means for a protocol what its table says', () => {
-    const closeCodes = (code: number): CloseVerdict | undefined =>
-      code === 4001 || code === 4002 ? { next: 'fail', why: 'policy' } : undefined
+    const { closeCodes } = kull
+    if (closeCodes === undefined) throw new Error('kull has no table')
     for (const code of [4001, 4002]) {
       const { peer, open, status } = createConnection({ closeCodes })
       peer.refuses(code, 'No token provided')
