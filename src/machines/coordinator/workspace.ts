@@ -38,10 +38,8 @@ interface MapField {
   readonly name: string
   edit: MapEdit<unknown> | undefined
   isReplaced: boolean
-  touched: Touched
+  touched: string[] | 'all'
 }
-
-const nothing: Touched = []
 
 /** Gives the map that a field holds. The names of such fields have been checked. */
 export function entriesOf(state: Fields, field: string): Entries {
@@ -52,7 +50,7 @@ export function entriesOf(state: Fields, field: string): Entries {
 export function createWorkspace(initial: Fields): Workspace {
   const maps: MapField[] = Object.keys(initial)
     .filter((name) => initial[name] instanceof PersistentMap)
-    .map((name) => ({ name, edit: undefined, isReplaced: false, touched: nothing }))
+    .map((name) => ({ name, edit: undefined, isReplaced: false, touched: [] }))
   let base = initial
   let draft: Fields | undefined
   // Edits of maps that a fold has replaced: it may have kept such a map in another place.
@@ -78,11 +76,9 @@ export function createWorkspace(initial: Fields): Workspace {
   }
 
   function noteTouched(map: MapField): void {
-    if (map.isReplaced || map.touched === 'all') map.touched = 'all'
-    else if (map.edit !== undefined && map.edit.changed.length > 0) {
-      const { changed } = map.edit
-      map.touched = map.touched.length === 0 ? changed : [...map.touched, ...changed]
-    }
+    if (map.isReplaced) map.touched = 'all'
+    if (map.touched === 'all' || map.edit === undefined) return
+    for (const key of map.edit.changed) map.touched.push(key)
   }
 
   function dropDraft(): void {
@@ -127,12 +123,14 @@ export function createWorkspace(initial: Fields): Workspace {
     reset(state) {
       dropDraft()
       base = state
-      for (const map of maps) map.touched = nothing
+      for (const map of maps) map.touched = []
     },
     takeTouched(visit) {
       for (const map of maps) {
-        if (map.touched.length > 0) visit(map.name, map.touched)
-        map.touched = nothing
+        if (map.touched.length === 0) continue
+        const { touched } = map
+        map.touched = []
+        visit(map.name, touched)
       }
     },
   }
