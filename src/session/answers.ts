@@ -3,7 +3,7 @@ import * as z from 'zod/mini'
 // What the server answers, as far as it matters here; fields it does not know are left out.
 
 const secret = z.string().check(z.minLength(1), z.maxLength(16_384))
-const name = z.nullish(z.string().check(z.maxLength(1_000)))
+const nameOrNothing = z.nullish(z.string().check(z.maxLength(1_000)))
 
 // Shown as a link: `javascript:` and the like must not pass.
 const webAddress = z.string().check(
@@ -19,8 +19,8 @@ const seconds = z.number().check(z.positive(), z.maximum(2 ** 31))
 const user = z.object({
   id: z.string().check(z.minLength(1), z.maxLength(1_000)),
   email: z.string().check(z.maxLength(1_000)),
-  firstName: name,
-  lastName: name,
+  firstName: nameOrNothing,
+  lastName: nameOrNothing,
 })
 
 /** `POST /api/device-auth/request`. */

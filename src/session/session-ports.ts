@@ -163,7 +163,11 @@ function toOffer(
   serverTime: number | undefined,
   clock: Clock,
 ): LinkOffer {
-  const lifeMs = expiresAt - (serverTime ?? clock.epoch())
+  // Servers tell the time in whole seconds, rounded down.
+  const lifeMs =
+    serverTime === undefined
+      ? expiresAt - clock.epoch()
+      : Math.floor((expiresAt - serverTime) / 1_000) * 1_000
   const isSensible = lifeMs >= SHORTEST_LINK_MS && lifeMs <= LONGEST_LINK_MS
   const lastsMs = isSensible ? lifeMs : USUAL_LINK_MS
   return {
