@@ -15,8 +15,6 @@ export interface InboundOptions<Peer> {
   readonly pinged: (peer: Peer) => void
   /** Something came that is left alone: a fact for the log, which repeats nothing but the type. */
   readonly ignored: (peer: Peer, event: string, detail: Record<string, unknown>) => void
-  /** The envelope, which need not be ours, threw after all. */
-  readonly threw: (peer: Peer, cause: unknown) => void
 }
 
 // A type is the client's text.
@@ -58,13 +56,8 @@ export function createInbound<Peer>(options: InboundOptions<Peer>): Inbound<Peer
 
   return (peer, frame) => {
     sender = peer
-    try {
-      const decoded = decodeJson(frame)
-      if (decoded.ok) read(decoded.value, frame)
-      else invalid(decoded.reason, decoded.detail)
-    } catch (cause) {
-      counters.invalid += 1
-      options.threw(peer, cause)
-    }
+    const decoded = decodeJson(frame)
+    if (decoded.ok) read(decoded.value, frame)
+    else invalid(decoded.reason, decoded.detail)
   }
 }

@@ -110,9 +110,6 @@ export function createSyncServer<R extends MessageSchemas, S extends MessageSche
     ignored({ client: { userId, deviceId } }, event, detail) {
       reporting.log('info', 'messages', event, { ...detail, userId, deviceId })
     },
-    threw(_member, cause) {
-      reporting.report(new SyncError('handler-threw', 'The envelope threw.', { cause }))
-    },
   })
   const sockets = createSockets({
     authenticate: (_request, { byProtocol }) => byProtocol(),
