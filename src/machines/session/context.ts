@@ -154,7 +154,7 @@ export function notePoll(
 }
 
 /** Takes tokens up: who is signed in, and when to renew. */
-export function takeGrant(grant: Grant, { random, timing }: Chances): Partial<SessionContext> {
+function takeGrant(grant: Grant, { random, timing }: Chances): Partial<SessionContext> {
   const life = grant.expiresAt - grant.obtainedAt
   const ahead = timing.renewAheadMs + random() * timing.renewSpreadMs
   // Tokens of a short life are renewed half way, and not more than once a second.

@@ -65,13 +65,13 @@ export const linkRefused: Ending = {
 }
 
 /** No code could be had. */
-export const unreachable: Ending = {
+const unreachable: Ending = {
   reason: 'unreachable',
   message: 'The server cannot be reached. Please try again.',
 }
 
 /** Too many codes were asked for; `waitMs` from now another may be. */
-export function rateLimited(waitMs: number, epochMs: number): Ending {
+function rateLimited(waitMs: number, epochMs: number): Ending {
   const minutes = Math.ceil(waitMs / 60_000)
   const wait = minutes === 1 ? 'a minute' : `${minutes} minutes`
   return {
