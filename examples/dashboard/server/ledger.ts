@@ -1,5 +1,5 @@
 /** What an account holds when it is first looked at. */
-export const openingBalance = 500
+const openingBalance = 500
 
 /** Credits by user. It is the demo's database: it outlives a restart of its server. */
 export type Ledger = {

@@ -75,7 +75,8 @@ export async function work(
       const { currentImage: _image, eta: _eta, ...rest } = progress
       reports.send({ ...rest, status: 'failed', errorMessage: 'The worker was stopped' })
     }
-    throw error
+    // What was being waited for may have made an error of its own of the abort.
+    throw either.aborted ? either.reason : error
   }
 }
 

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { readdir } from 'node:fs/promises'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { onTestFinished, vi } from 'vitest'
-import { temporaryFolder } from '../photos/temporary-folder.js'
+import { eventually } from './eventually.js'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 
@@ -18,15 +18,21 @@ export type DemoProcess = {
   interrupt(): void
   /** Sends SIGTERM to it alone. */
   terminate(): void
+  /** Stops the process where it stands, as a debugger does; the kernel goes on taking connections. */
+  freeze(): void
+  thaw(): void
   /** The exit code, or the signal that ended it. */
   readonly ended: Promise<number | NodeJS.Signals>
   /** What it left behind: processes of its group, temporary folders. */
   leftovers(): Promise<string[]>
 }
 
-/** Starts the demo on free ports. It is ended with the test, in case it has not. */
-export async function startDemo(...args: readonly string[]): Promise<DemoProcess> {
-  const temporary = await temporaryFolder()
+/** Starts the demo on free ports. What is left of it goes when `defer` says: with the test, or the file. */
+export async function startDemo(
+  defer: (undo: () => Promise<void>) => void,
+  ...args: readonly string[]
+): Promise<DemoProcess> {
+  const temporary = await mkdtemp(join(tmpdir(), 'statewire-demo-'))
   const child = spawn(
     process.execPath,
     ['--import', 'tsx', join('examples', 'dashboard', 'start.ts'), ...args],
@@ -37,8 +43,9 @@ export async function startDemo(...args: readonly string[]): Promise<DemoProcess
       env: { ...process.env, PORT: '0', TMPDIR: temporary, NODE_OPTIONS: '' },
     },
   )
-  onTestFinished(() => {
+  defer(async () => {
     signalGroup(child, 'SIGKILL')
+    await rm(temporary, { recursive: true, force: true })
   })
   let output = ''
   let errors = ''
@@ -59,23 +66,22 @@ export async function startDemo(...args: readonly string[]): Promise<DemoProcess
       return errors
     },
     prints: (pattern) =>
-      vi.waitFor(
-        () => {
-          const found = pattern.exec(output + errors)
-          if (found === null) throw new Error(`It printed:\n${output}${errors}`)
-          return found[1] ?? found[0]
-        },
-        { timeout: 30_000 },
-      ),
+      eventually(() => {
+        const found = pattern.exec(output + errors)
+        if (found === null) throw new Error(`It printed:\n${output}${errors}`)
+        return found[1] ?? found[0]
+      }),
     interrupt: () => void signalGroup(child, 'SIGINT'),
     terminate: () => void child.kill('SIGTERM'),
+    freeze: () => void child.kill('SIGSTOP'),
+    thaw: () => void child.kill('SIGCONT'),
     ended,
     async leftovers() {
       // The compiler that tsx runs ends a moment later, when it notices.
       const isGone = () => {
         if (signalGroup(child, 0)) throw new Error('Somebody is left')
       }
-      const processes = await vi.waitFor(isGone, { timeout: 5_000 }).then(
+      const processes = await eventually(isGone).then(
         () => [],
         () => ['processes'],
       )

@@ -2,11 +2,12 @@ import { request as httpRequest } from 'node:http'
 import { createServer } from 'node:net'
 import { type ConnectionStatus, createSyncClient, type SyncError } from 'statewire'
 import { kull, loadCredits } from 'statewire/kull'
-import { expect, it, onTestFinished, vi } from 'vitest'
+import { expect, it, onTestFinished } from 'vitest'
 import {
   type EnvironmentOptions,
   startEnvironment,
 } from '../../../examples/dashboard/server/environment-server.js'
+import { eventually } from './eventually.js'
 
 const userId = 'ada'
 const page = 'http://127.0.0.1:5002'
@@ -48,14 +49,14 @@ async function connect(environment: Served, deviceId = 'mac', timing = {}) {
   onTestFinished(() => sync.dispose())
   sync.status$.subscribe((status) => statuses.push(status))
   sync.start()
-  await vi.waitFor(() => expect(sync.isConnected).toBe(true))
+  await eventually(() => expect(sync.isConnected).toBe(true))
   /** Why each connection ended so far. */
   const causes = () =>
     statuses.flatMap((status) =>
       status.state === 'reconnecting' && status.retryAt !== null ? [status.cause] : [],
     )
   const reconnected = () =>
-    vi.waitFor(() => {
+    eventually(() => {
       expect(causes().length).toBeGreaterThan(0)
       expect(sync.isConnected).toBe(true)
     })
@@ -92,22 +93,22 @@ it('[DEMO-14] goes silent: only a missing pong tells, and the next socket is fin
   const environment = await serve()
   const phone = await connect(environment, 'phone')
   const mac = await connect(environment, 'mac', { pingIntervalMs: 400, pongTimeoutMs: 200 })
-  await vi.waitFor(() => expect(phone.sync.state.connectedDevices.has('mac')).toBe(true))
+  await eventually(() => expect(phone.sync.state.connectedDevices.has('mac')).toBe(true))
 
   const heard: number[] = []
   mac.sync.on('CREDIT_UPDATE', ({ data }) => heard.push(data.newBalance))
 
   expect(environment.silence(userId, 'mac')).toBe(1)
   await charge(environment, 499)
-  await vi.waitFor(() => expect(phone.sync.state.creditBalance).toBe(499))
+  await eventually(() => expect(phone.sync.state.creditBalance).toBe(499))
   mac.sync.send('UPDATE_PROGRESS', { shootId: 'unheard', status: 'queued' })
 
   await mac.reconnected()
   expect(mac.causes()).toMatchObject([{ code: 'pong-timeout' }])
-  await vi.waitFor(() => expect(mac.sync.state.creditBalance).toBe(499))
+  await eventually(() => expect(mac.sync.state.creditBalance).toBe(499))
   await charge(environment, 498)
-  await vi.waitFor(() => expect(phone.sync.state.creditBalance).toBe(498))
-  await vi.waitFor(() => expect(heard).toEqual([498]))
+  await eventually(() => expect(phone.sync.state.creditBalance).toBe(498))
+  await eventually(() => expect(heard).toEqual([498]))
   expect(phone.sync.state.activeShootProgress.size).toBe(0)
 })
 
@@ -120,7 +121,7 @@ it('[DEMO-15] is not there while stopped, and comes back with the same port and 
   await environment.stop()
   expect(environment.isUp).toBe(false)
   const refused = { code: 'network', systemCode: 'ECONNREFUSED' }
-  await vi.waitFor(() => expect(mac.causes().at(-1)).toMatchObject(refused))
+  await eventually(() => expect(mac.causes().at(-1)).toMatchObject(refused))
   expect(mac.causes()[0]).toMatchObject({ code: 'closed', closeCode: 1001 })
   await expect(charge(environment, 1)).rejects.toThrow()
 
@@ -151,7 +152,7 @@ it('[DEMO-16] writes any text to a device, as a frame of its own', async () => {
   for (const length of [0, 125, 126, 65_535])
     environment.writeFrame(userId, 'mac', '{'.repeat(length))
   environment.writeFrame(userId, 'mac', '{"type":"STUDIO_WEATHER","data":{}}')
-  await vi.waitFor(() => expect(seen).toContain('STUDIO_WEATHER'))
+  await eventually(() => expect(seen).toContain('STUDIO_WEATHER'))
   expect(seen).toEqual([
     'invalid 0',
     'invalid 125',
@@ -169,19 +170,19 @@ it('[DEMO-16] sends news of the types that a worker never causes', async () => {
   const seen: string[] = []
   sync.messages$.subscribe(({ type }) => seen.push(type))
   environment.sendNews(userId)
-  await vi.waitFor(() => expect(seen).toContain('ADMIN_SESSION_UPDATE'))
+  await eventually(() => expect(seen).toContain('ADMIN_SESSION_UPDATE'))
   expect(seen.filter((type) => type === 'PROMPT_CHANGE')).toHaveLength(2)
 })
 
 it('[DEMO-9] opens an account with 500 credits and lets nobody charge without the secret', async () => {
   const environment = await serve()
   const { sync } = await connect(environment)
-  await vi.waitFor(() => expect(sync.state.creditBalance).toBe(500))
+  await eventually(() => expect(sync.state.creditBalance).toBe(500))
   expect((await charge(environment, 400, 'guess')).status).toBe(403)
   expect(await balance(environment)).toEqual({ balance: 500 })
   expect((await charge(environment, 499)).status).toBe(200)
   expect(await balance(environment)).toEqual({ balance: 499 })
-  await vi.waitFor(() => expect(sync.state.lastCreditUpdate?.newBalance).toBe(499))
+  await eventually(() => expect(sync.state.lastCreditUpdate?.newBalance).toBe(499))
 })
 
 it('[DEMO-18] answers pages of its own and no others', async () => {

@@ -7,8 +7,6 @@ import { generatePictures } from '../../../examples/dashboard/photos/index.js'
 import { temporaryFolder } from '../photos/temporary-folder.js'
 import { startDemo } from './demo-process.js'
 
-const timeout = 60_000
-
 function shoots(folder: string, counts: Record<string, number>) {
   return Object.fromEntries(
     Object.entries(counts).map(([shoot, count]) => [
@@ -18,11 +16,11 @@ function shoots(folder: string, counts: Record<string, number>) {
   )
 }
 
-describe('npm start -- --once', { timeout }, () => {
+describe('npm start -- --once', () => {
   it('[DEMO-20] [DEMO-21] processes a folder of the user, and sums up in JSON', async () => {
     const folder = await temporaryFolder()
     await generatePictures({ folder, seed: 'once', count: 16 })
-    const demo = await startDemo('--once', folder)
+    const demo = await startDemo(onTestFinished, '--once', folder)
     expect(await demo.ended).toBe(0)
     const summary = JSON.parse(demo.output) as Summary
     const name = folder.split('/').at(-1) ?? ''
@@ -46,7 +44,7 @@ describe('npm start -- --once', { timeout }, () => {
   })
 
   it('[DEMO-21] exits with 1 where a device saw what the worker never said', async () => {
-    const demo = await startDemo('--once', '--pictures', '6', '--pace', '200')
+    const demo = await startDemo(onTestFinished, '--once', '--pictures', '6', '--pace', '200')
     const url = await demo.prints(/ws:\S+(?=,)/)
     const intruder = createSyncClient(kull, {
       url,
@@ -74,7 +72,7 @@ describe('npm start -- --once', { timeout }, () => {
   })
 
   it('[DEMO-23] is ended in the middle, exits with 1 and leaves nothing', async () => {
-    const demo = await startDemo('--once', '--pictures', '9', '--pace', '60000')
+    const demo = await startDemo(onTestFinished, '--once', '--pictures', '9', '--pace', '60000')
     await demo.prints(/ws:\S+/)
     demo.terminate()
     expect(await demo.ended).toBe(1)
@@ -90,7 +88,7 @@ describe('npm start -- --once', { timeout }, () => {
       [[join(folder, 'missing')], `There is no folder ${folder}/missing`],
       [['--twice'], "'--twice'"],
     ] as const) {
-      const demo = await startDemo('--once', ...args)
+      const demo = await startDemo(onTestFinished, '--once', ...args)
       expect(await demo.ended).toBe(2)
       expect(demo.errors).toContain(message)
       expect(demo.output).toBe('')
@@ -99,9 +97,9 @@ describe('npm start -- --once', { timeout }, () => {
   })
 })
 
-describe('npm start', { timeout }, () => {
+describe('npm start', () => {
   it('[DEMO-23] ends with Ctrl-C in the middle of the work, and leaves nothing', async () => {
-    const demo = await startDemo('--pictures', '9', '--pace', '60000')
+    const demo = await startDemo(onTestFinished, '--pictures', '9', '--pace', '60000')
     const page = await demo.prints(/http:\S+(?=\/\?device)/)
     const url = await demo.prints(/ws:\S+/)
     const device = createSyncClient(kull, { url, credentials: { userId: 'ada', deviceId: 'mac' } })

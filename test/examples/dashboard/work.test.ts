@@ -1,11 +1,12 @@
 import { basename } from 'node:path'
 import { createSyncClient } from 'statewire'
 import { kull } from 'statewire/kull'
-import { expect, it, onTestFinished, vi } from 'vitest'
+import { expect, it, onTestFinished } from 'vitest'
 import { generatePictures } from '../../../examples/dashboard/photos/index.js'
 import { startEnvironment } from '../../../examples/dashboard/server/environment-server.js'
 import { work } from '../../../examples/dashboard/worker/work.js'
 import { temporaryFolder } from '../photos/temporary-folder.js'
+import { eventually } from './eventually.js'
 
 const userId = 'ada'
 const workerId = 'photo-worker'
@@ -38,7 +39,7 @@ async function prepare({ count = 24, paceMs = 0 } = {}) {
     seen.push(`${shootId.replace(`${basename(folder)}/`, '')} ${status} ${processedCount}`)
   })
   watcher.start()
-  await vi.waitFor(() => expect(watcher.isConnected).toBe(true))
+  await eventually(() => expect(watcher.isConnected).toBe(true))
 
   const job = {
     folder,
@@ -61,8 +62,8 @@ it('[DEMO-9] reports each photo and charges for it', async () => {
     'completed',
     'completed',
   ])
-  await vi.waitFor(() => expect(watcher.state.creditBalance).toBe(476))
-  await vi.waitFor(() => expect(seen).toHaveLength(30))
+  await eventually(() => expect(watcher.state.creditBalance).toBe(476))
+  await eventually(() => expect(seen).toHaveLength(30))
   expect(seen.slice(0, 3)).toEqual(['harbour queued 0', 'old-town queued 0', 'orchard queued 0'])
   for (const [at, shoot] of ['harbour', 'old-town', 'orchard'].entries()) {
     const counts = [1, 2, 3, 4, 5, 6, 7, 8].map((count) => `${shoot} processing ${count}`)
@@ -76,28 +77,28 @@ it('[DEMO-10] [DEMO-11] goes on through a cut and a stopped server, and all agre
   const controller = new AbortController()
   onTestFinished(() => controller.abort())
   const working = work(job, { signal: controller.signal, onError })
-  await vi.waitFor(() => expect(seen).toContain('harbour processing 2'))
+  await eventually(() => expect(seen).toContain('harbour processing 2'))
   environment.cut(userId, workerId)
   const isBack = () => seen.some((line) => line.startsWith('old-town processing'))
-  await vi.waitFor(() => expect(isBack()).toBe(true), { timeout: 10_000 })
+  await eventually(() => expect(isBack()).toBe(true))
   await environment.stop()
   await environment.start()
 
   const report = await working
   expect(report).toMatchObject({ imagesProcessed: 24, creditBalance: 476 })
   expect(report.reportsNotSent).toBeGreaterThan(0)
-  await vi.waitFor(() => expect(seen).toContain('orchard completed 8'), { timeout: 10_000 })
-}, 30_000)
+  await eventually(() => expect(seen).toContain('orchard completed 8'))
+})
 
 it('[DEMO-12] says of the shoots it leaves undone that they failed', async () => {
   const { job, onError, seen } = await prepare({ paceMs: 50 })
   const controller = new AbortController()
   const working = work(job, { signal: controller.signal, onError })
-  await vi.waitFor(() => expect(seen).toContain('harbour processing 2'))
+  await eventually(() => expect(seen).toContain('harbour processing 2'))
   const reason = new Error('enough')
   controller.abort(reason)
   await expect(working).rejects.toBe(reason)
-  await vi.waitFor(() => expect(seen).toContain('orchard failed 0'))
+  await eventually(() => expect(seen).toContain('orchard failed 0'))
   expect(seen).toContain('old-town failed 0')
   expect(seen.some((line) => line.startsWith('harbour failed'))).toBe(true)
 })
@@ -107,7 +108,7 @@ it('[DEMO-12] ends where the server will have nothing of it', async () => {
   const { signal } = new AbortController()
   await expect(work({ ...job, userId: '' }, { signal, onError })).rejects.toThrow()
   await expect(work({ ...job, secret: 'guess' }, { signal, onError })).rejects.toThrow('403')
-  await vi.waitFor(() => expect(seen).toContain('orchard failed 0'))
+  await eventually(() => expect(seen).toContain('orchard failed 0'))
 })
 
 it('[DEMO-22] refuses a folder without photos', async () => {

@@ -35,7 +35,7 @@ function shootView(shoot: Shoot): TemplateResult {
     <div class="row quiet">
       <span data-test="count">${countText(shoot)}</span>
       <span class="clipped">${note ?? nothing}</span>
-      <span>${status === 'processing' ? etaText(shoot.eta) : nothing}</span>
+      <span data-test="eta">${status === 'processing' ? etaText(shoot.eta) : nothing}</span>
     </div>
   </li>`
 }
