@@ -28,8 +28,13 @@ export default defineConfig({
         test: {
           name: 'node',
           include: ['test/**/*.test.ts', 'examples/*/test/**/*.test.ts'],
-          exclude: ['test/browser/**'],
+          exclude: ['test/browser/**', 'test/e2e/**'],
         },
+      },
+      {
+        // Node's tests that drive a browser.
+        extends: true,
+        test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'] },
       },
       {
         extends: true,

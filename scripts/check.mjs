@@ -8,8 +8,8 @@ import { root, run } from './lib/run.mjs'
 const node = process.execPath
 
 /** The TypeScript projects beside the package itself, which the build compiles. */
-const projects = ['.', 'test/types', 'test/browser', 'examples/dashboard'].filter((folder) =>
-  existsSync(join(root, folder, 'tsconfig.json')),
+const projects = ['.', 'test/types', 'test/browser', 'test/e2e', 'examples/dashboard'].filter(
+  (folder) => existsSync(join(root, folder, 'tsconfig.json')),
 )
 
 /**

@@ -9,7 +9,7 @@ import { root, run } from './lib/run.mjs'
 const spec = join(root, 'docs/spec.md')
 const markdown = existsSync(spec) ? readFileSync(spec, 'utf8') : ''
 
-const without = findChromium() ? [] : ['--project=!browser']
+const without = findChromium() ? [] : ['--project=!browser', '--project=!e2e']
 const { code, output, errors } = await run('vitest', ['list', '--json', ...without], {
   capture: true,
 })

@@ -6,7 +6,11 @@ import { run } from './lib/run.mjs'
 const ci = process.env['CI'] === 'true'
 
 // What a suite needs beyond npm, by the Vitest project that needs it.
-const needs = [{ project: 'browser', name: 'Chromium', debian: 'chromium', find: findChromium }]
+const chromium = { name: 'Chromium', debian: 'chromium', find: findChromium }
+const needs = [
+  { project: 'browser', ...chromium },
+  { project: 'e2e', ...chromium },
+]
 
 const build = await run(process.execPath, ['scripts/build.mjs'])
 if (build.code !== 0) process.exit(build.code)
