@@ -77,4 +77,30 @@ describe('createBrowserStore', () => {
       Reflect.deleteProperty(globalThis, 'localStorage')
     }
   })
+
+  it('[STOR-9] uses the page’s locks and hears its other tabs', async () => {
+    const origin = createFakeOrigin()
+    const [mine, theirs] = [origin.openTab(), origin.openTab()]
+    vi.stubGlobal('localStorage', mine.storage)
+    vi.stubGlobal('navigator', { locks: origin.locks })
+    vi.stubGlobal('addEventListener', mine.events.addEventListener)
+    vi.stubGlobal('removeEventListener', mine.events.removeEventListener)
+    const clock = createManualClock()
+    const store = createBrowserStore({ clock, scope: 'app' })
+    const heard: (string | undefined)[] = []
+    const stop = store.watch?.((key) => heard.push(key))
+    const updated = store.update('a', () => '1')
+    await clock.advanceAsync(50)
+    expect(await updated).toBe('1')
+    theirs.storage.setItem('app/a', '2')
+    expect(await store.get('a')).toBe('2')
+    await store.set('b', '3')
+    expect(await store.keys()).toEqual(['a', 'b'])
+    await store.delete('a')
+    expect(await store.keys()).toEqual(['b'])
+    stop?.()
+    theirs.storage.setItem('app/a', '4')
+    expect(heard).toEqual(['a'])
+    expect(store.isDurable).toBe(true)
+  })
 })

@@ -1,6 +1,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { writeFileSync } from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -70,6 +71,38 @@ describe('files', () => {
     expect(() => createFileStore({ directory: '' })).toThrow(
       expect.objectContaining({ code: 'option-invalid' }) as Error,
     )
+  })
+
+  it('[STOR-10] say so where the folder cannot be used, and leave no draft', async () => {
+    await writeFile(directory, 'a file is in the way')
+    const store = createFileStore({ directory })
+    await expect(store.get('a')).rejects.toMatchObject({ code: 'ENOTDIR' })
+    await expect(store.set('a', '1')).rejects.toMatchObject({ code: 'EEXIST' })
+    await expect(store.keys()).rejects.toMatchObject({ code: 'ENOTDIR' })
+    await rm(directory)
+    expect(await store.keys()).toEqual([])
+    // A folder where the value is to stand.
+    await mkdir(join(directory, 'a', 'b'), { recursive: true })
+    await expect(store.set('a', '1')).rejects.toThrow()
+    await expect(store.delete('a')).rejects.toThrow()
+    await expect(store.get('a')).rejects.toMatchObject({ code: 'EISDIR' })
+    expect((await readdir(directory)).sort()).toEqual(['a', '~lock'])
+    await store.set('c', '1')
+    expect(await store.get('c')).toBe('1')
+  })
+
+  it('[STOR-12] nothing is written by who has lost the lock', async () => {
+    const store = createFileStore({ directory })
+    await store.set('a', 'kept')
+    const lost = store.update('a', () => {
+      // Somebody took the lock for orphaned while we slept.
+      writeFileSync(join(directory, '~lock', '999'), '')
+      return 'late'
+    })
+    await expect(lost).rejects.toMatchObject({ code: 'ELOCKED' })
+    expect(await store.get('a')).toBe('kept')
+    await store.set('a', 'next')
+    expect(await store.get('a')).toBe('next')
   })
 
   it('[STOR-11] loses no update of processes that write at once', patient, async () => {
