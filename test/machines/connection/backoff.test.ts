@@ -316,6 +316,25 @@ describe('hurrying', () => {
     expect(attemptTimes().slice(4)).toEqual([7_000, 15_000])
   })
 
+  it('[BACK-6] is nothing where the attempt is due anyway: the ladder advances', () => {
+    const backoff = { stepsMs: [0], jitter: 'none', maxAttempts: 3 } as const
+    const { clock, network, peer, send, status, attemptTimes } = createConnection({
+      policy: { backoff },
+    })
+    peer.staysSilent()
+    send('connect')
+    for (let attempt = 1; attempt <= 3; attempt += 1) {
+      clock.advance(10)
+      network.sockets.at(-1)?.isUnreachable()
+      expect(status()).toMatchObject({ attempt, retryAt: clock.epoch() })
+      send('connect')
+      clock.advance(0)
+    }
+    network.sockets.at(-1)?.isUnreachable()
+    expect(attemptTimes()).toEqual([0, 10, 20, 30])
+    expect(status()).toMatchObject({ state: 'failed', error: { code: 'attempts-exhausted' } })
+  })
+
   it('[BACK-6] that succeeds leaves the count where it was', () => {
     const { clock, peer, send, state, status } = createWaiting()
     peer.accepts()

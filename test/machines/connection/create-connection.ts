@@ -36,6 +36,8 @@ export interface ConnectionSetup {
   readonly environment?: EnvironmentSource
   readonly inspect?: (event: InspectionEvent) => void
   readonly machine?: ConnectionMachine
+  /** By how much the machine's timers come before their time, as Node's may. */
+  readonly earlyMs?: number
   readonly makePing?: () => RawFrame | undefined
   readonly wrap?: (network: FakeTransport) => Pick<FakeTransport, 'connect'>
 }
@@ -114,8 +116,14 @@ export function createConnection(setup: ConnectionSetup = {}) {
   const surroundings = createSurroundings(setup)
   const { clock, network } = surroundings
   const log: { readonly at: number; readonly status: ConnectionStatus }[] = []
+  const { earlyMs = 0 } = setup
   const actor = createActor(setup.machine ?? createConnectionMachine(), {
-    clock,
+    clock: {
+      setTimeout: (callback, ms) => clock.setTimeout(callback, ms - earlyMs),
+      clearTimeout: (handle) => {
+        clock.clearTimeout(handle)
+      },
+    },
     input: surroundings.input,
     ...(setup.inspect !== undefined && { inspect: setup.inspect }),
   })

@@ -59,6 +59,12 @@ describe('pings', () => {
     expect(pings).toEqual([30_000, 76_000, 106_000])
   })
 
+  it('[LIVE-1] are one a slot, where timers come a little early', () => {
+    const { clock, pings } = openConnection({ earlyMs: 1 })
+    clock.advance(120_000)
+    expect(pings).toEqual([29_999, 59_999, 89_999, 119_999])
+  })
+
   it('[LIVE-6] skip the slots that were slept through', () => {
     const { clock, pings, state } = openConnection()
     clock.jump(100_000)
