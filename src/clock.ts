@@ -20,6 +20,14 @@ export type Random = () => number
 /** The longest delay of a timer, in milliseconds: beyond it Node and browsers fire at once. */
 export const LONGEST_TIMER_MS = 2 ** 31 - 1
 
+/** What {@link isDelay} asks for, in words. */
+export const DELAY = `a number of milliseconds from 0 to ${LONGEST_TIMER_MS}`
+
+/** Tells a delay that timers take from anything else. */
+export function isDelay(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0 && value <= LONGEST_TIMER_MS
+}
+
 /** The clock of the machine the code runs on. */
 export function createSystemClock(): Clock {
   return {

@@ -40,5 +40,10 @@ export class SyncError extends Error {
   }
 }
 
+/** Throws a {@link SyncError} unless something holds: for what callers get wrong. */
+export function assertThat(holds: boolean, code: SyncErrorCode, message: string): asserts holds {
+  if (!holds) throw new SyncError(code, message)
+}
+
 /** Receives what user code threw and what went wrong beside the data's way. Must not throw. */
 export type ReportError = (error: SyncError) => void

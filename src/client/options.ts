@@ -1,6 +1,6 @@
 import type { InspectionEvent } from 'xstate'
 import { type Clock, createSystemClock, type Random } from '../clock.js'
-import { type ReportError, SyncError } from '../errors.js'
+import { assertThat, type ReportError } from '../errors.js'
 import {
   assertDuration,
   type ConnectionOptions,
@@ -106,27 +106,26 @@ export function resolveOptions(
   protocol: ProtocolTraits,
   options: CommonOptions & { readonly credentials?: unknown },
 ): ResolvedOptions {
-  if (typeof options.url !== 'function' && parseAddress(options.url) === undefined) {
-    throw new SyncError('option-invalid', 'url is no WebSocket address (ws:, wss:, http:, https:)')
-  }
-  if (protocol.credentials === undefined && options.credentials !== undefined) {
-    throw new SyncError('option-invalid', 'credentials: the protocol has no rule for them')
-  }
+  const { url, credentials, closeTimeoutMs = 2_000 } = options
+  assertOption(
+    typeof url === 'function' || parseAddress(url) !== undefined,
+    'url is no WebSocket address (ws:, wss:, http:, https:)',
+  )
+  assertOption(
+    protocol.credentials !== undefined || credentials === undefined,
+    'credentials: the protocol has no rule for them',
+  )
   const bytes = { maxMessageBytes: 16 * MEBIBYTE, maxBufferedBytes: 16 * MEBIBYTE }
   for (const name of ['maxMessageBytes', 'maxBufferedBytes'] as const) {
-    const value = options[name]
-    if (value === undefined) continue
-    if (!Number.isSafeInteger(value) || value <= 0) {
-      throw new SyncError('option-invalid', `${name} must be a whole number of bytes, 1 or more`)
-    }
+    const { [name]: value = bytes[name] } = options
+    const isSize = Number.isSafeInteger(value) && value > 0
+    assertOption(isSize, `${name} must be a whole number of bytes, 1 or more`)
     bytes[name] = value
   }
-  const closeTimeoutMs = options.closeTimeoutMs ?? 2_000
   assertDuration('closeTimeoutMs', closeTimeoutMs)
   for (const name of ['onError', 'log', 'loadSnapshot', 'compile', 'batches'] as const) {
-    if (options[name] !== undefined && typeof options[name] !== 'function') {
-      throw new SyncError('option-invalid', `${name} must be a function`)
-    }
+    const isFunction = options[name] === undefined || typeof options[name] === 'function'
+    assertOption(isFunction, `${name} must be a function`)
   }
   const clock = options.clock ?? createSystemClock()
   const timing = protocol.heartbeat === false ? { pingIntervalMs: Number.POSITIVE_INFINITY } : {}
@@ -142,6 +141,10 @@ export function resolveOptions(
     ...bytes,
     closeTimeoutMs,
   }
+}
+
+function assertOption(holds: boolean, message: string): asserts holds {
+  assertThat(holds, 'option-invalid', message)
 }
 
 // Where would an error in the error handler be reported? It ends here.

@@ -1,5 +1,5 @@
-import { LONGEST_TIMER_MS } from '../clock.js'
-import { SyncError } from '../errors.js'
+import { DELAY, isDelay } from '../clock.js'
+import { assertThat } from '../errors.js'
 import { PersistentMap } from '../persistent-map.js'
 import type { MessageOf } from './message.js'
 import { isSchema, type MessageSchemas, type Schema, type TypeOf } from './schema.js'
@@ -121,44 +121,54 @@ export type UncheckedDefinition = {
  */
 export function assertCoordinatorDefinition(definition: UncheckedDefinition): void {
   const { initial, fold, expire = {}, snapshot, presence, opened } = definition
-  check(isRecord(initial), 'initial must be an object')
-  check(isRecord(fold), 'fold must be an object of functions')
+  assertKind('initial', initial, object)
+  assertKind('fold', fold, object)
   for (const [type, one] of Object.entries(fold)) {
-    check(one === undefined || typeof one === 'function', `fold.${type} must be a function`)
+    if (one !== undefined) assertKind(`fold.${type}`, one, code)
   }
-  check(opened === undefined || typeof opened === 'function', 'opened must be a function')
-
-  check(isRecord(expire), 'expire must be an object of rules')
+  if (opened !== undefined) assertKind('opened', opened, code)
+  assertKind('expire', expire, object)
   for (const [field, rule] of Object.entries(expire)) {
     if (rule === undefined) continue
-    const at = `expire.${field}`
-    check(initial[field] instanceof PersistentMap, `${at}: the field holds no PersistentMap`)
-    check(isRecord(rule), `${at} must be a rule`)
-    check(typeof rule['when'] === 'function', `${at}.when must be a function`)
-    checkDelay(`${at}.afterMs`, rule['afterMs'])
+    assertKind(`expire.${field}`, rule, object)
+    assertKind(`expire.${field}`, initial[field], map)
+    assertKind(`expire.${field}.when`, rule['when'], code)
+    assertKind(`expire.${field}.afterMs`, rule['afterMs'], delay)
   }
   if (snapshot !== undefined) {
-    check(isRecord(snapshot), 'snapshot must be a rule')
-    check(isSchema(snapshot['schema']), 'snapshot.schema is not a zod 4 schema')
-    check(typeof snapshot['fold'] === 'function', 'snapshot.fold must be a function')
+    assertKind('snapshot', snapshot, object)
+    assertKind('snapshot.schema', snapshot['schema'], schema)
+    assertKind('snapshot.fold', snapshot['fold'], code)
   }
   if (presence === undefined) return
-  check(isRecord(presence), 'presence must be a rule')
+  assertKind('presence', presence, object)
   const { field, unconfirm, isUnconfirmed, leaveAfterMs } = presence
-  const isMap = typeof field === 'string' && initial[field] instanceof PersistentMap
-  check(isMap, 'presence.field names no PersistentMap of the state')
-  check(typeof unconfirm === 'function', 'presence.unconfirm must be a function')
-  check(typeof isUnconfirmed === 'function', 'presence.isUnconfirmed must be a function')
-  checkDelay('presence.leaveAfterMs', leaveAfterMs)
+  const peers = typeof field === 'string' ? initial[field] : undefined
+  assertKind('presence.field', peers, map)
+  assertKind('presence.unconfirm', unconfirm, code)
+  assertKind('presence.isUnconfirmed', isUnconfirmed, code)
+  assertKind('presence.leaveAfterMs', leaveAfterMs, delay)
 }
 
-function checkDelay(name: string, value: unknown): void {
-  const isDelay = typeof value === 'number' && value >= 0 && value <= LONGEST_TIMER_MS
-  check(isDelay, `${name} must be a number of milliseconds from 0 to ${LONGEST_TIMER_MS}`)
+interface Kind<T> {
+  readonly is: (value: unknown) => value is T
+  readonly called: string
 }
 
-function check(holds: boolean, message: string): asserts holds {
-  if (!holds) throw new SyncError('protocol-invalid', `coordinator.${message}`)
+const object: Kind<Readonly<Record<string, unknown>>> = { is: isRecord, called: 'an object' }
+const code: Kind<() => unknown> = {
+  is: (value): value is () => unknown => typeof value === 'function',
+  called: 'a function',
+}
+const map: Kind<PersistentMap<unknown>> = {
+  is: (value) => value instanceof PersistentMap,
+  called: 'the name of a PersistentMap in initial',
+}
+const schema: Kind<Schema> = { is: isSchema, called: 'a zod 4 schema' }
+const delay: Kind<number> = { is: isDelay, called: DELAY }
+
+function assertKind<T>(name: string, value: unknown, { is, called }: Kind<T>): asserts value is T {
+  assertThat(is(value), 'protocol-invalid', `coordinator.${name} must be ${called}`)
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

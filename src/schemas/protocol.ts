@@ -1,4 +1,4 @@
-import { SyncError } from '../errors.js'
+import { assertThat } from '../errors.js'
 import { assertCoordinatorDefinition, type CoordinatorDefinition } from './coordinator.js'
 import { createEnvelope, type Envelope } from './envelope.js'
 import type { BackoffPolicy, CloseCodes, Heartbeat } from './policy.js'
@@ -88,9 +88,9 @@ export function defineProtocol<
 ): Protocol<R, S, State, Snapshot, Credentials> {
   assertMessageSchemas('receive', definition.receive)
   assertMessageSchemas('send', definition.send)
-  if (definition.credentials !== undefined && !isSchema(definition.credentials.schema)) {
-    throw new SyncError('protocol-invalid', 'credentials.schema is not a zod 4 schema')
-  }
+  const { credentials } = definition
+  const isRule = credentials === undefined || isSchema(credentials.schema)
+  assertThat(isRule, 'protocol-invalid', 'credentials.schema must be a zod 4 schema')
   if (definition.coordinator !== undefined) assertCoordinatorDefinition(definition.coordinator)
   return {
     ...definition,

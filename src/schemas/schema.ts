@@ -1,6 +1,6 @@
 import { type $ZodIssue, type $ZodType, type input, type output, safeParse } from 'zod/v4/core'
 import { nameThrown } from '../deadline.js'
-import { SyncError } from '../errors.js'
+import { assertThat } from '../errors.js'
 
 /** Any zod 4 schema, classic or mini: they share a core. */
 export type Schema = $ZodType
@@ -63,19 +63,18 @@ export function assertMessageSchemas(
   where: string,
   value: unknown,
 ): asserts value is MessageSchemas {
-  if (typeof value !== 'object' || value === null) {
-    throw new SyncError('protocol-invalid', `${where} must be an object of message schemas`)
-  }
+  const isObject = typeof value === 'object' && value !== null
+  assertThat(isObject, 'protocol-invalid', `${where} must be an object of message schemas`)
   for (const [type, schema] of Object.entries(value)) {
-    if (type === '' || type.startsWith('$')) {
-      throw new SyncError(
-        'protocol-invalid',
-        `${where}: the type "${type}" is reserved (empty, or starting with "$")`,
-      )
-    }
-    if (schema !== null && !isSchema(schema)) {
-      throw new SyncError('protocol-invalid', `${where}.${type} is neither a zod 4 schema nor null`)
-    }
+    const at = `${where}.${type}`
+    const isFree = type !== '' && !type.startsWith('$')
+    assertThat(
+      isFree,
+      'protocol-invalid',
+      `${at}: types that are empty or start with $ are reserved`,
+    )
+    const isBody = schema === null || isSchema(schema)
+    assertThat(isBody, 'protocol-invalid', `${at} must be a zod 4 schema or null`)
   }
 }
 

@@ -127,15 +127,8 @@ export function createConnectionMachine() {
     id: 'connection',
     context: ({ input }) => createContext(input),
     invoke: [
-      { src: 'link', id: 'link', input: ({ context }) => ({ link: context.link }) },
-      {
-        src: 'environment',
-        id: 'environment',
-        input: ({ context }) => ({
-          environment: context.environment,
-          report: context.report,
-        }),
-      },
+      { src: 'link', id: 'link', input: ({ context }) => context },
+      { src: 'environment', id: 'environment', input: ({ context }) => context },
     ],
     initial: 'disconnected',
     states: {

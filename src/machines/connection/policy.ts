@@ -1,4 +1,5 @@
-import { SyncError } from '../../errors.js'
+import { DELAY, isDelay } from '../../clock.js'
+import { assertThat } from '../../errors.js'
 import type { BackoffPolicy, CloseCodes } from '../../schemas/policy.js'
 import { standardBackoff } from '../backoff.js'
 
@@ -51,21 +52,19 @@ export function createConnectionPolicy(
 ): ConnectionPolicy {
   const backoff = options.backoff ?? protocol.backoff ?? standardBackoff
   assertBackoff(backoff)
-  const durations = { ...standardDurations }
-  for (const name of Object.keys(standardDurations) as (keyof typeof standardDurations)[]) {
-    const value = options[name]
-    if (value === undefined) continue
+  const durations: Record<DurationName, number> = { ...standardDurations }
+  for (const name of Object.keys(durations) as DurationName[]) {
+    const { [name]: value = durations[name] } = options
     assertDuration(name, value, { mayBeInfinite: name === 'pingIntervalMs' })
-    Object.assign(durations, { [name]: value })
+    durations[name] = value
   }
   for (const name of ['connectTimeoutMs', 'pingIntervalMs', 'pongTimeoutMs'] as const) {
-    if (durations[name] <= 0) throw new SyncError('option-invalid', `${name} must be more than 0`)
+    assertThat(durations[name] > 0, 'option-invalid', `${name} must be more than 0`)
   }
   return { ...durations, backoff, closeCodes: protocol.closeCodes }
 }
 
-// A timer of more than 2^31 - 1 ms fires at once; nobody means that by a large number.
-const LONGEST_MS = 2 ** 31 - 1
+type DurationName = keyof typeof standardDurations
 
 /** Throws `option-invalid` unless the value is a duration that a timer can take. */
 export function assertDuration(
@@ -73,29 +72,21 @@ export function assertDuration(
   value: unknown,
   { mayBeInfinite = false }: { readonly mayBeInfinite?: boolean } = {},
 ): asserts value is number {
-  if (mayBeInfinite && value === Number.POSITIVE_INFINITY) return
-  if (typeof value === 'number' && value >= 0 && value <= LONGEST_MS) return
-  throw new SyncError(
-    'option-invalid',
-    `${name} must be a number of milliseconds from 0 to ${LONGEST_MS}`,
-  )
+  const isEndless = mayBeInfinite && value === Number.POSITIVE_INFINITY
+  assertThat(isEndless || isDelay(value), 'option-invalid', `${name} must be ${DELAY}`)
 }
 
 /** Throws `option-invalid` unless the waits are ones that timers can take. */
-export function assertBackoff(backoff: BackoffPolicy): void {
-  if (!Array.isArray(backoff.stepsMs) || backoff.stepsMs.length === 0) {
-    throw new SyncError('option-invalid', 'backoff.stepsMs must hold at least one wait')
-  }
-  for (const [at, step] of backoff.stepsMs.entries()) {
-    assertDuration(`backoff.stepsMs[${at}]`, step)
-  }
-  const jitter: string = backoff.jitter
-  if (jitter !== 'full' && jitter !== 'none') {
-    throw new SyncError('option-invalid', "backoff.jitter must be 'full' or 'none'")
-  }
-  const { maxAttempts } = backoff
+export function assertBackoff({ stepsMs, jitter, maxAttempts }: BackoffPolicy): void {
+  const hasSteps = Array.isArray(stepsMs) && stepsMs.length > 0
+  assertThat(hasSteps, 'option-invalid', 'backoff.stepsMs must hold at least one wait')
+  for (const [at, step] of stepsMs.entries()) assertDuration(`backoff.stepsMs[${at}]`, step)
+  const isKnown = ['full', 'none'].includes(jitter)
+  assertThat(isKnown, 'option-invalid', "backoff.jitter must be 'full' or 'none'")
   const isCount = Number.isInteger(maxAttempts) || maxAttempts === Number.POSITIVE_INFINITY
-  if (!isCount || maxAttempts < 0) {
-    throw new SyncError('option-invalid', 'backoff.maxAttempts must be a whole number or Infinity')
-  }
+  assertThat(
+    isCount && maxAttempts >= 0,
+    'option-invalid',
+    'backoff.maxAttempts must be a whole number or Infinity',
+  )
 }

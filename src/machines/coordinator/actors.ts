@@ -48,7 +48,7 @@ export type FoldingEvent =
 /** What {@link foldingActor} needs. */
 export interface FoldingActorInput {
   readonly folding: Folding
-  readonly loadSnapshot: LoadSnapshot | undefined
+  readonly loadSnapshot?: LoadSnapshot | undefined
   readonly clock: Clock
   readonly onChanged: () => void
   readonly state: ActorRef<Snapshot<unknown>, StateCommitted>

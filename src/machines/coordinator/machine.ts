@@ -92,13 +92,7 @@ export function createCoordinatorMachine() {
     invoke: {
       src: 'folding',
       id: 'folding',
-      input: ({ context: { folding, loadSnapshot, clock, onChanged, state } }) => ({
-        folding,
-        loadSnapshot,
-        clock,
-        onChanged,
-        state,
-      }),
+      input: ({ context }) => context,
     },
     type: 'parallel',
     states: {
