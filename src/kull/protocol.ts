@@ -10,9 +10,16 @@ export type KullCredentials = z.output<typeof credentials>
 
 const credentials = z.object({
   /** Not empty, and without a colon: that is where the server splits. */
-  userId: z.string().check(z.regex(/^[^:]+$/)),
-  deviceId: z.optional(z.string().check(z.minLength(1))),
+  userId: z.string().check(matches(/^[^:]+$/, 'must not be empty, nor hold a colon')),
+  deviceId: z.optional(z.string().check(matches(/./s, 'must not be empty'))),
 })
+
+// zod's own `regex` and `minLength` cost a browser 0.5 kB, which this does not.
+function matches(pattern: RegExp, message: string): z.core.CheckFn<string> {
+  return ({ value, issues }) => {
+    if (!pattern.test(value)) issues.push({ code: 'custom', input: value, message })
+  }
+}
 
 const closeCode = { noToken: 4001, invalidToken: 4002 } as const
 
