@@ -210,6 +210,60 @@ describe('a connection', () => {
     }
   })
 
+  it('[CONN-2] [LIVE-2] [CONN-11] waits by its policy, each thing by its own', () => {
+    const policy = {
+      ...{ connectTimeoutMs: 1_100, pingIntervalMs: 9_000, pongTimeoutMs: 2_300, settleMs: 3_700 },
+      backoff: { stepsMs: [500, 700], jitter: 'none', maxAttempts: 9 },
+    } as const
+    const { clock, peer, send, log, pings } = createConnection({ policy })
+    peer.onNextAttempt().staysSilent()
+    send('connect')
+    clock.advance(1_100 + 500)
+    clock.advance(3_699)
+    peer.drops()
+    clock.advance(700)
+    clock.advance(3_700)
+    peer.drops()
+    clock.advance(500)
+    peer.ignoresPings()
+    clock.advance(9_000 + 2_300)
+    const changes = log.map(({ at, status }) =>
+      status.state === 'reconnecting'
+        ? [at, status.attempt, status.cause.code]
+        : [at, status.state],
+    )
+    expect(changes).toEqual([
+      [0, 'disconnected'],
+      [0, 'connecting'],
+      [1_100, 1, 'connect-timeout'],
+      [1_600, 1, 'connect-timeout'],
+      [1_600, 'connected'],
+      [5_299, 2, 'closed'],
+      [5_999, 2, 'closed'],
+      [5_999, 'connected'],
+      [9_699, 1, 'closed'],
+      [10_199, 1, 'closed'],
+      [10_199, 'connected'],
+      [21_499, 1, 'pong-timeout'],
+    ])
+    expect(pings).toEqual([19_199])
+  })
+
+  it('[CONN-9] [CONN-12] has no socket left in failed, however silent the peer was', () => {
+    const backoff = { stepsMs: [0], jitter: 'none', maxAttempts: 0 } as const
+    for (const code of ['connect-timeout', 'pong-timeout'] as const) {
+      const { clock, peer, send, status, network } = createConnection({ policy: { backoff } })
+      if (code === 'connect-timeout') peer.staysSilent()
+      peer.ignoresPings()
+      peer.neverCloses()
+      send('connect')
+      clock.advance(50_000)
+      expect(status()).toMatchObject({ state: 'failed', error: { cause: { code } } })
+      expect(network.sockets.map(({ state }) => state)).toEqual(['closed'])
+      expect(clock.pending.count).toBe(0)
+    }
+  })
+
   it('[CONN-9] has one live socket at most, over 1,000 cycles of any kind, and leaves nothing', () => {
     const { clock, peer, send, network, liveSockets, actor, signals } = createConnection()
     const acts = ['connect', 'reconnect', 'disconnect', 'connect', 'connect', 'disconnect'] as const

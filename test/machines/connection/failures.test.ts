@@ -104,6 +104,17 @@ describe('a close by the peer', () => {
     expect(state()).toBe('reconnecting')
   })
 
+  it('[CODE-10] [CODE-3] may ask for a wait and a spread over it', () => {
+    const { clock, peer, open, attemptTimes } = createConnection({
+      closeCodes: () => ({ next: 'retry', minWaitMs: 20_000, spread: true }),
+      random: () => 0.1,
+    })
+    open()
+    peer.closes(4000)
+    clock.advance(60_000)
+    expect(attemptTimes()).toEqual([0, 20_000 + 3_000])
+  })
+
   it('[CODE-11] is never read by its reason', () => {
     const reasons = ['4401', 'unauthorized', 'Invalid token', '{"code":1008}', 'retry-after: 99']
     for (const reason of reasons) {

@@ -65,6 +65,13 @@ describe('pings', () => {
     expect(pings).toEqual([29_999, 59_999, 89_999, 119_999])
   })
 
+  it('[LIVE-1] may be as far apart as timers reach', () => {
+    const pingIntervalMs = 2 ** 31 - 1
+    const { clock, pings } = openConnection({ policy: { pingIntervalMs } })
+    clock.advance(2 * pingIntervalMs)
+    expect(pings).toEqual([pingIntervalMs, 2 * pingIntervalMs])
+  })
+
   it('[LIVE-6] skip the slots that were slept through', () => {
     const { clock, pings, state } = openConnection()
     clock.jump(100_000)
