@@ -1,3 +1,4 @@
+// The limits stand just above what is measured; docs/adr/0009-bundle-size.md says why.
 // What a browser downloads, minified and gzipped, when a page uses the client with the Kull protocol.
 const client = { 'dist/index.js': '{ createSyncClient }', 'dist/kull/index.js': '{ kull }' }
 
@@ -12,14 +13,14 @@ export default [
     name: 'client with kull, xstate, rxjs and zod',
     import: client,
     gzip: true,
-    limit: '35 kB',
+    limit: '39.6 kB',
     modifyEsbuildConfig: bundleWithout([]),
   },
   {
     name: 'own code of the client with kull',
     import: client,
     gzip: true,
-    limit: '8 kB',
+    limit: '18.5 kB',
     modifyEsbuildConfig: bundleWithout(['xstate', 'rxjs', 'zod', 'isomorphic-ws']),
   },
 ]
