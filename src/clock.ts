@@ -18,7 +18,7 @@ export interface Clock {
 export type Random = () => number
 
 /** The longest delay of a timer, in milliseconds: beyond it Node and browsers fire at once. */
-export const LONGEST_TIMER_MS = 2 ** 31 - 1
+const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 /** What {@link isDelay} asks for, in words. */
 export const DELAY = `a number of milliseconds from 0 to ${LONGEST_TIMER_MS}`
