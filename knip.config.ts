@@ -7,7 +7,6 @@ export default {
       entry: [
         ...entries().map(({ source }) => source.slice(2)),
         'scripts/*.{mjs,ts}',
-        'bench/index.ts',
         'test/**/*.{test,test-d}.ts',
       ],
       project: ['src/**/*.ts', 'test/**/*.ts', 'bench/**/*.ts', 'scripts/**/*.{mjs,ts}'],

@@ -16,7 +16,7 @@ const RESTARTING: CloseVerdict = { next: 'retry', spread: true }
 const SERVER_ERROR: CloseVerdict = { next: 'retry', inARow: 5 }
 
 /** The longest that a peer's `Retry-After` can make us wait, in milliseconds. */
-export const LONGEST_RETRY_AFTER_MS = 15 * 60_000
+const LONGEST_RETRY_AFTER_MS = 15 * 60_000
 
 /**
  * What the library makes of a close code (RFC 6455, the IANA registry, and the field's practice

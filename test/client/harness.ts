@@ -45,7 +45,7 @@ export const chat = defineProtocol({
 })
 
 /** A source of signals that the test plays. */
-export function createPlayedEnvironment() {
+function createPlayedEnvironment() {
   let heard: ((signal: EnvironmentSignal) => void) | undefined
   const environment: EnvironmentSource = {
     watch(signal) {

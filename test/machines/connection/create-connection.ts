@@ -43,7 +43,7 @@ export interface ConnectionSetup {
 }
 
 /** Signals sent by hand, and how many listen. */
-export function createSignals() {
+function createSignals() {
   const listeners = new Set<(signal: EnvironmentSignal) => void>()
   return {
     watch(listener: (signal: EnvironmentSignal) => void) {
