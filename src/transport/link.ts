@@ -140,7 +140,6 @@ export function createLink(options: LinkOptions): Link {
   }
 
   function letGo(socket: Socket): void {
-    if (closing.has(socket)) return
     const timer = clock.setTimeout(() => {
       closing.delete(socket)
       guard('transport-threw', 'The transport failed to terminate.', () => {
@@ -197,6 +196,7 @@ export function createLink(options: LinkOptions): Link {
       live = opening
       const info = { attempt, refused, signal: opening.abort.signal }
       resolveTarget(target, options.credentials, info, (resolved) => {
+        // The protocol's own code, which writes the credentials, may have given the attempt up.
         if (live !== opening) return
         if (resolved.ok) {
           connect(opening, resolved.request)

@@ -246,6 +246,20 @@ describe('providers', () => {
     ])
   })
 
+  it('[CONN-9] opens no socket for an attempt given up while its credentials were written', () => {
+    const made = create({
+      credentials: {
+        schema: z.unknown(),
+        apply: () => {
+          made.link.dispose()
+        },
+      },
+    })
+    made.open()
+    made.clock.advance(0)
+    expect([made.network.attempts, made.log(), made.errors]).toEqual([[], [], []])
+  })
+
   it('[CONN-9] an abort listener that comes back in finds the new attempt in place', () => {
     let reentered = 0
     const made = create({

@@ -95,13 +95,14 @@ describe('a close by the peer', () => {
       expect(states().slice(-2)).toEqual(['reconnecting', 'connected'])
       expect(attemptTimes()).toEqual([0, 1_000])
     }
-    const { clock, peer, open, state } = createConnection({
-      closeCodes: () => ({ next: 'retry', minWaitMs: Number.POSITIVE_INFINITY }),
+    const { clock, peer, open, status } = createConnection({
+      closeCodes: () => ({ next: 'retry', minWaitMs: Number.POSITIVE_INFINITY, spread: true }),
     })
     open()
     peer.closes(4000)
-    expect(clock.pending.deadlines).toEqual([2 ** 31 - 1])
-    expect(state()).toBe('reconnecting')
+    const longestMs = 2 ** 31 - 1
+    expect(clock.pending.deadlines).toEqual([longestMs])
+    expect(status()).toMatchObject({ retryAt: clock.epoch() + longestMs })
   })
 
   it('[CODE-10] [CODE-3] may ask for a wait and a spread over it', () => {
