@@ -185,6 +185,16 @@ describe('a socket of any platform', () => {
     }
   })
 
+  it('[NET-2] over ws tells what the close event says, which an error only announces', async () => {
+    const { failures, played } = play('ws')
+    played.open()
+    played.fail()
+    await settle()
+    expect(failures).toEqual([])
+    played.end(1002)
+    expect(failures).toMatchObject([{ code: 'closed', closeCode: 1002 }])
+  })
+
   it('[CONN-14] lets go at once of a peer that sent too much, and names the limit', () => {
     for (const platform of ['browser', 'ws'] as const) {
       const { log, failures, played } = play(platform)
@@ -337,7 +347,9 @@ describe('over the real ws', () => {
     }
   })
 
-  it('[SEND-2] [CONN-10] does not wait long for a peer that closes and keeps the line', async () => {
+  it('[SEND-2] [CONN-10] does not wait long for a peer that closes and keeps the line', {
+    timeout: 10_000,
+  }, async () => {
     const url = await serve((socket, request) => {
       const key = String(request.headers['sec-websocket-key'])
       const guid = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'

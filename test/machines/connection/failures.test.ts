@@ -171,6 +171,16 @@ describe('a server in trouble', () => {
     expect(state()).toBe('reconnecting')
   })
 
+  it('[CODE-2] counts no other code with it', () => {
+    const { clock, peer, send, state } = createConnection()
+    peer.refuses(1001)
+    send('connect')
+    clock.advance(31_000)
+    peer.refuses(1011)
+    clock.advance(32_000)
+    expect(state()).toBe('reconnecting')
+  })
+
   it('[CODE-3] spreads the first wait after 1012, and no other', () => {
     for (const random of [0, 0.25, 0.999]) {
       const { clock, peer, open, attemptTimes } = createConnection({ random: () => random })
