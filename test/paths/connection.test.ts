@@ -172,7 +172,7 @@ function happen(connection: Connection, happening: Happening): void {
     clock.jump(3_600_000)
   } else {
     actor.send(eventOf(happening, context().generation))
-    // An attempt that was brought forward to this instant waits for a timer of no time.
+    // What the network owes to the client, for example the end of a socket let go of.
     clock.advance(0)
   }
 }
@@ -262,6 +262,25 @@ describe('every event in every state', () => {
     expect(configurationOf(connection.actor.getSnapshot())).toBe('connected awaitingPong settled')
     happen(connection, 'sleep')
     expect(configurationOf(connection.actor.getSnapshot())).toBe('reconnecting waiting')
+  })
+
+  it('[BACK-6] that hurries brings an attempt forward, to a second after another such', () => {
+    for (const hurry of [
+      'connect',
+      'environment.online',
+      'environment.visible',
+      'environment.woke',
+    ] as const) {
+      const connection = bring('reconnecting waiting')
+      const { actor, clock, context } = connection
+      for (const happening of ['time', 'dropped', 'connect', 'dropped'] as const) {
+        happen(connection, happening)
+      }
+      expect(context()).toMatchObject({ retryAt: clock.now() + 2_000 })
+      happen(connection, hurry)
+      expect(configurationOf(actor.getSnapshot())).toBe('reconnecting waiting')
+      expect(context()).toMatchObject({ retryAt: clock.now() + 1_000 })
+    }
   })
 
   it('[CONN-13] [CONN-15] leaves no timer where nothing is waited for', () => {

@@ -203,12 +203,13 @@ export function createModel(policy: ModelPolicy) {
     const unlimited = Math.max(now, hurriedAt + policy.hurryIntervalMs)
     const at = isSignal ? Math.max(unlimited, notBefore) : unlimited
     if (at > unlimited) seen.heldBack += 1
-    if (at >= retryAt) return
+    if (at > now && at >= retryAt) return
     seen[isSignal ? 'hurriedBySignal' : 'hurried'] += 1
-    isHurried = true
+    if (at < retryAt) isHurried = true
     retryAt = at
     cancel('retry')
-    plan({ what: 'retry' }, at)
+    if (at > now) plan({ what: 'retry' }, at)
+    else happen({ what: 'retry' })
   }
 
   function happen(due: Due): void {

@@ -51,6 +51,7 @@ export function createConnectionMachine() {
         context.lateTimers < MOST_LATE_TIMERS &&
         context.clock.now() - context.pongDueAt > context.policy.lateTimerMs,
       hasNoHeartbeat: ({ context }) => context.policy.pingIntervalMs === Number.POSITIVE_INFINITY,
+      mayAttemptNow: ({ context, event }) => hurriedRetryAt(context, event) <= context.clock.now(),
       comesSooner: ({ context, event }) => hurriedRetryAt(context, event) < context.retryAt,
     },
     actions: {
@@ -116,12 +117,11 @@ export function createConnectionMachine() {
     { guard: 'closedForGood', target: '#failed', actions: 'noteFinalError' },
     { guard: 'isCurrent', target: '#reconnecting', actions: 'scheduleRetry' },
   ] as const
-  const onHurry = {
-    guard: 'comesSooner',
-    target: 'waiting',
-    reenter: true,
-    actions: 'bringForward',
-  } as const
+  // Without a timer where it can be: those of a hidden tab come once a minute.
+  const onHurry = [
+    { guard: 'mayAttemptNow', target: 'attempting', actions: 'bringForward' },
+    { guard: 'comesSooner', target: 'waiting', reenter: true, actions: 'bringForward' },
+  ] as const
 
   return machine.createMachine({
     id: 'connection',

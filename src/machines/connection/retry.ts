@@ -45,7 +45,7 @@ export function hurriedRetryAt(context: ConnectionContext, event: ConnectionEven
   return event.type === 'connect' ? earliest : Math.max(earliest, notBefore)
 }
 
-/** What is remembered of an attempt brought forward. */
+/** What is remembered of an attempt brought forward. One that is due anyway is not hurried. */
 export function bringForward(
   context: ConnectionContext,
   event: ConnectionEvent,
@@ -53,7 +53,7 @@ export function bringForward(
   const { clock, history } = context
   const retryAt = hurriedRetryAt(context, event)
   return {
-    history: { ...history, isHurried: true },
+    history: { ...history, isHurried: history.isHurried || retryAt < context.retryAt },
     retryAt,
     retryEpochMs: clock.epoch() + (retryAt - clock.now()),
   }

@@ -316,6 +316,29 @@ describe('hurrying', () => {
     expect(attemptTimes().slice(4)).toEqual([7_000, 15_000])
   })
 
+  it('[BACK-6] [SIG-4] waits for no timer, which a hidden tab would hold back', () => {
+    for (const dueInMs of [60_000, 100]) {
+      const { clock, peer, open, signals, attemptTimes } = createConnection({
+        policy: { backoff: { stepsMs: [dueInMs], jitter: 'none', maxAttempts: 9 } },
+      })
+      open()
+      clock.throttle(60_000)
+      clock.advance(20_000)
+      peer.drops()
+      // In the second round the attempt is overdue by now.
+      clock.advance(10_000)
+      expect(attemptTimes()).toEqual([0])
+      signals.signal('online')
+      expect(attemptTimes()).toEqual([0, 30_000])
+    }
+  })
+
+  it('[BACK-6] [CALL-14] shows the attempt that is being made at once', () => {
+    const { send, status } = createWaiting()
+    send('connect')
+    expect(status()).toMatchObject({ state: 'reconnecting', attempt: 4, retryAt: null })
+  })
+
   it('[BACK-6] is nothing where the attempt is due anyway: the ladder advances', () => {
     const backoff = { stepsMs: [0], jitter: 'none', maxAttempts: 3 } as const
     const { clock, network, peer, send, status, attemptTimes } = createConnection({
