@@ -100,8 +100,9 @@ export function createSyncClient<
   State extends object,
   Snapshot extends Schema,
   Credentials extends Schema,
+  Checkpoint extends Schema,
 >(
-  protocol: Protocol<R, S, State, Snapshot, Credentials>,
+  protocol: Protocol<R, S, State, Snapshot, Credentials, Checkpoint>,
   options: SyncOptions<Credentials>,
 ): SyncClient<R, S, State> {
   const common: CommonOptions & { readonly credentials?: unknown } = options

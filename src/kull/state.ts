@@ -1,6 +1,6 @@
 import { PersistentMap } from '../persistent-map.js'
 import { defineCoordinator } from '../schemas/coordinator.js'
-import { creditSummary, receive } from '../schemas/kull/index.js'
+import { checkpoint, creditSummary, receive } from '../schemas/kull/index.js'
 import type { CreditUpdate } from './credits.js'
 import { addSocket, type Device, removeSocket, unconfirmDevice } from './devices.js'
 import type { PromptChange } from './prompts.js'
@@ -65,6 +65,24 @@ export const coordinator = defineCoordinator(receive, {
     schema: creditSummary,
     fold(state, { balance }, seen) {
       if (!seen.has('CREDIT_UPDATE')) state.creditBalance = balance
+    },
+  },
+
+  checkpoint: {
+    schema: checkpoint,
+    take: ({ activeShootProgress, lastCreditUpdate, lastPromptChange }) => ({
+      shoots: [...activeShootProgress.values()],
+      lastCreditUpdate,
+      lastPromptChange,
+    }),
+    restore(state, { shoots, lastCreditUpdate, lastPromptChange }) {
+      state.activeShootProgress = PersistentMap.from(
+        shoots.map((shoot) => [shoot.shootId, createShoot(shoot)]),
+      )
+      state.lastPromptChange = lastPromptChange
+      state.lastCreditUpdate = lastCreditUpdate
+      // A server that has seen no update does not know the balance; what was loaded stands.
+      if (lastCreditUpdate !== undefined) state.creditBalance = lastCreditUpdate.newBalance
     },
   },
 

@@ -52,6 +52,22 @@ export interface SnapshotRule<State, S extends Schema, Type extends string> {
   ) => State | undefined | void
 }
 
+/**
+ * How a state is written down for a client that cannot be told all the messages that led to it: a
+ * new one, or one that was away for longer than the server's log reaches. See `delivery`.
+ */
+export interface CheckpointRule<State, C extends Schema> {
+  /** What is written: something that JSON can hold. */
+  readonly schema: C
+  /** Writes a state down. What each client has for itself, such as presence, is left out. */
+  readonly take: (state: State) => C['_zod']['input']
+  /** Puts the state in place of the draft, but for what `take` leaves out. */
+  readonly restore: (
+    draft: Draft<State>,
+    checkpoint: C['_zod']['output'],
+  ) => State | undefined | void
+}
+
 /** What happens to the entries of a map of peers when this client's own connection drops. */
 export type PresenceRule<State> = {
   [Field in MapFieldOf<State>]: {
@@ -71,6 +87,7 @@ export interface CoordinatorDefinition<
   R extends MessageSchemas,
   State extends object,
   S extends Schema = Schema,
+  C extends Schema = Schema,
 > {
   /**
    * The state before any message, and after `stop()`: a plain object. A field that ever holds a
@@ -84,6 +101,7 @@ export interface CoordinatorDefinition<
   /** Entries that leave maps of the state by themselves, by field. */
   readonly expire?: { readonly [Field in MapFieldOf<State>]?: ExpireRule<EntryOf<State[Field]>> }
   readonly snapshot?: SnapshotRule<State, S, TypeOf<R>>
+  readonly checkpoint?: CheckpointRule<State, C>
   readonly presence?: PresenceRule<State>
   /** What each new connection does to the state, before its first message. */
   readonly opened?: (draft: Draft<State>) => State | undefined | void
@@ -105,7 +123,11 @@ export function defineCoordinator<
   R extends MessageSchemas,
   State extends object,
   S extends Schema = Schema,
->(_receive: R, definition: CoordinatorDefinition<R, State, S>): CoordinatorDefinition<R, State, S> {
+  C extends Schema = Schema,
+>(
+  _receive: R,
+  definition: CoordinatorDefinition<R, State, S, C>,
+): CoordinatorDefinition<R, State, S, C> {
   return definition
 }
 
@@ -120,7 +142,7 @@ export type UncheckedDefinition = {
  * @throws SyncError `protocol-invalid`; the message names the part.
  */
 export function assertCoordinatorDefinition(definition: UncheckedDefinition): void {
-  const { initial, fold, expire = {}, snapshot, presence, opened } = definition
+  const { initial, fold, expire = {}, snapshot, checkpoint, presence, opened } = definition
   assertKind('initial', initial, object)
   assertKind('fold', fold, object)
   for (const [type, one] of Object.entries(fold)) {
@@ -139,6 +161,12 @@ export function assertCoordinatorDefinition(definition: UncheckedDefinition): vo
     assertKind('snapshot', snapshot, object)
     assertKind('snapshot.schema', snapshot['schema'], schema)
     assertKind('snapshot.fold', snapshot['fold'], code)
+  }
+  if (checkpoint !== undefined) {
+    assertKind('checkpoint', checkpoint, object)
+    assertKind('checkpoint.schema', checkpoint['schema'], schema)
+    assertKind('checkpoint.take', checkpoint['take'], code)
+    assertKind('checkpoint.restore', checkpoint['restore'], code)
   }
   if (presence === undefined) return
   assertKind('presence', presence, object)

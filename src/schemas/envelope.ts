@@ -6,6 +6,16 @@ export interface MessageMeta {
   readonly deviceId: string | undefined
   /** The user it belongs to. */
   readonly userId: string | undefined
+  /** With delivery: its number among the messages to all of the user's devices, from 1. */
+  readonly seq?: number
+  /** With delivery: within what `seq` counts. */
+  readonly epoch?: string
+  /** With delivery: `cid/n` of the client's message that caused it. */
+  readonly id?: string
+  /** With delivery, to a server: the outbox it comes from. */
+  readonly cid?: string
+  /** With delivery, to a server: its number within the outbox, from 1. */
+  readonly n?: number
 }
 
 /** What one decoded frame turned out to be. */
@@ -96,11 +106,27 @@ function createDirection(
 // rather than costing us the message.
 function readMeta(frame: Fields): MessageMeta {
   const { timestamp, deviceId, userId } = frame
-  return {
+  const meta = {
     timestamp: typeof timestamp === 'number' ? timestamp : undefined,
     deviceId: typeof deviceId === 'string' ? deviceId : undefined,
     userId: typeof userId === 'string' ? userId : undefined,
   }
+  // Plain messages, most of them where there is no delivery, carry neither number.
+  return frame['seq'] === undefined && frame['n'] === undefined ? meta : readNumbers(frame, meta)
+}
+
+// A half of a number is none: without the epoch that it counts in, or the outbox, it says nothing.
+function readNumbers({ seq, epoch, id, cid, n }: Fields, meta: MessageMeta): MessageMeta {
+  return {
+    ...meta,
+    ...(isNumber(seq) && typeof epoch === 'string' && { seq, epoch }),
+    ...(typeof id === 'string' && { id }),
+    ...(isNumber(n) && typeof cid === 'string' && { cid, n }),
+  }
+}
+
+function isNumber(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) > 0
 }
 
 function isFields(value: unknown): value is Fields {

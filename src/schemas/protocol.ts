@@ -30,6 +30,7 @@ export interface ProtocolDefinition<
   State extends object,
   Snapshot extends Schema,
   Credentials extends Schema,
+  Checkpoint extends Schema = Schema,
 > {
   /** The messages that a server sends, with the schema of each one's data; `null`: no data. */
   readonly receive: R
@@ -45,7 +46,7 @@ export interface ProtocolDefinition<
   /** The waits between attempts. Default: full jitter under 1, 2, 4, 8, 16, 32, 60 s, without end. */
   readonly backoff?: BackoffPolicy
   /** How messages fold into state. */
-  readonly coordinator?: CoordinatorDefinition<R, State, Snapshot>
+  readonly coordinator?: CoordinatorDefinition<R, State, Snapshot, Checkpoint>
   /** What a server of this protocol does by itself. Read by `createSyncServer` alone. */
   readonly server?: ServerBehaviour<R, S>
 }
@@ -57,7 +58,11 @@ export interface Protocol<
   State extends object = object,
   Snapshot extends Schema = Schema,
   Credentials extends Schema = Schema,
-> extends Omit<ProtocolDefinition<R, S, State, Snapshot, Credentials>, 'envelope' | 'heartbeat'> {
+  Checkpoint extends Schema = Schema,
+> extends Omit<
+    ProtocolDefinition<R, S, State, Snapshot, Credentials, Checkpoint>,
+    'envelope' | 'heartbeat'
+  > {
   readonly envelope: Envelope
   readonly heartbeat: Heartbeat | false
 }
@@ -83,9 +88,10 @@ export function defineProtocol<
   State extends object = Record<never, never>,
   Snapshot extends Schema = Schema,
   Credentials extends Schema = Schema,
+  Checkpoint extends Schema = Schema,
 >(
-  definition: ProtocolDefinition<R, S, State, Snapshot, Credentials>,
-): Protocol<R, S, State, Snapshot, Credentials> {
+  definition: ProtocolDefinition<R, S, State, Snapshot, Credentials, Checkpoint>,
+): Protocol<R, S, State, Snapshot, Credentials, Checkpoint> {
   assertMessageSchemas('receive', definition.receive)
   assertMessageSchemas('send', definition.send)
   const { credentials } = definition

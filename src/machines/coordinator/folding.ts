@@ -10,7 +10,7 @@ import { createBatch } from './batch.js'
 import { createExpiries } from './expiry.js'
 import { createPresence } from './presence.js'
 import { toRules } from './rules.js'
-import { createUserCode } from './user-code.js'
+import { createUserCode, threw } from './user-code.js'
 import { createWorkspace, entriesOf } from './workspace.js'
 
 /** Hears what a folding does. */
@@ -61,6 +61,17 @@ export interface Folding<State extends object = object> {
   applySnapshot(loaded: unknown): boolean
   /** The load gave nothing, or is no longer wanted. */
   abandonLoad(): void
+  /** Whether the protocol says how a state is written down. */
+  readonly hasCheckpoint: boolean
+  /** The state written down, the open batch included; `undefined` where that cannot be done. */
+  takeCheckpoint(): unknown
+  /**
+   * Puts a state that was written down in place of this one, without publishing it yet: what came
+   * before in the open batch is overtaken by it.
+   *
+   * @returns Whether it could be; if not, the reason has been reported.
+   */
+  restoreCheckpoint(checkpoint: unknown): boolean
   /** Back to the initial state. */
   clear(): void
   /**
@@ -88,14 +99,20 @@ export interface FoldingOptions {
  *
  * @throws SyncError `protocol-invalid` where the definition makes no sense.
  */
-export function createFolding<R extends MessageSchemas, State extends object, S extends Schema>(
-  definition: CoordinatorDefinition<R, State, S> | undefined,
+export function createFolding<
+  R extends MessageSchemas,
+  State extends object,
+  S extends Schema,
+  C extends Schema,
+>(
+  definition: CoordinatorDefinition<R, State, S, C> | undefined,
   { clock, report }: FoldingOptions,
 ): Folding<State> {
   if (definition !== undefined) assertCoordinatorDefinition(definition)
   const rules = toRules(definition)
-  const { initial, snapshot, opened } = rules
+  const { initial, snapshot, checkpoint, opened } = rules
   const validateSnapshot = snapshot && createValidate(snapshot.schema)
+  const validateCheckpoint = checkpoint && createValidate(checkpoint.schema)
   const userCode = createUserCode(report)
   const workspace = createWorkspace(initial)
   const batch = createBatch(rules, workspace, userCode, report)
@@ -160,6 +177,23 @@ export function createFolding<R extends MessageSchemas, State extends object, S 
     )
     publish()
     return isDone
+  }
+
+  function takeCheckpoint(): unknown {
+    if (checkpoint === undefined) return undefined
+    const taken = userCode.run('checkpoint.take', checkpoint.take, workspace.base, undefined)
+    return taken === threw ? undefined : taken
+  }
+
+  function restoreCheckpoint(value: unknown): boolean {
+    if (checkpoint === undefined || validateCheckpoint === undefined) return false
+    const validated = validateCheckpoint(value)
+    if (!validated.ok) {
+      const message = `the server's state does not fit the checkpoint's schema: ${validated.detail}`
+      report(new SyncError('snapshot-failed', message))
+      return false
+    }
+    return batch.change('checkpoint.restore', checkpoint.restore, validated.value)
   }
 
   function clear(): void {
@@ -231,6 +265,12 @@ export function createFolding<R extends MessageSchemas, State extends object, S 
     abandonLoad() {
       seen = undefined
     },
+    hasCheckpoint: checkpoint !== undefined,
+    takeCheckpoint() {
+      userCode.whenFree(removeExpired)
+      return takeCheckpoint()
+    },
+    restoreCheckpoint,
     clear() {
       userCode.whenFree(clear)
     },

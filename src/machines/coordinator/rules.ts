@@ -18,6 +18,11 @@ export interface Rules {
     readonly schema: Schema
     readonly fold: (draft: Fields, loaded: unknown, seen: ReadonlySet<string>) => unknown
   }
+  readonly checkpoint?: {
+    readonly schema: Schema
+    readonly take: (state: Fields) => unknown
+    readonly restore: (draft: Fields, checkpoint: unknown) => unknown
+  }
   readonly presence?: {
     readonly field: string
     readonly unconfirm: (value: unknown) => unknown
@@ -33,8 +38,11 @@ interface ExpireRule {
 }
 
 /** Takes the types off a definition; none at all is one that does nothing. */
-export function toRules<R extends MessageSchemas, State extends object, S extends Schema>(
-  definition: CoordinatorDefinition<R, State, S> | undefined,
-): Rules {
+export function toRules<
+  R extends MessageSchemas,
+  State extends object,
+  S extends Schema,
+  C extends Schema,
+>(definition: CoordinatorDefinition<R, State, S, C> | undefined): Rules {
   return (definition as Rules | undefined) ?? { initial: {}, fold: {} }
 }

@@ -26,4 +26,5 @@ export const send = {
   UNSUBSCRIBE: null,
 } as const
 
+export { checkpoint } from './checkpoint.js'
 export { creditSummary } from './credits.js'

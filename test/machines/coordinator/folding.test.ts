@@ -59,7 +59,7 @@ describe('folding', () => {
       readonly kept: number
       readonly extra?: number | undefined
     }
-    const folding = createFolding<{ ADD: null; REMOVE: null }, Bag, Schema>(
+    const folding = createFolding<{ ADD: null; REMOVE: null }, Bag, Schema, Schema>(
       {
         initial: { kept: 1 },
         fold: {
@@ -128,7 +128,7 @@ describe('folding', () => {
     }
     const empty = PersistentMap.empty<number>()
     type Types = { SET: z.ZodMiniNumber; SWAP: null; SHELVE: null }
-    const folding = createFolding<Types, Two, Schema>(
+    const folding = createFolding<Types, Two, Schema, Schema>(
       {
         initial: { now: empty, before: empty, shelf: [] },
         fold: {
