@@ -4,7 +4,15 @@ import { createLog } from './client/log.js'
 import { createClientMachine } from './client/machine.js'
 import { type CommonOptions, resolveOptions, type SyncOptions } from './client/options.js'
 import { createPublisher, type SyncSnapshot } from './client/publisher.js'
-import { createSettledReceipt, type Receipt, type SendOutcome } from './client/receipt.js'
+import { createSettledReceipt, type Receipt } from './machines/outbox/receipt.js'
+import type { SendOptions } from './schemas/outbox-rule.js'
+import {
+  type AttachedDelivery,
+  noOutbox,
+  type OutboxState,
+  type OutboxView,
+} from './client/delivery-port.js'
+import { isShallowEqual } from './client/shallow-equal.js'
 import { createSender } from './client/sender.js'
 import { SyncError } from './errors.js'
 import { type ConnectionStatus, getConnectionStatus } from './machines/connection/status.js'
@@ -18,9 +26,11 @@ import { createLink } from './transport/link.js'
 import type { Stream } from './transport/streams.js'
 import type { Target } from './transport/target.js'
 
-/** The payload of a sent type as an argument list: none, optional, or required. */
+/** The payload of a sent type as an argument list: none, optional, or required; then options. */
 export type PayloadArgs<S> =
-  undefined extends BodyInputOf<S> ? [payload?: BodyInputOf<S>] : [payload: BodyInputOf<S>]
+  undefined extends BodyInputOf<S>
+    ? [payload?: BodyInputOf<S>, options?: SendOptions]
+    : [payload: BodyInputOf<S>, options?: SendOptions]
 
 /**
  * One client of one server. What each call does in each state of the connection is a table in
@@ -36,7 +46,7 @@ export interface SyncClient<
 > {
   /** Connects, and loads state. Harmless when repeated. */
   start(): void
-  /** Disconnects and clears the state. */
+  /** Disconnects and clears the state; what waits in the outbox stays there. */
   stop(): void
   /** Connects, without touching the state; while waiting to reconnect, hurries. */
   connect(): void
@@ -48,7 +58,11 @@ export interface SyncClient<
    */
   reconnect(target?: Partial<Target>): void
 
-  /** Sends a message, if there is a connection to send it over. The receipt says what became of it. */
+  /**
+   * Sends a message, if there is a connection to send it over; with `delivery`, as soon as there
+   * is one. Returns at once: the receipt says what becomes of it. The options are for messages
+   * that may wait.
+   */
   send<K extends TypeOf<S>>(type: K, ...args: PayloadArgs<S[K]>): Receipt
 
   /** The messages of a type, validated. Who subscribes hears what comes after. */
@@ -73,6 +87,11 @@ export interface SyncClient<
   select<T>(selector: (state: State) => T): Observable<T>
   /** When the last message came, whatever its type, in ms since the epoch. */
   readonly lastSyncTime: number | undefined
+
+  /** Messages that wait to be sent, or to be acknowledged; without `delivery` there are none. */
+  readonly outbox: OutboxView
+  /** What the outbox holds; the current state first. */
+  readonly outbox$: Observable<OutboxState>
 
   /** The current snapshot; the same object until something changes. */
   getSnapshot(): SyncSnapshot<State>
@@ -111,14 +130,35 @@ export function createSyncClient<
   const log = createLog(common.log, clock, report)
 
   const folding = createFolding(protocol.coordinator, { clock, report })
-  const publisher = createPublisher({ folding, ...resolved, log })
+  const publisher = createPublisher({
+    folding,
+    ...resolved,
+    log,
+    outbox: (): OutboxState => outbox.status,
+  })
   const sender = createSender(protocol, { clock, hand: (frame) => link.send(frame) })
+  const delivery: AttachedDelivery | undefined = common.delivery?.attach({
+    protocol,
+    clock,
+    random,
+    report,
+    log,
+    link: () => link,
+    noteSync: publisher.noteSync,
+    flush: publisher.flush,
+    restore,
+    listing: () => coordinator.send({ type: 'presence.listing' }),
+    listed: () => coordinator.send({ type: 'presence.listed' }),
+    outboxChanged: publisher.noteOutbox,
+  })
+  const outbox = delivery?.outbox ?? noOutbox
   const inbound = createInbound(
     createReader({
       schemas: protocol.receive,
       direction: protocol.envelope.toClient,
       heartbeat: protocol.heartbeat,
       compile: common.compile,
+      gate: delivery?.gate,
       sink: {
         ...publisher.sink,
         pinged() {
@@ -138,6 +178,7 @@ export function createSyncClient<
     ...resolved,
     target: { url: common.url, credentials: common.credentials },
     credentials: protocol.credentials,
+    prepare: delivery?.prepare,
     makePing: () => sender.makePing(),
     onFrame: inbound,
   })
@@ -161,21 +202,29 @@ export function createSyncClient<
         loadSnapshot: common.loadSnapshot,
         onChanged: publisher.flush,
       },
+      children: delivery?.children ?? [],
     },
   })
+  const { connection, coordinator, children } = root.getSnapshot().context
+  delivery?.started(children)
   root.start()
-  const { connection, coordinator } = root.getSnapshot().context
 
   let isDisposed = false
   connection.subscribe((snapshot) => {
+    // It changes with every ping; the status only when one of its parts does.
     const status = getConnectionStatus(snapshot)
     const before = publisher.latestStatus()
-    if (isSameStatus(before, status)) return
+    if (isShallowEqual(before, status)) return
     // What came before the change is published before it.
     publisher.flush()
     log('info', 'connection', 'status.changed', { ...status })
-    if (status.state === 'connected') coordinator.send({ type: 'connection.opened' })
-    else if (before.state === 'connected') coordinator.send({ type: 'connection.dropped' })
+    if (status.state === 'connected') {
+      coordinator.send({ type: 'connection.opened' })
+      delivery?.connectionOpened()
+    } else if (before.state === 'connected') {
+      coordinator.send({ type: 'connection.dropped' })
+      delivery?.connectionDropped(status.state === 'reconnecting' ? status.cause : undefined)
+    }
     publisher.publishStatus(status)
   })
 
@@ -183,8 +232,16 @@ export function createSyncClient<
     if (isDisposed) throw new SyncError('disposed', 'The client has been disposed.')
   }
 
+  function restore(state: unknown): void {
+    if (!folding.restoreCheckpoint(state)) return
+    publisher.flush()
+    // What is loaded beside it may be older than the server's state: it is loaded anew.
+    coordinator.send({ type: 'state.restored' })
+  }
+
   function connect(): void {
     assertLive()
+    delivery?.aim()
     connection.send({ type: 'connect' })
   }
 
@@ -192,6 +249,7 @@ export function createSyncClient<
     if (isDisposed) return
     publisher.dropBatch()
     connection.send({ type: 'disconnect' })
+    delivery?.forgetState()
     coordinator.send({ type: 'coordinator.stop' })
   }
 
@@ -200,8 +258,20 @@ export function createSyncClient<
     stop()
     isDisposed = true
     common.signal?.removeEventListener('abort', dispose)
+    delivery?.dispose()
     root.stop()
     publisher.complete()
+  }
+
+  function send(type: string, payload: unknown, options: SendOptions | undefined): Receipt {
+    if (isDisposed) {
+      const detail = 'The client has been disposed.'
+      return createSettledReceipt(type, { outcome: 'notSent', reason: 'disposed', detail })
+    }
+    const validated = sender.validate(type, payload)
+    if (!validated.ok) return createSettledReceipt(type, validated.outcome)
+    if (delivery !== undefined) return delivery.send(type, validated.value, options)
+    return createSettledReceipt(type, sender.send(type, validated.value))
   }
 
   function on<K extends TypeOf<R>>(type: K): Observable<MessageOf<R, K>>
@@ -228,17 +298,17 @@ export function createSyncClient<
     },
     reconnect(target = {}) {
       assertLive()
+      delivery?.aim()
       link.retarget(target)
       connection.send({ type: 'reconnect' })
     },
-    send(type, ...[payload]) {
-      const outcome: SendOutcome = isDisposed
-        ? { outcome: 'notSent', reason: 'disposed', detail: 'The client has been disposed.' }
-        : sender.send(type, payload)
-      if (outcome.outcome === 'notSent') {
+    send(type, ...[payload, options]) {
+      const receipt = send(type, payload, options)
+      const { outcome } = receipt
+      if (outcome?.outcome === 'notSent') {
         log('warn', 'messages', 'message.notSent', { type, reason: outcome.reason })
       }
-      return createSettledReceipt(type, outcome)
+      return receipt
     },
     on,
     messages$: publisher.messages$ as unknown as Observable<AnyMessage<R>>,
@@ -259,6 +329,8 @@ export function createSyncClient<
     get lastSyncTime() {
       return publisher.snapshot().lastSyncTime
     },
+    outbox,
+    outbox$: publisher.outbox$,
     getSnapshot: publisher.snapshot,
     subscribe: (listener) => subscribe(publisher.snapshots$, listener),
     dispose,
@@ -276,13 +348,4 @@ function subscribe<T>(observable: Observable<T>, handler: Handler<T>): () => voi
   return () => {
     subscription.unsubscribe()
   }
-}
-
-// The machine's snapshot changes with every ping; the status only when one of its parts does.
-function isSameStatus(left: ConnectionStatus, right: ConnectionStatus): boolean {
-  const keys = Object.keys(left) as (keyof ConnectionStatus)[]
-  return (
-    keys.length === Object.keys(right).length &&
-    keys.every((key) => Object.is(left[key], right[key]))
-  )
 }

@@ -12,7 +12,7 @@ export type {
   SyncOptions,
 } from './client/options.js'
 export type { MessageCounts, SyncSnapshot } from './client/publisher.js'
-export type { NotSentReason, Receipt, SendOutcome } from './client/receipt.js'
+export type { NotSentReason, Receipt, SendOutcome } from './machines/outbox/receipt.js'
 export { type Clock, createSystemClock, type Random, type TimerHandle } from './clock.js'
 export { type ReportError, SyncError, type SyncErrorCode } from './errors.js'
 export { standardBackoff } from './machines/backoff.js'

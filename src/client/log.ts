@@ -2,7 +2,7 @@ import type { Clock } from '../clock.js'
 import { type ReportError, SyncError } from '../errors.js'
 
 /** The part of the client that an entry is about. */
-export type LogPart = 'client' | 'connection' | 'coordinator' | 'messages'
+export type LogPart = 'client' | 'connection' | 'coordinator' | 'messages' | 'delivery'
 
 /** One thing worth knowing. Holds no token, no URL and no message body. */
 export interface LogEntry {

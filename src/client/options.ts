@@ -16,6 +16,7 @@ import { createPlatformEnvironment } from '../transport/platform-environment.js'
 import { parseAddress, type Provider } from '../transport/target.js'
 import type { Transport } from '../transport/transport.js'
 import { createWebSocketTransport } from '../transport/websocket.js'
+import type { Delivery } from './delivery-port.js'
 import type { Logger } from './log.js'
 
 /** Options of `createSyncClient` that do not depend on the protocol. */
@@ -27,6 +28,11 @@ export interface CommonOptions extends ConnectionOptions {
   readonly url: Provider<string | URL>
   /** Loads the state that messages alone do not give: at start and after every reconnect. */
   readonly loadSnapshot?: LoadSnapshot
+  /**
+   * Lets messages wait while there is no connection, and has them acknowledged where the server
+   * can: `createDelivery()` of `statewire/delivery`. Default: a message is sent now or not at all.
+   */
+  readonly delivery?: Delivery
   /** Takes what handlers, folds, providers and loggers throw. Default: nothing is done with it. */
   readonly onError?: ReportError
   /** Takes log entries. Default: silent. */
@@ -127,6 +133,8 @@ export function resolveOptions(
     const isFunction = options[name] === undefined || typeof options[name] === 'function'
     assertOption(isFunction, `${name} must be a function`)
   }
+  const isDelivery = options.delivery === undefined || typeof options.delivery.attach === 'function'
+  assertOption(isDelivery, 'delivery must be what createDelivery gives')
   const clock = options.clock ?? createSystemClock()
   const timing = protocol.heartbeat === false ? { pingIntervalMs: Number.POSITIVE_INFINITY } : {}
   return {

@@ -13,7 +13,9 @@ import {
   createValueStream,
   type Stream,
 } from '../transport/streams.js'
+import { noOutbox, type OutboxState } from './delivery-port.js'
 import type { WriteLog } from './log.js'
+import { isShallowEqual } from './shallow-equal.js'
 
 /** Everything that can be seen of a client, at one moment. Immutable. */
 export interface SyncSnapshot<State> {
@@ -21,6 +23,8 @@ export interface SyncSnapshot<State> {
   readonly state: State
   /** When the last message came, in ms since the epoch. */
   readonly lastSyncTime: number | undefined
+  /** What waits to be sent, or acknowledged. */
+  readonly outbox: OutboxState
 }
 
 /** Counts since the client was made. */
@@ -38,6 +42,8 @@ export interface PublisherOptions<State extends object> {
   readonly clock: Clock
   readonly report: ReportError
   readonly log: WriteLog
+  /** What the outbox holds now. */
+  readonly outbox: () => OutboxState
 }
 
 // Streams of several kinds of value side by side; each is only given its own.
@@ -69,10 +75,17 @@ export function createPublisher<State extends object>(options: PublisherOptions<
 
   let latestStatus: ConnectionStatus = { state: 'disconnected' }
   let lastSyncTime: number | undefined
-  let snapshot: SyncSnapshot<State> = { status: latestStatus, state: folding.state, lastSyncTime }
+  let snapshot: SyncSnapshot<State> = {
+    status: latestStatus,
+    state: folding.state,
+    lastSyncTime,
+    outbox: noOutbox.status,
+  }
   const snapshots = createValueStream(snapshot, report)
   const status = createValueStream<ConnectionStatus>(snapshot.status, report)
   const state = createValueStream(snapshot.state, report)
+  const outbox = createValueStream(snapshot.outbox, report)
+  let isOutboxStale = false
 
   // The open batch.
   let values: unknown[] = []
@@ -138,17 +151,26 @@ export function createPublisher<State extends object>(options: PublisherOptions<
 
   function publish(change: Partial<SyncSnapshot<State>>): void {
     const before = snapshot
-    const after = { ...before, ...change }
+    const after = { ...before, ...change, outbox: currentOutbox() }
     const hasChanged = {
       status: after.status !== before.status,
       state: after.state !== before.state,
       time: after.lastSyncTime !== before.lastSyncTime,
+      outbox: after.outbox !== before.outbox,
     }
-    if (!hasChanged.status && !hasChanged.state && !hasChanged.time) return
+    if (!Object.values(hasChanged).includes(true)) return
     snapshot = after
     if (hasChanged.state) state.next(after.state)
     if (hasChanged.status) status.next(after.status)
+    if (hasChanged.outbox) outbox.next(after.outbox)
     snapshots.next(after)
+  }
+
+  function currentOutbox(): OutboxState {
+    if (!isOutboxStale) return snapshot.outbox
+    isOutboxStale = false
+    const next = options.outbox()
+    return isShallowEqual(next, snapshot.outbox) ? snapshot.outbox : next
   }
 
   const sink = {
@@ -192,6 +214,11 @@ export function createPublisher<State extends object>(options: PublisherOptions<
       noteSync()
       if (cancelFlush === undefined) schedule()
     },
+    /** The outbox holds something else: to be published with the next batch. */
+    noteOutbox(): void {
+      isOutboxStale = true
+      if (cancelFlush === undefined) schedule()
+    },
     latestStatus: (): ConnectionStatus => latestStatus,
     publishStatus(next: ConnectionStatus): void {
       latestStatus = next
@@ -201,7 +228,16 @@ export function createPublisher<State extends object>(options: PublisherOptions<
     },
     complete(): void {
       queue.emit(() => {
-        const all = [...typed.values(), messages, unknown, invalid, status, state, snapshots]
+        const all = [
+          ...typed.values(),
+          messages,
+          unknown,
+          invalid,
+          status,
+          state,
+          outbox,
+          snapshots,
+        ]
         for (const stream of all) stream.complete()
       })
     },
@@ -213,6 +249,7 @@ export function createPublisher<State extends object>(options: PublisherOptions<
     invalid$: invalid.observable,
     status$: status.observable,
     state$: state.observable,
+    outbox$: outbox.observable,
     snapshots$: snapshots.observable,
     select: <T>(selector: (state: State) => T): Observable<T> =>
       createSelection(state.observable, selector, report),

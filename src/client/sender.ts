@@ -3,17 +3,24 @@ import type { Protocol } from '../schemas/protocol.js'
 import { createValidate, type Validate } from '../schemas/schema.js'
 import { encodeJson } from '../transport/json-codec.js'
 import type { Handover } from '../transport/link.js'
-import type { SendOutcome } from './receipt.js'
+import type { SendOutcome } from '../machines/outbox/receipt.js'
 
 /** The way out: schema, then envelope, then codec, then the socket. */
 export interface Sender {
-  /** Sends one message. Never throws. */
+  /** Validates the payload of a message that is to be sent. Never throws. */
+  validate(type: string, payload: unknown): Validated
+  /** Sends a validated message. Never throws. */
   send(type: string, payload: unknown): SendOutcome
   /** Makes a ping frame; `undefined` where the protocol has none. */
   makePing(): string | undefined
   /** Answers a ping of the peer's. */
   answerPing(): void
 }
+
+/** A payload as its schema gives it, or why there is none. */
+export type Validated =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly outcome: SendOutcome }
 
 /** Makes the way out of a client. */
 export function createSender(
@@ -26,15 +33,20 @@ export function createSender(
     validators.set(type, schema === null ? null : createValidate(schema))
   }
 
-  function send(type: string, payload: unknown): SendOutcome {
-    const validate = validators.get(type)
-    if (validate === undefined) return invalid(`the protocol sends no "${type}"`)
-    if (validate === null && payload !== undefined) return invalid(`${type} has no payload`)
-    const validated =
-      validate === null ? { ok: true as const, value: undefined } : validate(payload)
-    if (!validated.ok) return { ...invalid(validated.detail), issues: validated.issues }
-    const encoded = encodeJson(envelope.toServer.seal(type, validated.value))
-    return encoded.ok ? toOutcome(hand(encoded.frame)) : invalid(encoded.detail)
+  function validate(type: string, payload: unknown): Validated {
+    const validator = validators.get(type)
+    if (validator === undefined) return refuse(`the protocol sends no "${type}"`)
+    if (validator !== null) {
+      const validated = validator(payload)
+      if (validated.ok) return validated
+      return { ok: false, outcome: { ...invalid(validated.detail), issues: validated.issues } }
+    }
+    if (payload !== undefined) return refuse(`${type} has no payload`)
+    return { ok: true, value: undefined }
+  }
+
+  function refuse(detail: string): Validated {
+    return { ok: false, outcome: invalid(detail) }
   }
 
   function makeControl(type: string): string | undefined {
@@ -46,7 +58,11 @@ export function createSender(
   }
 
   return {
-    send,
+    validate,
+    send(type, payload) {
+      const encoded = encodeJson(envelope.toServer.seal(type, payload))
+      return encoded.ok ? toOutcome(hand(encoded.frame)) : invalid(encoded.detail)
+    },
     makePing: () => (heartbeat === false ? undefined : makeControl(heartbeat.ping)),
     answerPing() {
       const frame = heartbeat === false ? undefined : makeControl(heartbeat.pong)

@@ -40,6 +40,8 @@ export const kull = defineProtocol({
       : undefined,
   backoff,
   coordinator,
+  // Only where a shoot stands now is worth telling.
+  outbox: { UPDATE_PROGRESS: { keepLatestBy: ({ shootId }) => shootId } },
   server: {
     authenticate,
     presence: {

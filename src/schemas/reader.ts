@@ -1,4 +1,5 @@
 import { nameThrown } from '../deadline.js'
+import { isControlType } from './control.js'
 import type { EnvelopeDirection, MessageMeta, Opened } from './envelope.js'
 import type { InvalidFrame, RawFrame, UnknownMessage } from './message.js'
 import type { Heartbeat } from './policy.js'
@@ -25,12 +26,22 @@ export interface ReaderSink {
 /** Reads one decoded frame; `raw` is what it was decoded from. Never throws of itself. */
 export type Reader = (frame: unknown, raw: RawFrame) => void
 
+/** Stands before the reader where there is delivery. None of the functions throws. */
+export interface Gate {
+  /** Whether a message may be taken in; by what stands beside its body. */
+  admits(meta: MessageMeta): boolean
+  /** Takes a control frame. */
+  hear(type: string, body: unknown): void
+}
+
 /** What {@link createReader} needs. */
 export interface ReaderOptions {
   readonly schemas: MessageSchemas
   readonly direction: EnvelopeDirection
   readonly heartbeat: Heartbeat | false
   readonly sink: ReaderSink
+  /** Absent where control frames are unknown types like others. */
+  readonly gate?: Gate | undefined
   readonly compile?: CompileSchema | undefined
 }
 
@@ -44,7 +55,7 @@ const DEEPEST_BATCH = 8
  * unknown like any other.
  */
 export function createReader(options: ReaderOptions): Reader {
-  const { direction, heartbeat, sink } = options
+  const { direction, gate, heartbeat, sink } = options
   const ping = heartbeat === false ? undefined : heartbeat.ping
   const pong = heartbeat === false ? undefined : heartbeat.pong
   const routes = createRoutes(options.schemas, options.compile)
@@ -52,7 +63,9 @@ export function createReader(options: ReaderOptions): Reader {
   function read(frame: unknown, raw: RawFrame, depth: number): void {
     const opened = open(frame)
     if (opened.kind === 'message') {
-      readMessage(opened.type, opened.body, opened.meta, raw)
+      if (gate === undefined) readMessage(opened.type, opened.body, opened.meta, raw)
+      else if (isControlType(opened.type)) gate.hear(opened.type, opened.body)
+      else if (gate.admits(opened.meta)) readMessage(opened.type, opened.body, opened.meta, raw)
     } else if (opened.kind === 'batch') {
       readBatch(opened.frames, raw, depth)
     } else {

@@ -85,7 +85,7 @@ export function createCloseTable(
 export function classifyFailure(failure: ConnectionFailure, protocol?: CloseCodes): CloseVerdict {
   switch (failure.code) {
     case 'closed':
-      return classifyCloseCode(failure.closeCode, protocol)
+      return returnNoSooner(classifyCloseCode(failure.closeCode, protocol), failure.returnAfterMs)
     case 'upgrade-refused':
       return classifyStatus(failure.status, failure.retryAfterMs)
     case 'url-unusable':
@@ -94,6 +94,7 @@ export function classifyFailure(failure: ConnectionFailure, protocol?: CloseCode
     case 'network':
     case 'connect-timeout':
     case 'pong-timeout':
+    case 'answer-timeout':
     case 'message-too-large':
     case 'provider-rejected':
       return RETRY
@@ -105,6 +106,11 @@ export function classifyFailure(failure: ConnectionFailure, protocol?: CloseCode
 function classifyStatus(status: number, retryAfterMs: number | undefined): CloseVerdict {
   if (status === 401) return REFRESH
   if (status === 403) return FAIL_POLICY
-  if (retryAfterMs === undefined) return RETRY
-  return { next: 'retry', minWaitMs: Math.min(clampDelay(retryAfterMs), LONGEST_RETRY_AFTER_MS) }
+  return returnNoSooner(RETRY, retryAfterMs)
+}
+
+function returnNoSooner(verdict: CloseVerdict, afterMs: number | undefined): CloseVerdict {
+  if (verdict.next !== 'retry' || afterMs === undefined) return verdict
+  const wantedMs = Math.min(clampDelay(afterMs), LONGEST_RETRY_AFTER_MS)
+  return { ...verdict, minWaitMs: Math.max(verdict.minWaitMs ?? 0, wantedMs) }
 }

@@ -6,7 +6,15 @@
  */
 export type ConnectionFailure =
   /** The peer closed, or the network did (1006). `reason` is the peer's text, never parsed. */
-  | FailureOf<'closed', { readonly closeCode: number; readonly reason: string }>
+  | FailureOf<
+      'closed',
+      {
+        readonly closeCode: number
+        readonly reason: string
+        /** The server had said how long to stay away. */
+        readonly returnAfterMs?: number
+      }
+    >
   /** The upgrade was answered with an HTTP status instead. Node only: browsers see `network`. */
   | FailureOf<'upgrade-refused', { readonly status: number; readonly retryAfterMs?: number }>
   /** Never reached: DNS, refused, TLS. `systemCode` is Node's, for example `ECONNREFUSED`. */
@@ -15,6 +23,8 @@ export type ConnectionFailure =
   | FailureOf<'connect-timeout', { readonly afterMs: number }>
   /** No sign of life within the pong bound. */
   | FailureOf<'pong-timeout', { readonly afterMs: number }>
+  /** A server with delivery owed an answer for too long. */
+  | FailureOf<'answer-timeout', { readonly afterMs: number }>
   /** The peer sent a message over the limit. */
   | FailureOf<'message-too-large', { readonly limitBytes: number }>
   /** The `url` or `credentials` function threw or rejected. What it threw went to `onError`. */

@@ -48,6 +48,12 @@ export interface Link {
   send(frame: RawFrame): Handover
   /** To be called when the frame just received was a pong. */
   ponged(): void
+  /** Ends the live connection as failed, whoever noticed. */
+  abandon(failure: ConnectionFailure): void
+  /** The peer will close the live connection, and is not to see us again sooner than this after. */
+  returnAfter(ms: number): void
+  /** Where the live connection leads to, without its query: nothing of it is secret. */
+  readonly address: string | undefined
   /** Replaces what the next attempt connects to. */
   retarget(target: Partial<Target>): void
   /** Hears events from now on; gives the function that stops it. One listener at a time. */
@@ -62,6 +68,8 @@ export interface LinkOptions {
   readonly clock: Clock
   readonly target: Target
   readonly credentials?: CredentialsRule<Schema> | undefined
+  /** Has the last word on a request. Does not throw. */
+  readonly prepare?: ((request: ConnectRequest) => void) | undefined
   /** Makes a ping; `undefined` where the protocol has none. */
   readonly makePing: () => RawFrame | undefined
   /** Takes each frame of the live socket. */
@@ -79,6 +87,8 @@ interface Live {
   readonly generation: number
   readonly abort: AbortController
   socket: Socket | undefined
+  address: string | undefined
+  returnAfterMs: number | undefined
   isOpen: boolean
   hasEnded: boolean
 }
@@ -102,7 +112,10 @@ export function createLink(options: LinkOptions): Link {
     emit({ type: 'socket.closed', generation: attempt.generation, failure })
   }
 
-  function connect(attempt: Live, { url, headers, protocols }: ConnectRequest): void {
+  function connect(attempt: Live, request: ConnectRequest): void {
+    options.prepare?.(request)
+    const { url, headers, protocols } = request
+    attempt.address = `${url.protocol}//${url.host}${url.pathname}`
     const { maxMessageBytes, closeTimeoutMs } = options
     let socket: Socket | undefined
     try {
@@ -124,7 +137,9 @@ export function createLink(options: LinkOptions): Link {
           closed(failure) {
             attempt.hasEnded = true
             forget(socket)
-            fail(attempt, failure)
+            const { returnAfterMs } = attempt
+            const isAskedTo = failure.code === 'closed' && returnAfterMs !== undefined
+            fail(attempt, isAskedTo ? { ...failure, returnAfterMs } : failure)
           },
         },
       )
@@ -190,6 +205,8 @@ export function createLink(options: LinkOptions): Link {
         generation,
         abort: new AbortController(),
         socket: undefined,
+        address: undefined,
+        returnAfterMs: undefined,
         isOpen: false,
         hasEnded: false,
       }
@@ -230,6 +247,21 @@ export function createLink(options: LinkOptions): Link {
 
     ponged() {
       if (live?.isOpen === true) emit({ type: 'socket.ponged', generation: live.generation })
+    },
+
+    abandon(failure) {
+      const given = live
+      if (given === undefined) return
+      drop()
+      emit({ type: 'socket.closed', generation: given.generation, failure })
+    },
+
+    returnAfter(ms) {
+      if (live !== undefined) live.returnAfterMs = ms
+    },
+
+    get address() {
+      return live?.address
     },
 
     retarget(change) {

@@ -27,6 +27,12 @@ export type CoordinatorEvent =
   | { readonly type: 'coordinator.stop' }
   | { readonly type: 'connection.opened' }
   | { readonly type: 'connection.dropped' }
+  /** The server announces every peer that is there. */
+  | { readonly type: 'presence.listing' }
+  /** Those were all. */
+  | { readonly type: 'presence.listed' }
+  /** The state is what the server wrote down. */
+  | { readonly type: 'state.restored' }
   | FoldingEvent
 
 /** The coordinator machine's memory. */
@@ -121,14 +127,21 @@ export function createCoordinatorMachine() {
               },
               // Begun anew, so that nothing falls between what was read and what is now sent.
               'connection.opened': { target: 'loading', reenter: true, actions: 'forgetFailures' },
+              'state.restored': { target: 'loading', reenter: true, actions: 'forgetFailures' },
             },
           },
           loaded: {
-            on: { 'connection.opened': { target: 'loading', actions: 'forgetFailures' } },
+            on: {
+              'connection.opened': { target: 'loading', actions: 'forgetFailures' },
+              'state.restored': { target: 'loading', actions: 'forgetFailures' },
+            },
           },
           retrying: {
             after: { retryWait: 'loading' },
-            on: { 'connection.opened': { target: 'loading', actions: 'forgetFailures' } },
+            on: {
+              'connection.opened': { target: 'loading', actions: 'forgetFailures' },
+              'state.restored': { target: 'loading', actions: 'forgetFailures' },
+            },
           },
         },
       },
@@ -153,6 +166,7 @@ export function createCoordinatorMachine() {
         initial: 'confirmed',
         on: {
           'connection.opened': { actions: 'openConnection' },
+          'presence.listing': { target: '.unconfirmed', actions: 'dropConnection' },
           'coordinator.stop': '.confirmed',
         },
         states: {
@@ -165,7 +179,10 @@ export function createCoordinatorMachine() {
           },
           unconfirmed: {
             after: { leaveUnconfirmed: { target: 'confirmed', actions: 'removeUnconfirmed' } },
-            on: { 'connection.dropped': 'dropped' },
+            on: {
+              'connection.dropped': 'dropped',
+              'presence.listed': { target: 'confirmed', actions: 'removeUnconfirmed' },
+            },
           },
         },
       },

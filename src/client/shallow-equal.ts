@@ -1,0 +1,8 @@
+/** Whether two objects have the same parts; each of them may be another object. */
+export function isShallowEqual<T extends object>(left: T, right: T): boolean {
+  const keys = Object.keys(left) as (keyof T)[]
+  return (
+    keys.length === Object.keys(right).length &&
+    keys.every((key) => Object.is(left[key], right[key]))
+  )
+}

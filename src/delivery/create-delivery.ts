@@ -1,0 +1,256 @@
+import type {
+  AttachedDelivery,
+  Delivery,
+  DeliveryActor,
+  DeliveryContext,
+  OutboxState,
+} from '../client/delivery-port.js'
+import { nameThrown } from '../deadline.js'
+import { SyncError } from '../errors.js'
+import { createChannel } from '../machines/delivery/channel.js'
+import { createCursor } from '../machines/delivery/cursor.js'
+import { createDeliveryMachine, type DeliveryState } from '../machines/delivery/machine.js'
+import { createOutboxMachine } from '../machines/outbox/machine.js'
+import { createSettledReceipt } from '../machines/outbox/receipt.js'
+import { CAPABILITIES } from '../schemas/control.js'
+import type { OutboxRule } from '../schemas/outbox-rule.js'
+import type { ConnectRequest } from '../schemas/protocol.js'
+import type { MessageSchemas } from '../schemas/schema.js'
+import { type Encoded, encodeJson } from '../transport/json-codec.js'
+import { type DeliveryOptions, type ResolvedDelivery, resolveDelivery } from './options.js'
+import { createOutboxes, type EncodeMessage } from './outboxes.js'
+
+/**
+ * Makes the delivery of a client: messages wait while there is no connection, a server that has
+ * delivery too acknowledges them, and what it sent while we were away comes after all. With any
+ * other server messages wait, and are then sent as without it. docs/delivery.md says what is
+ * promised.
+ *
+ * @throws SyncError `option-invalid`, naming the option.
+ *
+ * @example
+ * const sync = createSyncClient(chat, { url, delivery: createDelivery({ maxMessages: 100 }) })
+ * const receipt = sync.send('SAY', { text: 'hello' }) // in any state
+ * await receipt.settled // { outcome: 'delivered' }
+ */
+export function createDelivery<S extends MessageSchemas>(
+  options: DeliveryOptions<S> = {},
+): Delivery {
+  const resolved = resolveDelivery(options)
+  return { attach: (context) => attach(resolved, context) }
+}
+
+const OUTBOX = 'outbox'
+const DELIVERY = 'delivery'
+
+function attach(options: ResolvedDelivery, context: DeliveryContext): AttachedDelivery {
+  const { clock, link, log, protocol, report } = context
+  const rules = mergeRules(protocol.outbox, options.rules)
+  const plainAddresses = new Set<string>()
+  const cursor = createCursor()
+  let actors: ReadonlyMap<string, DeliveryActor> = new Map()
+
+  function tell(actor: string, event: { readonly type: string }): void {
+    actors.get(actor)?.send(event)
+  }
+
+  const encode: EncodeMessage = ({ type, payload }, number) => seal(type, payload, number)
+
+  // An envelope may be the user's own.
+  function seal(type: string, body: unknown, meta?: { cid: string; n: number }): Encoded {
+    try {
+      return encodeJson(protocol.envelope.toServer.seal(type, body, meta))
+    } catch (error) {
+      return { ok: false, detail: `the envelope threw: ${nameThrown(error)}` }
+    }
+  }
+
+  const outboxes = createOutboxes(
+    {
+      limits: options.limits,
+      clock,
+      makeId: options.makeId,
+      whenFull: (type) => rules.get(type)?.whenFull ?? 'refuse',
+      encode,
+      hand: (frame) => link().send(frame),
+      changed: context.outboxChanged,
+      tell(fact) {
+        tell(OUTBOX, fact)
+        tell(DELIVERY, fact)
+      },
+      openKeeper: () => undefined,
+    },
+    currentKey('default'),
+  )
+
+  const channel = createChannel({
+    cursor,
+    outbox: () => outboxes.current,
+    window: options.window,
+    send(type, payload) {
+      const encoded = seal(type, payload)
+      if (encoded.ok) link().send(encoded.frame)
+    },
+    tell: (fact) => tell(DELIVERY, fact),
+    flush: context.flush,
+    restore(state) {
+      if (state === undefined) log('info', 'delivery', 'state.kept')
+      else context.restore(state)
+    },
+    listing: context.listing,
+    listed: context.listed,
+    returnAfter: (ms) => link().returnAfter(ms),
+    lineOpened: () => tell(OUTBOX, { type: 'line.opened' }),
+    lineClosed: () => tell(OUTBOX, { type: 'line.closed' }),
+    ignored: (type, detail) => log('debug', 'delivery', 'frame.ignored', { type, detail }),
+  })
+
+  function currentKey(fallback: string): string {
+    try {
+      return options.key()
+    } catch (cause) {
+      report(new SyncError('handler-threw', 'delivery.key threw.', { cause }))
+      return fallback
+    }
+  }
+
+  function keyOf({ keepLatestBy }: OutboxRule<never>, payload: unknown): string | undefined {
+    try {
+      // The rule's type and the payload's belong to the same message type.
+      return keepLatestBy === undefined ? undefined : String(keepLatestBy(payload as never))
+    } catch (cause) {
+      report(new SyncError('handler-threw', 'keepLatestBy threw.', { cause }))
+      return undefined
+    }
+  }
+
+  function status(): OutboxState {
+    const snapshot = actors.get(DELIVERY)?.getSnapshot()
+    return {
+      ...outboxes.current.status(),
+      isDurable: outboxes.isDurable,
+      delivery: stateOf(snapshot),
+    }
+  }
+
+  return {
+    gate: {
+      admits: channel.admits,
+      hear(type, body) {
+        context.noteSync()
+        channel.hear(type, body)
+        context.outboxChanged()
+      },
+    },
+    children: [
+      {
+        id: OUTBOX,
+        logic: createOutboxMachine(),
+        input: { outbox: () => outboxes.current, clock },
+      },
+      {
+        id: DELIVERY,
+        logic: createDeliveryMachine(),
+        input: {
+          channel,
+          clock,
+          policy: options.policy,
+          isKnownPlain: () => plainAddresses.has(link().address ?? ''),
+          notePlain(isPlain: boolean) {
+            const address = link().address ?? ''
+            if (isPlain) plainAddresses.add(address)
+            else plainAddresses.delete(address)
+          },
+          giveUp() {
+            const { answerTimeoutMs: afterMs } = options.policy
+            const message = `The server owed an answer for ${afterMs} ms.`
+            link().abandon({ code: 'answer-timeout', afterMs, message })
+          },
+          oldestSentAt: () => outboxes.current.transmission.oldestSentAt,
+        },
+      },
+    ],
+    started(made) {
+      actors = made
+    },
+    prepare: sayCapable,
+    send(type, payload, given = {}) {
+      if (given.signal?.aborted === true) {
+        const detail = 'Its signal was aborted before.'
+        return createSettledReceipt(type, { outcome: 'notSent', reason: 'aborted', detail })
+      }
+      const rule = rules.get(type) ?? {}
+      const receipt = outboxes.current.accept({
+        type,
+        payload,
+        key: keyOf(rule, payload),
+        ttlMs: given.ttlMs ?? rule.ttlMs,
+        priority: given.priority ?? rule.priority ?? 0,
+        whenFull: rule.whenFull ?? 'refuse',
+      })
+      abortWith(receipt, given.signal)
+      return receipt
+    },
+    aim() {
+      outboxes.use(currentKey('default'))
+    },
+    connectionOpened: () => tell(DELIVERY, { type: 'connection.opened' }),
+    connectionDropped(failure) {
+      // The server read of a message only that it is too large: it would be so each time.
+      if (failure?.code === 'closed' && failure.closeCode === 1009) {
+        outboxes.current.transmission.refuseLargest()
+      }
+      tell(DELIVERY, { type: 'connection.dropped' })
+    },
+    forgetState: cursor.forget,
+    outbox: {
+      get status() {
+        return status()
+      },
+      messages: () => outboxes.current.messages(),
+      remove: (id) => outboxes.current.remove(id),
+      clear() {
+        outboxes.current.clear()
+      },
+      counts: () => ({ ...outboxes.current.counts(), ...channel.counts }),
+    },
+    dispose: outboxes.dispose,
+  }
+}
+
+// The query is kept letter by letter: what protocols write into it may matter to servers.
+function sayCapable({ url }: ConnectRequest): void {
+  const { parameter, value } = CAPABILITIES
+  if (url.searchParams.has(parameter)) return
+  url.search = `${url.search === '' ? '?' : `${url.search}&`}${parameter}=${value}`
+}
+
+function mergeRules(
+  ofProtocol: unknown,
+  given: ReadonlyMap<string, OutboxRule<never>>,
+): ReadonlyMap<string, OutboxRule<never>> {
+  const own = Object.entries((ofProtocol ?? {}) as Record<string, OutboxRule<never>>)
+  return new Map([...own, ...given])
+}
+
+function abortWith(
+  receipt: { readonly settled: Promise<unknown>; abort(): void },
+  signal: AbortSignal | undefined,
+): void {
+  if (signal === undefined) return
+  const abort = (): void => receipt.abort()
+  signal.addEventListener('abort', abort, { once: true })
+  void receipt.settled.then(() => {
+    signal.removeEventListener('abort', abort)
+  })
+}
+
+// The machine's states, without what is inside them.
+function stateOf(snapshot: unknown): DeliveryState {
+  const { value } = (snapshot ?? {}) as { readonly value?: unknown }
+  if (typeof value !== 'object' || value === null) return 'offline'
+  const { online } = value as { readonly online?: unknown }
+  if (online === 'plain' || online === 'resuming' || online === 'draining') return online
+  if (online === 'greeting' || online === 'deciding') return 'greeting'
+  return online === undefined ? 'offline' : 'live'
+}

@@ -1,0 +1,8 @@
+/**
+ * `statewire/delivery`: messages that wait while there is no connection, are acknowledged by a
+ * server that can, and come after all where they were missed. See docs/delivery.md.
+ *
+ * @module
+ */
+export { createDelivery } from './create-delivery.js'
+export type { DeliveryOptions } from './options.js'

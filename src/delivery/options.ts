@@ -1,0 +1,90 @@
+import { assertThat, SyncError } from '../errors.js'
+import { assertDuration } from '../machines/connection/policy.js'
+import type { DeliveryPolicy } from '../machines/delivery/machine.js'
+import type { OutboxLimits } from '../machines/outbox/queue.js'
+import { assertOutboxRule, type OutboxRule, type OutboxRules } from '../schemas/outbox-rule.js'
+import type { MessageSchemas } from '../schemas/schema.js'
+import type { OutboxStore } from '../storage/outbox-store.js'
+import { createUuid } from '../uuid.js'
+
+/** Options of `createDelivery`. */
+export interface DeliveryOptions<S extends MessageSchemas = MessageSchemas> {
+  /**
+   * Opens the storage of an outbox, so that what waits survives a crash or a reload. Default:
+   * memory. Called once for each key.
+   */
+  readonly store?: (key: string) => OutboxStore
+  /**
+   * Names the outbox that messages go into: by server, user and device, where any of them can
+   * change. Asked at `start`, `connect` and `reconnect`; each key has an outbox of its own, and
+   * what waits in the others stays there. Default: one outbox.
+   */
+  readonly key?: () => string
+  /** How many messages an outbox holds. Default 1,000. */
+  readonly maxMessages?: number
+  /** How many bytes an outbox holds, counted as on the wire. Default 1 MiB. */
+  readonly maxBytes?: number
+  /** What is special about types of messages, over the protocol's own rules. */
+  readonly rules?: OutboxRules<S>
+  /** Most messages on their way unacknowledged; the server may set less. Default 256. */
+  readonly window?: number
+  /** How long a server has to greet before it is taken for a plain one, in ms. Default 2,000. */
+  readonly greetingMs?: number
+  /** How long a server has for an answer before the connection is given up, in ms. Default 15,000. */
+  readonly answerTimeoutMs?: number
+  /** Makes ids of messages and outboxes: unique everywhere. Default: random UUIDs. */
+  readonly makeId?: () => string
+}
+
+/** Options with everything filled in and checked. */
+export interface ResolvedDelivery {
+  readonly openStore: ((key: string) => OutboxStore) | undefined
+  readonly key: () => string
+  readonly limits: OutboxLimits
+  readonly rules: ReadonlyMap<string, OutboxRule<never>>
+  readonly window: number
+  readonly policy: DeliveryPolicy
+  readonly makeId: () => string
+}
+
+/**
+ * Fills in defaults and refuses what makes no sense.
+ *
+ * @throws SyncError `option-invalid`, naming the option.
+ */
+export function resolveDelivery<S extends MessageSchemas>(
+  options: DeliveryOptions<S>,
+): ResolvedDelivery {
+  const { greetingMs = 2_000, answerTimeoutMs = 15_000 } = options
+  assertDuration('delivery.greetingMs', greetingMs)
+  assertDuration('delivery.answerTimeoutMs', answerTimeoutMs)
+  assertThat(answerTimeoutMs > 0, 'option-invalid', 'delivery.answerTimeoutMs must be more than 0')
+  for (const name of ['store', 'key', 'makeId'] as const) {
+    const isFunction = options[name] === undefined || typeof options[name] === 'function'
+    assertThat(isFunction, 'option-invalid', `delivery.${name} must be a function`)
+  }
+  const rules = new Map<string, OutboxRule<never>>()
+  for (const [type, rule] of Object.entries(options.rules ?? {})) {
+    if (rule === undefined) continue
+    assertOutboxRule('option-invalid', `delivery.rules.${type}`, rule as OutboxRule<never>)
+    rules.set(type, rule as OutboxRule<never>)
+  }
+  return {
+    openStore: options.store,
+    key: options.key ?? (() => 'default'),
+    limits: {
+      maxMessages: wholeNumber('maxMessages', options.maxMessages, 1_000),
+      maxBytes: wholeNumber('maxBytes', options.maxBytes, 2 ** 20),
+    },
+    rules,
+    window: wholeNumber('window', options.window, 256),
+    policy: { greetingMs, answerTimeoutMs, lateTimerMs: 1_000 },
+    makeId: options.makeId ?? createUuid,
+  }
+}
+
+function wholeNumber(name: string, value: number | undefined, fallback: number): number {
+  if (value === undefined) return fallback
+  if (Number.isSafeInteger(value) && value > 0) return value
+  throw new SyncError('option-invalid', `delivery.${name} must be a whole number, 1 or more`)
+}
