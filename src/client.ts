@@ -202,7 +202,7 @@ export function createSyncClient<
         loadSnapshot: common.loadSnapshot,
         onChanged: publisher.flush,
       },
-      children: delivery?.children ?? [],
+      children: delivery?.children ?? (() => []),
     },
   })
   const { connection, coordinator, children } = root.getSnapshot().context

@@ -53,7 +53,8 @@ export interface ChildActor {
 /** A delivery at work. None of its functions throws. @internal */
 export interface AttachedDelivery {
   readonly gate: Gate
-  readonly children: readonly ChildActor[]
+  /** A function, so that no inspector is shown a whole machine as an input. */
+  readonly children: () => readonly ChildActor[]
   /** Takes the actors that were made of the children, by id. */
   started(actors: ReadonlyMap<string, DeliveryActor>): void
   /** Says in a request that we understand delivery. */

@@ -11,7 +11,7 @@ export interface ClientInput {
   readonly connection: ConnectionInput
   readonly coordinator: CoordinatorInput
   /** Further actors of the system: those of an optional part. */
-  readonly children: readonly ChildActor[]
+  readonly children: () => readonly ChildActor[]
 }
 
 /**
@@ -38,10 +38,9 @@ export function createClientMachine() {
       coordinator: spawn('coordinator', { id: 'coordinator', input: input.coordinator }),
       children: new Map(
         // Typed for the two above alone: the machine of a part that is not there has no type.
-        input.children.map(({ id, logic, input }) => [
-          id,
-          (spawn as SpawnAny)(logic, { id, input }),
-        ]),
+        input
+          .children()
+          .map(({ id, logic, input }) => [id, (spawn as SpawnAny)(logic, { id, input })]),
       ),
     }),
   })

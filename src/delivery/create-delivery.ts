@@ -142,7 +142,7 @@ function attach(options: ResolvedDelivery, context: DeliveryContext): AttachedDe
         context.outboxChanged()
       },
     },
-    children: [
+    children: () => [
       {
         id: OUTBOX,
         logic: createOutboxMachine(),

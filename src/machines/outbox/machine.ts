@@ -102,12 +102,15 @@ export function createOutboxMachine() {
 
       flow: {
         initial: 'held',
-        on: { 'line.closed': '.held', 'line.opened': { target: '.sending', reenter: true } },
+        on: { 'line.closed': '.held', 'line.opened': '.sending' },
         states: {
           held: { entry: 'hold' },
           sending: {
             entry: 'flow',
             on: {
+              // Another line: from within the state, since a region that re-enters itself takes
+              // the other regions with it.
+              'line.opened': { target: 'sending', reenter: true },
               'outbox.blocked': 'blocked',
               'outbox.refusedForNow': { target: 'refused', actions: 'noteRefusal' },
             },
