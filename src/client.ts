@@ -9,6 +9,7 @@ import type { SendOptions } from './schemas/outbox-rule.js'
 import {
   type AttachedDelivery,
   noOutbox,
+  offlineOutbox,
   type OutboxState,
   type OutboxView,
 } from './client/delivery-port.js'
@@ -134,6 +135,7 @@ export function createSyncClient<
     folding,
     ...resolved,
     log,
+    firstOutbox: common.delivery === undefined ? noOutbox.status : offlineOutbox,
     outbox: (): OutboxState => outbox.status,
   })
   const sender = createSender(protocol, { clock, hand: (frame) => link.send(frame) })
@@ -144,12 +146,12 @@ export function createSyncClient<
     report,
     log,
     link: () => link,
-    noteSync: publisher.noteSync,
+    noteSync: () => publisher.noteSync(),
     flush: publisher.flush,
     restore,
     listing: () => coordinator.send({ type: 'presence.listing' }),
     listed: () => coordinator.send({ type: 'presence.listed' }),
-    outboxChanged: publisher.noteOutbox,
+    outboxChanged: () => publisher.noteOutbox(),
   })
   const outbox = delivery?.outbox ?? noOutbox
   const inbound = createInbound(
@@ -178,7 +180,7 @@ export function createSyncClient<
     ...resolved,
     target: { url: common.url, credentials: common.credentials },
     credentials: protocol.credentials,
-    prepare: delivery?.prepare,
+    prepare: (request) => delivery?.prepare(request),
     makePing: () => sender.makePing(),
     onFrame: inbound,
   })

@@ -111,6 +111,9 @@ const empty: OutboxState = {
   delivery: 'none',
 }
 
+/** The outbox of a client with delivery, before anything has happened. */
+export const offlineOutbox: OutboxState = { ...empty, delivery: 'offline' }
+
 const noCounts: DeliveryCounts = {
   accepted: 0,
   delivered: 0,

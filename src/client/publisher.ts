@@ -13,7 +13,7 @@ import {
   createValueStream,
   type Stream,
 } from '../transport/streams.js'
-import { noOutbox, type OutboxState } from './delivery-port.js'
+import type { OutboxState } from './delivery-port.js'
 import type { WriteLog } from './log.js'
 import { isShallowEqual } from './shallow-equal.js'
 
@@ -42,7 +42,8 @@ export interface PublisherOptions<State extends object> {
   readonly clock: Clock
   readonly report: ReportError
   readonly log: WriteLog
-  /** What the outbox holds now. */
+  /** What the outbox holds at first, and what it holds now. */
+  readonly firstOutbox: OutboxState
   readonly outbox: () => OutboxState
 }
 
@@ -79,7 +80,7 @@ export function createPublisher<State extends object>(options: PublisherOptions<
     status: latestStatus,
     state: folding.state,
     lastSyncTime,
-    outbox: noOutbox.status,
+    outbox: options.firstOutbox,
   }
   const snapshots = createValueStream(snapshot, report)
   const status = createValueStream<ConnectionStatus>(snapshot.status, report)

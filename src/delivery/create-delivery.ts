@@ -117,7 +117,7 @@ function attach(options: ResolvedDelivery, context: DeliveryContext): AttachedDe
   function keyOf({ keepLatestBy }: OutboxRule<never>, payload: unknown): string | undefined {
     try {
       // The rule's type and the payload's belong to the same message type.
-      return keepLatestBy === undefined ? undefined : String(keepLatestBy(payload as never))
+      return keepLatestBy === undefined ? undefined : keepLatestBy(payload as never)
     } catch (cause) {
       report(new SyncError('handler-threw', 'keepLatestBy threw.', { cause }))
       return undefined
@@ -135,7 +135,7 @@ function attach(options: ResolvedDelivery, context: DeliveryContext): AttachedDe
 
   return {
     gate: {
-      admits: channel.admits,
+      admits: (meta) => channel.admits(meta),
       hear(type, body) {
         context.noteSync()
         channel.hear(type, body)
@@ -202,7 +202,7 @@ function attach(options: ResolvedDelivery, context: DeliveryContext): AttachedDe
       }
       tell(DELIVERY, { type: 'connection.dropped' })
     },
-    forgetState: cursor.forget,
+    forgetState: () => cursor.forget(),
     outbox: {
       get status() {
         return status()
@@ -214,7 +214,7 @@ function attach(options: ResolvedDelivery, context: DeliveryContext): AttachedDe
       },
       counts: () => ({ ...outboxes.current.counts(), ...channel.counts }),
     },
-    dispose: outboxes.dispose,
+    dispose: () => outboxes.dispose(),
   }
 }
 

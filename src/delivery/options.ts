@@ -66,8 +66,8 @@ export function resolveDelivery<S extends MessageSchemas>(
   const rules = new Map<string, OutboxRule<never>>()
   for (const [type, rule] of Object.entries(options.rules ?? {})) {
     if (rule === undefined) continue
-    assertOutboxRule('option-invalid', `delivery.rules.${type}`, rule as OutboxRule<never>)
-    rules.set(type, rule as OutboxRule<never>)
+    assertOutboxRule('option-invalid', `delivery.rules.${type}`, rule)
+    rules.set(type, rule)
   }
   return {
     openStore: options.store,

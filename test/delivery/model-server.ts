@@ -37,7 +37,7 @@ export interface Behaviour {
 /**
  * The server's side of docs/protocol.md in as few lines as will do, for one user, on the fake
  * network: what clients are tested against, written from the document and not from our server.
- * A client's `SAY {text}` goes to everybody as `SAID {id, text}`.
+ * A client's `SAY {text}` or `NOTE {text}` goes to everybody as `SAID {id, text}`.
  */
 export function createModelServer(network: FakeTransport) {
   const behaviour: Behaviour = {
@@ -82,7 +82,7 @@ export function createModelServer(network: FakeTransport) {
   function resume(socket: FakeSocket, payload: unknown): void {
     resumes.push(payload)
     if (behaviour.ignoresResume) return
-    const at = payload as { epoch?: string; seq?: number; cid?: string; fence?: number }
+    const at = { ...(payload as { epoch?: string; seq?: number; cid?: string; fence?: number }) }
     const standing = at.cid === undefined ? {} : stand(socket, at.cid, at.fence ?? 0)
     const why =
       at.epoch === undefined || at.seq === undefined
@@ -120,7 +120,7 @@ export function createModelServer(network: FakeTransport) {
 
   function take(socket: FakeSocket, cid: string, n: number, text: string): void {
     const mark = marks.get(cid)
-    if (behaviour.ignoresMessages || mark === undefined || mark.owner !== socket) return
+    if (behaviour.ignoresMessages || mark?.owner !== socket) return
     if (n > mark.hwm + 1) return
     if (n === mark.hwm + 1) {
       const refusal = behaviour.refuse(text)
@@ -145,7 +145,7 @@ export function createModelServer(network: FakeTransport) {
   })
   network.peer.answersAnything(({ type, data, meta }, socket) => {
     if (type === '$resume') resume(socket, data)
-    else if (type === 'SAY') {
+    else if (type === 'SAY' || type === 'NOTE') {
       const { text } = data as { text: string }
       if (meta.cid === undefined || meta.n === undefined) plain.push(text)
       else take(socket, meta.cid, meta.n, text)

@@ -22,5 +22,5 @@ export interface KeptOutbox {
   /** Aborted when somebody else has taken it. */
   readonly lost: AbortSignal
   /** Makes a change; `lost` where somebody else has taken the outbox, and nothing was changed. */
-  write(change: OutboxChange): Promise<'done' | 'lost'>
+  readonly write: (change: OutboxChange) => Promise<'done' | 'lost'>
 }

@@ -305,6 +305,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
       } else {
         owner = { cid: makeId(), fence: 1 }
         tell({ type: 'outbox.acquired' })
+        changed()
       }
     },
     get owner() {
