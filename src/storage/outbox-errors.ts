@@ -4,8 +4,15 @@ export function abortError(): Error {
 }
 
 /** What a write rejects with where another handle owns the outbox by now. */
-export function lostError(): Error {
-  return new Error('another handle owns the outbox by now')
+export class LostError extends Error {
+  constructor() {
+    super('another handle owns the outbox by now')
+  }
+}
+
+/** What a write rejects with after `release`. */
+export function releasedError(): Error {
+  return new Error('the outbox was released')
 }
 
 /** What everything rejects with after `close`. */

@@ -1,5 +1,5 @@
 import { createOutboxContents } from './outbox-contents.js'
-import { abortError, closedError, lostError } from './outbox-errors.js'
+import { abortError, closedError, LostError } from './outbox-errors.js'
 import type {
   KeptMessage,
   OutboxChange,
@@ -84,7 +84,7 @@ export function createMemoryOutboxStore(): MemoryOutboxStore {
       lost: ownership.lost.signal,
       write: (wanted) =>
         change(() => {
-          if (owner !== ownership) throw lostError()
+          if (owner !== ownership) throw new LostError()
           const over = (wanted.remove ?? []).filter(({ id }) => contents.has(id))
           contents.apply(wanted)
           for (const { id, outcome } of over) {
