@@ -16,6 +16,8 @@ export {
   type WebStoreParts,
 } from './browser.js'
 export { createMemoryStore } from './memory.js'
+export { createGuardedOutboxStore, type GuardedOutboxOptions } from './outbox-guard.js'
+export type { GuardedOutbox, GuardedOutboxStore } from './outbox-guarded.js'
 export {
   createMemoryOutboxStore,
   type MemoryOutboxHandle,
