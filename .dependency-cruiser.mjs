@@ -100,6 +100,13 @@ export default {
       to: { path: 'node_modules/isomorphic-ws/' },
     },
     {
+      name: 'idb',
+      severity: 'error',
+      comment: 'One import site; only who keeps an outbox in IndexedDB downloads it.',
+      from: { path: '^src/', pathNot: '^src/storage/indexeddb-database\\.ts$' },
+      to: { path: 'node_modules/idb/' },
+    },
+    {
       name: 'ws',
       severity: 'error',
       comment: 'Browser bundles never pull in ws.',

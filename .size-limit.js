@@ -23,4 +23,11 @@ export default [
     limit: '18.5 kB',
     modifyEsbuildConfig: bundleWithout(['xstate', 'rxjs', 'zod', 'isomorphic-ws']),
   },
+  {
+    name: 'an outbox in IndexedDB, with idb',
+    import: { 'dist/storage/indexeddb.js': '{ createIndexedDbOutboxStore }' },
+    gzip: true,
+    limit: '6 kB',
+    modifyEsbuildConfig: bundleWithout([]),
+  },
 ]

@@ -6,6 +6,7 @@ import { sourceAliases } from './scripts/lib/entries.mjs'
 const executablePath = findChromium()
 const browserPackages = [
   'fast-check',
+  'idb',
   'isomorphic-ws',
   'rxjs',
   'xstate',

@@ -1,6 +1,7 @@
 /**
- * `statewire/storage`: where small things are kept between runs. For files see
- * `statewire/storage/node`, for the system's keychain `statewire/storage/keychain`.
+ * `statewire/storage`: where small things are kept between runs, and the contract of what keeps an
+ * outbox. For files see `statewire/storage/node`, for the system's keychain
+ * `statewire/storage/node-keychain`, for an outbox in a browser `statewire/storage/indexeddb`.
  *
  * @module
  */
@@ -15,6 +16,22 @@ export {
   type WebStoreParts,
 } from './browser.js'
 export { createMemoryStore } from './memory.js'
+export { createGuardedOutboxStore, type GuardedOutboxOptions } from './outbox-guard.js'
+export type { GuardedOutbox, GuardedOutboxStore } from './outbox-guarded.js'
+export {
+  createMemoryOutboxStore,
+  type MemoryOutboxHandle,
+  type MemoryOutboxStore,
+} from './outbox-memory.js'
+export type {
+  KeptMessage,
+  KeptOutcome,
+  OutboxChange,
+  OutboxIdentity,
+  OutboxStore,
+  OutboxWatcher,
+  OwnedOutbox,
+} from './outbox-store.js'
 export {
   createResilientStore,
   type ResilientStore,

@@ -7,6 +7,11 @@
  * compliance suite in test/storage says what the contract means.
  */
 export interface OutboxStore {
+  /**
+   * Resolves once the place has answered; asks anew at each call. Never waits for another handle,
+   * so that waiting to own the outbox can be told from a place that hangs.
+   */
+  ready(): Promise<void>
   /** Keeps messages, in order; resolves once they survive a crash. Any handle may. */
   add(messages: readonly KeptMessage[]): Promise<void>
   /**
@@ -16,7 +21,7 @@ export interface OutboxStore {
   acquire(signal: AbortSignal): Promise<OwnedOutbox>
   /** Hears what other handles do, from now on; gives the function that stops it. */
   watch(watcher: OutboxWatcher): () => void
-  /** Gives up ownership and everything that is open. */
+  /** Gives up ownership and everything that is open. What is called from then on rejects. */
   close(): Promise<void>
 }
 
@@ -66,7 +71,7 @@ export interface OwnedOutbox {
   /**
    * Makes a change, wholly or not at all; resolves once it survives a crash. Changes are made in
    * the order of the calls. Rejects, with nothing changed, where another handle owns the outbox by
-   * now.
+   * now; `lost` is aborted by then.
    */
   write(change: OutboxChange): Promise<void>
   /** Hands the outbox over to whoever waits for it. */
@@ -86,6 +91,6 @@ export interface OutboxChange {
 export interface OutboxWatcher {
   /** For the owner: another handle added these. */
   added(messages: readonly KeptMessage[]): void
-  /** For the others: the owner is done with a message. */
+  /** For whoever else accepted the message: the owner is done with it. Others may hear it too. */
   removed(id: string, outcome: KeptOutcome): void
 }

@@ -3,10 +3,13 @@ const PATIENCE_MS = 4_000
 const STRAGGLERS_MS = 30
 
 /** Waits until something holds. */
-export async function until(condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + PATIENCE_MS
+export async function until(
+  condition: () => boolean,
+  patienceMs: number = PATIENCE_MS,
+): Promise<void> {
+  const deadline = performance.now() + patienceMs
   while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`not so within ${PATIENCE_MS} ms`)
+    if (performance.now() > deadline) throw new Error(`not so within ${patienceMs} ms`)
     await pass(1)
   }
 }

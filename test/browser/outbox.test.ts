@@ -1,0 +1,18 @@
+import type { IndexedDbParts } from '../../src/storage/indexeddb.js'
+import { describeOutbox } from '../storage/outbox-compliance.js'
+import { createTabs } from '../storage/outbox-tabs.js'
+
+// The platform's own, which fit what is asked for as they are.
+const browser: IndexedDbParts = {
+  indexedDB,
+  locks: navigator.locks,
+  openChannel: (name) => new BroadcastChannel(name),
+}
+
+const newName = () => `place ${crypto.randomUUID()}`
+
+describeOutbox('an outbox in Chromium’s IndexedDB', () => createTabs(browser, newName()))
+
+describeOutbox('an outbox in Chromium’s IndexedDB, without Web Locks', () =>
+  createTabs({ ...browser, locks: undefined }, newName()),
+)

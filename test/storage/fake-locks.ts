@@ -1,0 +1,60 @@
+import type { OutboxLocks } from '../../src/storage/indexeddb.js'
+
+interface Request {
+  readonly run: () => Promise<void>
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
+}
+
+/** Makes `navigator.locks`, as the specification has them: a queue, signals, and theft. */
+export function createFakeLocks(): OutboxLocks {
+  const queues = new Map<string, Request[]>()
+  const held = new Map<string, Request>()
+
+  function queueOf(name: string): Request[] {
+    const queue = queues.get(name) ?? []
+    queues.set(name, queue)
+    return queue
+  }
+
+  function grantNext(name: string): void {
+    const request = held.has(name) ? undefined : queueOf(name).shift()
+    if (request === undefined) return
+    held.set(name, request)
+    const free = (): void => {
+      if (held.get(name) !== request) return
+      held.delete(name)
+      grantNext(name)
+    }
+    void Promise.resolve().then(request.run).then(request.resolve, request.reject).finally(free)
+  }
+
+  return {
+    request(name, { signal, steal = false }, run) {
+      return new Promise<void>((resolve, reject) => {
+        const request = { run, resolve, reject }
+        if (signal?.aborted === true) {
+          reject(new DOMException('aborted', 'AbortError'))
+          return
+        }
+        signal?.addEventListener('abort', () => {
+          const queue = queueOf(name)
+          if (!queue.includes(request)) return
+          queues.set(
+            name,
+            queue.filter((other) => other !== request),
+          )
+          reject(new DOMException('aborted', 'AbortError'))
+        })
+        if (steal) {
+          held.get(name)?.reject(new DOMException('stolen', 'AbortError'))
+          held.delete(name)
+          queueOf(name).unshift(request)
+        } else {
+          queueOf(name).push(request)
+        }
+        grantNext(name)
+      })
+    },
+  }
+}
