@@ -16,6 +16,8 @@ import { CAPABILITIES } from '../schemas/control.js'
 import type { OutboxRule } from '../schemas/outbox-rule.js'
 import type { ConnectRequest } from '../schemas/protocol.js'
 import type { MessageSchemas } from '../schemas/schema.js'
+import { createGuardedOutboxStore } from '../storage/outbox-guard.js'
+import type { GuardedOutboxStore } from '../storage/outbox-guarded.js'
 import { type Encoded, encodeJson } from '../transport/json-codec.js'
 import { type DeliveryOptions, type ResolvedDelivery, resolveDelivery } from './options.js'
 import { createOutboxes, type EncodeMessage } from './outboxes.js'
@@ -78,7 +80,7 @@ function attach(options: ResolvedDelivery, context: DeliveryContext): AttachedDe
         tell(OUTBOX, fact)
         tell(DELIVERY, fact)
       },
-      openKeeper: () => undefined,
+      openKeeper,
     },
     currentKey('default'),
   )
@@ -104,6 +106,16 @@ function attach(options: ResolvedDelivery, context: DeliveryContext): AttachedDe
     lineClosed: () => tell(OUTBOX, { type: 'line.closed' }),
     ignored: (type, detail) => log('debug', 'delivery', 'frame.ignored', { type, detail }),
   })
+
+  function openKeeper(key: string): GuardedOutboxStore | undefined {
+    if (options.openStore === undefined) return undefined
+    try {
+      return createGuardedOutboxStore(options.openStore(key), { clock, onError: report })
+    } catch (cause) {
+      report(new SyncError('storage-failed', 'delivery.store threw.', { cause }))
+      return undefined
+    }
+  }
 
   function currentKey(fallback: string): string {
     try {

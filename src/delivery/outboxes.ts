@@ -1,6 +1,6 @@
+import type { GuardedOutboxStore } from '../storage/outbox-guarded.js'
 import type { KeptMessage } from '../storage/outbox-store.js'
 import type { Encoded } from '../transport/json-codec.js'
-import type { Keeper } from '../machines/outbox/keeper.js'
 import {
   createOutbox,
   type Outbox,
@@ -21,20 +21,15 @@ export interface Outboxes {
 /** What {@link createOutboxes} needs. None of the functions throws. */
 export interface OutboxesOptions extends Omit<OutboxOptions, 'keeper' | 'tell' | 'changed'> {
   /** Where the outbox of a key is kept; `undefined`: in memory alone. */
-  readonly openKeeper: (key: string) => DurableKeeper | undefined
+  readonly openKeeper: (key: string) => GuardedOutboxStore | undefined
   readonly changed: () => void
   /** Hears what happens in the current outbox. */
   readonly tell: (fact: OutboxFact) => void
 }
 
-/** A keeper that says whether it still keeps. */
-export interface DurableKeeper extends Keeper {
-  readonly isDurable: boolean
-}
-
 interface Opened {
   readonly outbox: Outbox
-  readonly keeper: DurableKeeper | undefined
+  readonly keeper: GuardedOutboxStore | undefined
 }
 
 /** Makes the outboxes of a client, the one of `key` in use. */

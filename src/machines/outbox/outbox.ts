@@ -1,10 +1,10 @@
 import type { Clock } from '../../clock.js'
 import type { WhenFull } from '../../schemas/outbox-rule.js'
+import type { GuardedOutbox, GuardedOutboxStore } from '../../storage/outbox-guarded.js'
 import type { KeptMessage } from '../../storage/outbox-store.js'
 import { sizeOf } from '../../transport/frame-size.js'
 import type { Encoded } from '../../transport/json-codec.js'
 import type { Handover } from '../../transport/link.js'
-import type { Keeper, KeptOutbox } from './keeper.js'
 import { createQueue, createEntry, type Entry, type OutboxLimits } from './queue.js'
 import { createElsewhere } from './elsewhere.js'
 import { endEntry, notSent } from './ending.js'
@@ -85,7 +85,7 @@ export interface OutboxOptions {
   readonly clock: Clock
   readonly makeId: () => string
   /** Absent: in memory alone. */
-  readonly keeper: Keeper | undefined
+  readonly keeper: GuardedOutboxStore | undefined
   /** What makes room for messages of a type that other tabs add. */
   readonly whenFull: (type: string) => WhenFull
   readonly encode: (message: KeptMessage, number: Numbering | undefined) => Encoded
@@ -213,10 +213,12 @@ export function createOutbox(options: OutboxOptions): Outbox {
       entry.receipt?.tellDurable(false)
       return
     }
+    const wasDurable = keeper.isDurable
     entry.keeping = 'pending'
-    void keeper.add([entry.message]).then((isDurable) => {
+    void keeper.add([entry.message]).then(({ durable }) => {
       entry.keeping = 'kept'
-      entry.receipt?.tellDurable(isDurable)
+      entry.receipt?.tellDurable(durable)
+      if (durable !== wasDurable) changed()
       entry.whenKept?.()
       transmission.pump()
     })
@@ -263,11 +265,11 @@ export function createOutbox(options: OutboxOptions): Outbox {
     return true
   }
 
-  function own(kept: KeptOutbox): void {
-    if (isDisposed) return
-    const { cid = makeId(), fence, write } = kept
-    owner = { cid, fence, write }
-    if (kept.cid === undefined) void write({ identity: { cid } })
+  function own(kept: GuardedOutbox | undefined): void {
+    if (kept === undefined || isDisposed) return
+    const { identity = { cid: makeId() }, fence } = kept
+    owner = { cid: identity.cid, fence, write: (change) => kept.write(change) }
+    if (kept.identity === undefined) void kept.write({ identity })
     const found = kept.messages.map((message) =>
       createKept(message, elsewhere.take(message.id)?.receipt),
     )
