@@ -13,7 +13,7 @@ import { createDeliveryMachine, type DeliveryState } from '../machines/delivery/
 import { createOutboxMachine } from '../machines/outbox/machine.js'
 import { createSettledReceipt } from '../machines/outbox/receipt.js'
 import { CAPABILITIES } from '../schemas/control.js'
-import type { OutboxRule } from '../schemas/outbox-rule.js'
+import { assertOutboxRule, type OutboxRule } from '../schemas/outbox-rule.js'
 import type { ConnectRequest } from '../schemas/protocol.js'
 import type { MessageSchemas } from '../schemas/schema.js'
 import { createGuardedOutboxStore } from '../storage/outbox-guard.js'
@@ -242,6 +242,7 @@ function mergeRules(
   given: ReadonlyMap<string, OutboxRule<never>>,
 ): ReadonlyMap<string, OutboxRule<never>> {
   const own = Object.entries((ofProtocol ?? {}) as Record<string, OutboxRule<never>>)
+  for (const [type, rule] of own) assertOutboxRule('protocol-invalid', `outbox.${type}`, rule)
   return new Map([...own, ...given])
 }
 

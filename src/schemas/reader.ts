@@ -1,5 +1,5 @@
 import { nameThrown } from '../deadline.js'
-import { isControlType } from './control.js'
+import { isControlType } from './control-type.js'
 import type { EnvelopeDirection, MessageMeta, Opened } from './envelope.js'
 import type { InvalidFrame, RawFrame, UnknownMessage } from './message.js'
 import type { Heartbeat } from './policy.js'

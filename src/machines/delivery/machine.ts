@@ -191,9 +191,6 @@ export function createDeliveryMachine() {
   })
 }
 
-/** The machine that {@link createDeliveryMachine} makes. */
-export type DeliveryMachine = ReturnType<typeof createDeliveryMachine>
-
 // Nothing on its way is never overdue.
 function dueFrom({ clock, oldestSentAt, policy }: DeliveryContext): number {
   return (oldestSentAt() ?? clock.now() + 1) + policy.answerTimeoutMs

@@ -137,6 +137,3 @@ export function createOutboxMachine() {
     },
   })
 }
-
-/** The machine that {@link createOutboxMachine} makes. */
-export type OutboxMachine = ReturnType<typeof createOutboxMachine>
