@@ -15,7 +15,6 @@ import { createSettledReceipt } from '../machines/outbox/receipt.js'
 import { CAPABILITIES } from '../schemas/control.js'
 import { assertOutboxRule, type OutboxRule } from '../schemas/outbox-rule.js'
 import type { ConnectRequest } from '../schemas/protocol.js'
-import type { MessageSchemas } from '../schemas/schema.js'
 import { createGuardedOutboxStore } from '../storage/outbox-guard.js'
 import type { GuardedOutboxStore } from '../storage/outbox-guarded.js'
 import { type Encoded, encodeJson } from '../transport/json-codec.js'
@@ -35,9 +34,7 @@ import { createOutboxes, type EncodeMessage } from './outboxes.js'
  * const receipt = sync.send('SAY', { text: 'hello' }) // in any state
  * await receipt.settled // { outcome: 'delivered' }
  */
-export function createDelivery<S extends MessageSchemas>(
-  options: DeliveryOptions<S> = {},
-): Delivery {
+export function createDelivery(options: DeliveryOptions = {}): Delivery {
   const resolved = resolveDelivery(options)
   return { attach: (context) => attach(resolved, context) }
 }
@@ -47,7 +44,7 @@ const DELIVERY = 'delivery'
 
 function attach(options: ResolvedDelivery, context: DeliveryContext): AttachedDelivery {
   const { clock, link, log, protocol, report } = context
-  const rules = mergeRules(protocol.outbox, options.rules)
+  const rules = readRules(protocol.outbox)
   const plainAddresses = new Set<string>()
   const cursor = createCursor()
   let actors: ReadonlyMap<string, DeliveryActor> = new Map()
@@ -237,13 +234,11 @@ function sayCapable({ url }: ConnectRequest): void {
   url.search = `${url.search === '' ? '?' : `${url.search}&`}${parameter}=${value}`
 }
 
-function mergeRules(
-  ofProtocol: unknown,
-  given: ReadonlyMap<string, OutboxRule<never>>,
-): ReadonlyMap<string, OutboxRule<never>> {
-  const own = Object.entries((ofProtocol ?? {}) as Record<string, OutboxRule<never>>)
-  for (const [type, rule] of own) assertOutboxRule('protocol-invalid', `outbox.${type}`, rule)
-  return new Map([...own, ...given])
+// Where it was written, the compiler tied each rule to its type.
+function readRules(rules: unknown): ReadonlyMap<string, OutboxRule<never>> {
+  const entries = Object.entries((rules ?? {}) as Record<string, OutboxRule<never>>)
+  for (const [type, rule] of entries) assertOutboxRule('protocol-invalid', `outbox.${type}`, rule)
+  return new Map(entries)
 }
 
 function abortWith(

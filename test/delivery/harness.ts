@@ -14,6 +14,7 @@ import {
   type ManualClock,
 } from 'statewire/testing'
 import * as z from 'zod'
+import type { OutboxRules } from '../../src/schemas/outbox-rule.js'
 import { createModelServer, type ModelServer } from './model-server.js'
 
 /** A protocol whose state is all that was said. */
@@ -41,7 +42,9 @@ export const chat = defineProtocol({
 
 /** Options of {@link createBench}. */
 export interface BenchOptions {
-  readonly delivery?: DeliveryOptions<typeof chat.send>
+  readonly delivery?: DeliveryOptions
+  /** Rules in place of the protocol's. */
+  readonly outbox?: OutboxRules<typeof chat.send>
   readonly client?: Partial<CommonOptions>
   /** A world that goes on from another client's. */
   readonly world?: World
@@ -64,11 +67,17 @@ export function createWorld(): World {
 let ids = 0
 
 /** A client with delivery, and what it gave. */
-export function createBench({ delivery, client, world = createWorld() }: BenchOptions = {}) {
+export function createBench({
+  delivery,
+  outbox,
+  client,
+  world = createWorld(),
+}: BenchOptions = {}) {
   const { clock, network, server } = world
   const errors: SyncError[] = []
   const heard: string[] = []
-  const sync = createSyncClient(chat, {
+  const protocol = outbox === undefined ? chat : { ...chat, outbox }
+  const sync = createSyncClient(protocol, {
     url: 'ws://server.test/ws',
     transport: network,
     clock,

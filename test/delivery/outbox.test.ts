@@ -68,7 +68,7 @@ describe('accepting', () => {
 
   it('[OUT-4] sends larger priorities first', async () => {
     const { sync, server, settle } = createBench({
-      delivery: { rules: { NOTE: { priority: -1 } } },
+      outbox: { NOTE: { priority: -1 } },
     })
     sync.send('NOTE', { text: 'n' })
     sync.send('SAY', { text: 'a' })
@@ -110,7 +110,8 @@ describe('bounds', () => {
 
   it('[OUT-5] lets the oldest of no larger priority go, where the rule says so', async () => {
     const { sync, settle, server } = createBench({
-      delivery: { maxMessages: 3, rules: { SAY: { whenFull: 'dropOldest' } } },
+      delivery: { maxMessages: 3 },
+      outbox: { SAY: { whenFull: 'dropOldest' } },
     })
     const urgent = sync.send('SAY', { text: 'urgent' }, { priority: 1 })
     const a = sync.send('SAY', { text: 'a' })
@@ -130,7 +131,8 @@ describe('bounds', () => {
 
   it('[OUT-5] drops nothing for a message that does not fit all the same', () => {
     const { sync, say } = createBench({
-      delivery: { maxBytes: 100, rules: { SAY: { whenFull: 'dropOldest' } } },
+      delivery: { maxBytes: 100 },
+      outbox: { SAY: { whenFull: 'dropOldest' } },
     })
     const a = say('a')
     expect(say('x'.repeat(200)).outcome).toEqual(notSent('full'))
@@ -170,7 +172,7 @@ describe('waiting', () => {
   })
 
   it('[OUT-7] [OUT-3] lets a message expire at its time, by one timer', async () => {
-    const { sync, clock, server } = createBench({ delivery: { rules: { NOTE: { ttlMs: 50 } } } })
+    const { sync, clock, server } = createBench({ outbox: { NOTE: { ttlMs: 50 } } })
     const long = sync.send('SAY', { text: 'long' }, { ttlMs: 300 })
     const short = sync.send('SAY', { text: 'short' }, { ttlMs: 100 })
     const ruled = sync.send('NOTE', { text: 'ruled' })
@@ -403,16 +405,28 @@ describe('options', () => {
     [{ key: 'x' }, 'key'],
     [{ store: {} }, 'store'],
     [{ makeId: 5 }, 'makeId'],
-    [{ rules: { SAY: { ttlMs: -5 } } }, 'rules.SAY.ttlMs'],
-    [{ rules: { SAY: { priority: Number.NaN } } }, 'rules.SAY.priority'],
-    [{ rules: { SAY: { whenFull: 'never' } } }, 'rules.SAY.whenFull'],
-    [{ rules: { SAY: { keepLatestBy: 'id' } } }, 'rules.SAY.keepLatestBy'],
   ] as const
 
   it.each(bad)('[OUT-13] %j is refused, and named', (options, name) => {
     expect(() => createDelivery(options as never)).toThrow(
       expect.objectContaining({
         code: 'option-invalid',
+        message: expect.stringContaining(name) as string,
+      }),
+    )
+  })
+
+  const badRules = [
+    [{ ttlMs: -5 }, 'outbox.SAY.ttlMs'],
+    [{ priority: Number.NaN }, 'outbox.SAY.priority'],
+    [{ whenFull: 'never' }, 'outbox.SAY.whenFull'],
+    [{ keepLatestBy: 'id' }, 'outbox.SAY.keepLatestBy'],
+  ] as const
+
+  it.each(badRules)('[OUT-13] a rule of the protocol that is %j is refused', (rule, name) => {
+    expect(() => createBench({ outbox: { SAY: rule as never } })).toThrow(
+      expect.objectContaining({
+        code: 'protocol-invalid',
         message: expect.stringContaining(name) as string,
       }),
     )
@@ -429,11 +443,11 @@ describe('options', () => {
         key() {
           throw new Error('key')
         },
-        rules: {
-          SAY: {
-            keepLatestBy() {
-              throw new Error('latest')
-            },
+      },
+      outbox: {
+        SAY: {
+          keepLatestBy() {
+            throw new Error('latest')
           },
         },
       },
