@@ -243,7 +243,7 @@ export function createSyncClient<
 
   function connect(): void {
     assertLive()
-    delivery?.aim()
+    delivery?.aim(false)
     connection.send({ type: 'connect' })
   }
 
@@ -300,7 +300,7 @@ export function createSyncClient<
     },
     reconnect(target = {}) {
       assertLive()
-      delivery?.aim()
+      delivery?.aim(true)
       link.retarget(target)
       connection.send({ type: 'reconnect' })
     },

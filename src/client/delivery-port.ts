@@ -61,8 +61,11 @@ export interface AttachedDelivery {
   prepare(request: ConnectRequest): void
   /** Accepts a validated message. */
   send(type: string, payload: unknown, options: SendOptions | undefined): Receipt
-  /** The connection is about to be another one's, maybe: of another server or user. */
-  aim(): void
+  /**
+   * What is sent from now on may be for another server or user. A live connection stays with the
+   * outbox it has, unless it is about to be left.
+   */
+  aim(isLeaving: boolean): void
   connectionOpened(): void
   connectionDropped(failure: ConnectionFailure | undefined): void
   /** The state is cleared. */

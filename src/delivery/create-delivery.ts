@@ -48,6 +48,8 @@ function attach(options: ResolvedDelivery, context: DeliveryContext): AttachedDe
   const plainAddresses = new Set<string>()
   const cursor = createCursor()
   let actors: ReadonlyMap<string, DeliveryActor> = new Map()
+  let isOnline = false
+  let key = currentKey('default')
 
   function tell(actor: string, event: { readonly type: string }): void {
     actors.get(actor)?.send(event)
@@ -79,7 +81,7 @@ function attach(options: ResolvedDelivery, context: DeliveryContext): AttachedDe
       },
       openKeeper,
     },
-    currentKey('default'),
+    key,
   )
 
   const channel = createChannel({
@@ -121,6 +123,16 @@ function attach(options: ResolvedDelivery, context: DeliveryContext): AttachedDe
       report(new SyncError('handler-threw', 'delivery.key threw.', { cause }))
       return fallback
     }
+  }
+
+  function use(next: string): void {
+    key = next
+    outboxes.use(next)
+  }
+
+  function goOffline(): void {
+    isOnline = false
+    tell(DELIVERY, { type: 'connection.dropped' })
   }
 
   function keyOf({ keepLatestBy }: OutboxRule<never>, payload: unknown): string | undefined {
@@ -200,16 +212,25 @@ function attach(options: ResolvedDelivery, context: DeliveryContext): AttachedDe
       abortWith(receipt, given.signal)
       return receipt
     },
-    aim() {
-      outboxes.use(currentKey('default'))
+    aim(isLeaving) {
+      if (isOnline && !isLeaving) return
+      const next = currentKey(key)
+      if (next === key) return
+      // Before the outbox changes: what waits in the other is not for this server.
+      goOffline()
+      use(next)
     },
-    connectionOpened: () => tell(DELIVERY, { type: 'connection.opened' }),
+    connectionOpened() {
+      isOnline = true
+      use(currentKey(key))
+      tell(DELIVERY, { type: 'connection.opened' })
+    },
     connectionDropped(failure) {
       // The server read of a message only that it is too large: it would be so each time.
       if (failure?.code === 'closed' && failure.closeCode === 1009) {
         outboxes.current.transmission.refuseLargest()
       }
-      tell(DELIVERY, { type: 'connection.dropped' })
+      goOffline()
     },
     forgetState: () => cursor.forget(),
     outbox: {

@@ -395,6 +395,32 @@ describe('the end', () => {
   })
 })
 
+it.each([true, false])(
+  '[OUT-12] sends nothing of another key to a server that is being left (plain: %s)',
+  async (isPlain) => {
+    let key = 'staging'
+    const { sync, say, clock, peer, server } = createBench({ delivery: { key: () => key } })
+    server.behaviour.isPlain = isPlain
+    const forStaging = say('for staging')
+    key = 'production'
+    sync.start()
+    await clock.advanceAsync(2_000)
+    const before = peer.messages.length
+    key = 'staging'
+    // Connected already, so it stays with what it is connected to.
+    sync.connect()
+    say('for production')
+    await clock.advanceAsync(0)
+    expect(server.texts.concat(server.plain)).toEqual(['for production'])
+    const { socket } = peer
+    sync.reconnect({ url: 'ws://staging.test/ws' })
+    expect(socket?.received.length).toBe(before + 1)
+    await clock.advanceAsync(2_000)
+    expect(server.texts.concat(server.plain)).toEqual(['for production', 'for staging'])
+    expect(forStaging.outcome?.outcome).toBe(isPlain ? 'sent' : 'delivered')
+  },
+)
+
 describe('options', () => {
   const bad = [
     [{ maxMessages: 0 }, 'maxMessages'],
