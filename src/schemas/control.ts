@@ -17,7 +17,7 @@ export function isControlType(type: string): type is `$${string}` {
 }
 
 // A whole number, 0 or more. A function, since zod's own checks bring 0.5 kB along.
-const count = z.custom<number>((value) => Number.isSafeInteger(value) && Number(value) >= 0)
+const count = z.custom<number>((value) => Number.isSafeInteger(value) && value >= 0)
 const refusals = z.array(z.tuple([count, z.string()]))
 
 /** Where a server stands with the cid that was resumed. */
