@@ -1,4 +1,4 @@
-import { isControlType } from '../schemas/control.js'
+import { isControlType } from '../schemas/control-type.js'
 import type { MessageMeta } from '../schemas/envelope.js'
 import type { RawFrame } from '../schemas/message.js'
 import type { Protocol } from '../schemas/protocol.js'
