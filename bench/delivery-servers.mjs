@@ -12,13 +12,11 @@ const raw = new WebSocketServer({ port: 0, host: '127.0.0.1', perMessageDeflate:
 raw.on('connection', (socket) => {
   socket.on('message', (frame) => {
     const message = JSON.parse(frame.toString())
-    if (message.type === 'REPLAY') {
-      for (let seq = 1; seq <= message.count; seq += 1) {
-        socket.send(JSON.stringify({ type: 'SAID', data: { text: `message ${seq}` }, seq }))
-      }
-    } else {
+    if (message.type === 'NOTE') {
       socket.send(JSON.stringify({ id: message.id }))
+      return
     }
+    for (let at = 1; at <= message.count; at += 1) socket.send(JSON.stringify(said(at)))
   })
 })
 
@@ -27,7 +25,9 @@ const io = new Server(http, { transports: ['websocket'], perMessageDeflate: fals
 io.on('connection', (socket) => {
   socket.on('NOTE', (_note, acknowledge) => acknowledge())
 })
-http.listen(0, '127.0.0.1')
+await new Promise((resolve) => {
+  http.listen(0, '127.0.0.1', () => resolve(undefined))
+})
 
 const sync = createSyncServer({
   protocol: notes,
@@ -44,17 +44,22 @@ parentPort?.on('message', (command) => {
   if (command === 'stop') {
     for (const client of raw.clients) client.terminate()
     raw.close()
-    io.close()
+    void io.close()
     void sync.close({ graceMs: 0 })
     parentPort?.close()
-  } else {
-    for (let at = 1; at <= command.count; at += 1) {
-      sync.broadcastToUser(command.user, 'SAID', { text: `message ${at}` })
-    }
-    parentPort?.postMessage('said')
+    return
   }
+  for (let at = 1; at <= command.count; at += 1) {
+    sync.broadcastToUser(command.user, 'SAID', said(at).data)
+  }
+  parentPort?.postMessage('said')
 })
 parentPort?.postMessage({ raw: portOf(raw.address()), io: portOf(http.address()), sync: port })
+
+/** @param {number} at */
+function said(at) {
+  return { type: 'SAID', data: { text: `a message of the usual length, number ${at}` } }
+}
 
 /** @param {string | import('node:net').AddressInfo | null} address */
 function portOf(address) {

@@ -20,9 +20,9 @@ export type {
   LogChange,
   LoggedCheckpoint,
   LoggedMessage,
+  LogPosition,
   UserLog,
 } from './delivery/delivery-log.js'
-export type { LogPosition } from './delivery/delivery.js'
 export { createMemoryLog, type MemoryLogOptions } from './delivery/memory-log.js'
 export type { DeliveryOptions, MessageRefusal } from './delivery/options.js'
 export type { DeliveryCounters } from './delivery/stats.js'

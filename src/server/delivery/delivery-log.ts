@@ -15,6 +15,12 @@ export interface LoggedMessage {
   readonly id?: string
 }
 
+/** Where a message to all devices of a user stands in the log. */
+export interface LogPosition {
+  readonly epoch: string
+  readonly seq: number
+}
+
 /** How far an outbox of a device has come. Plain JSON data. */
 export interface ClientMark {
   readonly deviceId: string

@@ -8,6 +8,7 @@ import type { UncheckedDefinition } from '../../schemas/coordinator.js'
 import { SERVER_DEVICE_ID, type UnsealedMessage } from '../broadcast.js'
 import type { Connection } from '../connection.js'
 import type { Reporting } from '../reporting.js'
+import type { LogPosition } from './delivery-log.js'
 import { readData, type UnnumberedMessage, writeMessage } from './frames.js'
 import { createMailboxes } from './mailboxes.js'
 import type { resolveDeliveryOptions } from './options.js'
@@ -15,12 +16,6 @@ import { createPinger } from './pinger.js'
 import { createSharedStates } from './shared-state.js'
 import { createDeliveryCounters, type DeliveryCounters } from './stats.js'
 import { createSubscriber, type Subscriber } from './subscriber.js'
-
-/** Where a message to all devices of a user stands in the log. */
-export interface LogPosition {
-  readonly epoch: string
-  readonly seq: number
-}
 
 /** Messages to all devices of a user, on their way into the log. */
 export interface Publication {
