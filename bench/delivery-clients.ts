@@ -1,5 +1,6 @@
 import { createSyncClient } from 'statewire'
 import { createDelivery } from 'statewire/delivery'
+import { filter, firstValueFrom } from 'rxjs'
 import { io } from 'socket.io-client'
 import WebSocket from 'ws'
 import { notes } from './notes.mjs'
@@ -63,13 +64,8 @@ export const connectStatewire: Connect = async (port) => {
     url: `ws://127.0.0.1:${port}/ws?user=${Math.random()}`,
     delivery: createDelivery({ maxMessages: 100_000, maxBytes: 2 ** 30 }),
   })
-  const isLive = new Promise((resolve) => {
-    sync.outbox$.subscribe(({ delivery }) => {
-      if (delivery === 'live') resolve(undefined)
-    })
-  })
   sync.start()
-  await isLive
+  await firstValueFrom(sync.outbox$.pipe(filter(({ delivery }) => delivery === 'live')))
   return {
     async send(text) {
       const { outcome } = await sync.send('NOTE', { text }).settled

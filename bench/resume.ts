@@ -1,5 +1,6 @@
 import { createSyncClient } from 'statewire'
 import { createDelivery } from 'statewire/delivery'
+import { filter, firstValueFrom } from 'rxjs'
 import WebSocket from 'ws'
 import { type Servers, startServers } from './delivery-worker.js'
 import { notes } from './notes.mjs'
@@ -54,13 +55,8 @@ async function resume(servers: Servers, user: string, missed: number): Promise<n
       if (heard === missed) resolve()
     })
   })
-  const isLive = new Promise<void>((resolve) => {
-    sync.outbox$.subscribe(({ delivery }) => {
-      if (delivery === 'live') resolve()
-    })
-  })
   sync.start()
-  await isLive
+  await firstValueFrom(sync.outbox$.pipe(filter(({ delivery }) => delivery === 'live')))
   sync.disconnect()
   await servers.say(user, missed)
   const begunAt = performance.now()

@@ -146,6 +146,7 @@ export function createSyncClient<
     report,
     log,
     link: () => link,
+    maxBufferedBytes: resolved.maxBufferedBytes,
     noteSync: () => publisher.noteSync(),
     flush: publisher.flush,
     restore,

@@ -29,6 +29,8 @@ export interface DeliveryContext {
   readonly report: ReportError
   readonly log: WriteLog
   readonly link: () => Link
+  /** The link takes no frame larger than this, in bytes. */
+  readonly maxBufferedBytes: number
   /** A message or control frame came. */
   readonly noteSync: () => void
   /** Publishes what was taken in so far. */

@@ -19,7 +19,7 @@ import { createGuardedOutboxStore } from '../storage/outbox-guard.js'
 import type { GuardedOutboxStore } from '../storage/outbox-guarded.js'
 import { type Encoded, encodeJson } from '../transport/json-codec.js'
 import { type DeliveryOptions, type ResolvedDelivery, resolveDelivery } from './options.js'
-import { createOutboxes, type EncodeMessage } from './outboxes.js'
+import { createOutboxes } from './outboxes.js'
 
 /**
  * Makes the delivery of a client: messages wait while there is no connection, a server that has
@@ -55,16 +55,16 @@ function attach(options: ResolvedDelivery, context: DeliveryContext): AttachedDe
     actors.get(actor)?.send(event)
   }
 
-  const encode: EncodeMessage = ({ type, payload }, number) => seal(type, payload, number)
-
   // An envelope may be the user's own.
-  function seal(type: string, body: unknown, meta?: { cid: string; n: number }): Encoded {
+  function encodeSealed(makeFrame: () => unknown): Encoded {
     try {
-      return encodeJson(protocol.envelope.toServer.seal(type, body, meta))
+      return encodeJson(makeFrame())
     } catch (error) {
       return { ok: false, detail: `the envelope threw: ${nameThrown(error)}` }
     }
   }
+
+  const { batch, seal } = protocol.envelope.toServer
 
   const outboxes = createOutboxes(
     {
@@ -72,11 +72,17 @@ function attach(options: ResolvedDelivery, context: DeliveryContext): AttachedDe
       clock,
       makeId: options.makeId,
       whenFull: (type) => rules.get(type)?.whenFull ?? 'refuse',
-      encode,
+      encode: ({ type, payload }, number) => encodeSealed(() => seal(type, payload, number)),
+      encodeBatch: (messages) =>
+        batch &&
+        encodeSealed(() =>
+          batch(messages.map(({ message, number }) => seal(message.type, message.payload, number))),
+        ),
       hand: (frame) => link().send(frame),
+      maxFrameBytes: context.maxBufferedBytes,
       changed: context.outboxChanged,
       tell(fact) {
-        tell(OUTBOX, fact)
+        if (fact.type !== 'outbox.transmitted') tell(OUTBOX, fact)
         tell(DELIVERY, fact)
       },
       openKeeper,
@@ -89,7 +95,7 @@ function attach(options: ResolvedDelivery, context: DeliveryContext): AttachedDe
     outbox: () => outboxes.current,
     window: options.window,
     send(type, payload) {
-      const encoded = seal(type, payload)
+      const encoded = encodeSealed(() => seal(type, payload))
       if (encoded.ok) link().send(encoded.frame)
     },
     tell: (fact) => tell(DELIVERY, fact),

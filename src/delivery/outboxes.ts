@@ -1,6 +1,4 @@
 import type { GuardedOutboxStore } from '../storage/outbox-guarded.js'
-import type { KeptMessage } from '../storage/outbox-store.js'
-import type { Encoded } from '../transport/json-codec.js'
 import {
   createOutbox,
   type Outbox,
@@ -78,9 +76,3 @@ export function createOutboxes(options: OutboxesOptions, key: string): Outboxes 
     },
   }
 }
-
-/** Seals and encodes a message of an outbox. */
-export type EncodeMessage = (
-  message: KeptMessage,
-  number: { readonly cid: string; readonly n: number } | undefined,
-) => Encoded

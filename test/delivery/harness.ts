@@ -2,6 +2,7 @@ import {
   type CommonOptions,
   createSyncClient,
   defineProtocol,
+  type Envelope,
   PersistentMap,
   type SyncError,
 } from 'statewire'
@@ -45,6 +46,8 @@ export interface BenchOptions {
   readonly delivery?: DeliveryOptions
   /** Rules in place of the protocol's. */
   readonly outbox?: OutboxRules<typeof chat.send>
+  /** An envelope in place of the protocol's. */
+  readonly envelope?: Envelope
   readonly client?: Partial<CommonOptions>
   /** A world that goes on from another client's. */
   readonly world?: World
@@ -70,13 +73,18 @@ let ids = 0
 export function createBench({
   delivery,
   outbox,
+  envelope,
   client,
   world = createWorld(),
 }: BenchOptions = {}) {
   const { clock, network, server } = world
   const errors: SyncError[] = []
   const heard: string[] = []
-  const protocol = outbox === undefined ? chat : { ...chat, outbox }
+  const protocol = {
+    ...chat,
+    ...(outbox !== undefined && { outbox }),
+    ...(envelope !== undefined && { envelope }),
+  }
   const sync = createSyncClient(protocol, {
     url: 'ws://server.test/ws',
     transport: network,

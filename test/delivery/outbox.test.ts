@@ -166,7 +166,9 @@ describe('waiting', () => {
     sync.start()
     await settle()
     const x1 = sync.send('NOTE', { text: 'x1' })
+    await settle()
     const x2 = sync.send('NOTE', { text: 'x2' })
+    await settle()
     expect([x1.outcome, x2.outcome]).toEqual([undefined, undefined])
     expect(sync.outbox.status).toMatchObject({ depth: 2, inFlight: 2 })
   })
@@ -239,6 +241,7 @@ describe('waiting', () => {
     const before = say('before')
     const aborted = say('aborted')
     const after = say('after')
+    await clock.advanceAsync(0)
     aborted.abort()
     expect(aborted.outcome).toEqual({ outcome: 'unknown', reason: 'aborted' })
     expect(sync.outbox.messages().map(({ payload }) => payload)).toEqual([
@@ -300,6 +303,20 @@ describe('what can be seen', () => {
     expect(sync.outbox.counts()).toMatchObject({ accepted: 2, transmitted: 2, delivered: 0 })
   })
 
+  it('[OUT-9] is what it is now for who looks, or subscribes, late', () => {
+    const { sync, say } = createBench()
+    say('a')
+    expect(sync.getSnapshot().outbox.depth).toBe(1)
+    expect(sync.getSnapshot()).toBe(sync.getSnapshot())
+    say('b')
+    const depths: number[] = []
+    sync.outbox$.subscribe(({ depth }) => depths.push(depth))
+    say('c')
+    sync.subscribe(({ outbox }) => depths.push(outbox.depth))
+    expect(depths.slice(0, 1)).toEqual([2])
+    expect(sync.getSnapshot().outbox.depth).toBe(2)
+  })
+
   it('[OUT-9] is nothing for a client without delivery', () => {
     const sync = createSyncClient(chat, { url: 'ws://server.test/ws' })
     expect(sync.outbox.status).toMatchObject({ depth: 0, delivery: 'none' })
@@ -333,6 +350,7 @@ describe('flow', () => {
     await clock.advanceAsync(0)
     peer.stopsReading()
     const receipts = Array.from({ length: 10 }, (_, at) => sync.send('SAY', { text: `${at}` }))
+    await clock.advanceAsync(0)
     const { inFlight, depth } = sync.outbox.status
     expect(depth).toBe(10)
     expect(inFlight).toBeGreaterThan(1)
@@ -500,4 +518,65 @@ it('[OUT-2] settles every receipt, whatever handlers of outcomes do', async () =
   sync.start()
   await settle()
   expect(outcomes).toEqual([delivered, delivered])
+})
+
+describe('batches', () => {
+  it('[OUT-17] hold what is sent in one turn, in order, but for the first', async () => {
+    const { sync, server, peer, settle } = createBench()
+    sync.start()
+    await settle()
+    const before = peer.messages.length
+    const receipts = Array.from({ length: 150 }, (_, at) => sync.send('SAY', { text: `${at}` }))
+    expect(peer.messages.length - before).toBe(1)
+    await settle()
+    expect(server.texts).toEqual(receipts.map((_, at) => `${at}`))
+    const frames = new Set(peer.messages.slice(before).map(({ raw }) => raw))
+    expect([...frames].map((raw) => raw.toString().startsWith('{"type":"BATCH"'))).toEqual([
+      false,
+      true,
+      true,
+      true,
+    ])
+    expect(receipts.every(({ outcome }) => outcome?.outcome === 'delivered')).toBe(true)
+  })
+
+  it('[OUT-17] are no larger than 64 KiB, nor than the server takes', async () => {
+    for (const maxBytes of [5_000, 1_000_000]) {
+      const { sync, server, peer, settle } = createBench()
+      server.behaviour.maxBytes = maxBytes
+      sync.start()
+      await settle()
+      for (let at = 0; at < 60; at += 1) sync.send('SAY', { text: 'x'.repeat(3_000) })
+      await settle()
+      expect(server.texts).toHaveLength(60)
+      const sizes = peer.messages.map(({ raw }) => raw.length)
+      expect(Math.max(...sizes)).toBeLessThanOrEqual(Math.min(maxBytes, 65_536))
+      expect(Math.max(...sizes)).toBeGreaterThan(Math.min(maxBytes, 65_536) * 0.6)
+    }
+  })
+
+  it('[OUT-17] are not made for a plain server', async () => {
+    const { sync, server, peer, clock } = createBench()
+    server.behaviour.isPlain = true
+    for (let at = 0; at < 10; at += 1) sync.send('SAY', { text: `${at}` })
+    sync.start()
+    await clock.advanceAsync(2_000)
+    expect(server.plain).toHaveLength(10)
+    expect(new Set(peer.messages.map(({ raw }) => raw)).size).toBe(10)
+  })
+
+  it('[OUT-17] are not made where the envelope has none', async () => {
+    const world = createWorld()
+    const { batch: _, ...toServer } = chat.envelope.toServer
+    const { sync, server, peer, settle } = createBench({
+      world,
+      envelope: { ...chat.envelope, toServer },
+    })
+    sync.start()
+    await settle()
+    for (let at = 0; at < 10; at += 1) sync.send('SAY', { text: `${at}` })
+    await settle()
+    expect(server.texts).toHaveLength(10)
+    expect(peer.messages.every(({ raw }) => !raw.toString().includes('BATCH'))).toBe(true)
+  })
 })

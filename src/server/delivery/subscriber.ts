@@ -60,6 +60,7 @@ export function createSubscriber(options: SubscriberOptions): Subscriber {
   let sent: number | undefined
   let replayedTo = 0
   let cid: string | undefined
+  let lastTaken: { readonly cid: string; readonly n: number } | undefined
 
   function say(type: string, data?: unknown): void {
     try {
@@ -88,6 +89,7 @@ export function createSubscriber(options: SubscriberOptions): Subscriber {
 
   function answer(resume: Resume, standing: Standing | undefined): void {
     if (!connection.isOpen) return
+    sayTaken()
     counters.resumes += 1
     const { epoch, head } = mailbox
     const why = resetReasonOf(resume)
@@ -165,11 +167,21 @@ export function createSubscriber(options: SubscriberOptions): Subscriber {
     cid = other
   }
 
+  // One frame for all that one read of the socket, or one batch, brought.
+  function sayTaken(): void {
+    const taken = lastTaken
+    lastTaken = undefined
+    if (taken !== undefined) say('$ack', taken)
+  }
+
   const speaker: Speaker = {
     acknowledge(of, n) {
-      say('$ack', { cid: of, n })
+      if (lastTaken === undefined) queueMicrotask(sayTaken)
+      else if (lastTaken.cid !== of) sayTaken()
+      lastTaken = { cid: of, n }
     },
     refuse(of, n, code, retry) {
+      sayTaken()
       say('$nack', { cid: of, n, code, retry })
     },
     giveUp,

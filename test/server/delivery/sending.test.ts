@@ -115,9 +115,12 @@ describe('what a client sends', () => {
     const { connect, sync } = await startServer()
     const mac = speak(await connect('?token=ada:mac&caps=1'))
     expect(await mac.resume(claim)).toMatchObject({ hwm: 0, known: false, refused: [] })
+    // One after the other: what comes in one read is acknowledged together.
     mac.report(1)
+    await until(mac, () => mac.of('$ack').length === 1)
     mac.report(3)
     mac.report(1)
+    await until(mac, () => mac.of('$ack').length === 2)
     mac.report(2)
     await until(mac, () => mac.of('$ack').length === 3)
     expect(mac.of('$ack')).toEqual([
@@ -132,6 +135,23 @@ describe('what a client sends', () => {
     expect(sync.stats().delivery).toMatchObject({ taken: 2, gaps: 1, duplicates: 1 })
     const again = speak(await connect('?token=ada:mac&caps=1'))
     expect(await again.resume(claim)).toMatchObject({ hwm: 2, known: true, refused: [] })
+  })
+
+  it('[DSRV-10] is acknowledged together where it comes together, in batches too', async () => {
+    const { connect, sync } = await startServer()
+    const mac = speak(await connect('?token=ada:mac&caps=1'))
+    await mac.resume(claim)
+    const report = (n: number): object => ({
+      type: 'UPDATE_PROGRESS',
+      payload: { shootId: 's', status: 'processing', processedCount: n, totalCount: 9 },
+      cid: 'out-1',
+      n,
+    })
+    mac.say({ type: 'BATCH', messages: [report(1), report(2), { type: 'PING' }, report(3)] })
+    await until(mac, () => mac.of('$ack').length === 1)
+    expect(mac.of('$ack')).toEqual([{ cid: 'out-1', n: 3 }])
+    expect(mac.numbered.map(({ id }) => id)).toEqual(['out-1/1', 'out-1/2', 'out-1/3'])
+    expect(sync.stats().delivery).toMatchObject({ taken: 3, duplicates: 0 })
   })
 
   it('[DSRV-10] goes into the log together with its mark', async () => {
