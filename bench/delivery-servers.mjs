@@ -10,7 +10,7 @@ import { notes } from './notes.mjs'
 
 const raw = new WebSocketServer({ port: 0, host: '127.0.0.1', perMessageDeflate: false })
 raw.on('connection', (socket) => {
-  socket.on('message', (frame) => {
+  socket.on('message', (/** @type {Buffer} */ frame) => {
     const message = JSON.parse(frame.toString())
     if (message.type === 'NOTE') {
       socket.send(JSON.stringify({ id: message.id }))

@@ -334,7 +334,7 @@ export function createSyncClient<
     },
     outbox,
     outbox$: publisher.outbox$,
-    getSnapshot: publisher.snapshot,
+    getSnapshot: () => publisher.snapshot(),
     subscribe: (listener) => subscribe(publisher.snapshots$, listener),
     dispose,
     [Symbol.dispose]: dispose,

@@ -17,7 +17,7 @@ import { assertOutboxRule, type OutboxRule } from '../schemas/outbox-rule.js'
 import type { ConnectRequest } from '../schemas/protocol.js'
 import { createGuardedOutboxStore } from '../storage/outbox-guard.js'
 import type { GuardedOutboxStore } from '../storage/outbox-guarded.js'
-import { type Encoded, encodeJson } from '../transport/json-codec.js'
+import { type Encoded, encodeCheckedJson, encodeJson } from '../transport/json-codec.js'
 import { type DeliveryOptions, type ResolvedDelivery, resolveDelivery } from './options.js'
 import { createOutboxes } from './outboxes.js'
 
@@ -56,15 +56,15 @@ function attach(options: ResolvedDelivery, context: DeliveryContext): AttachedDe
   }
 
   // An envelope may be the user's own.
-  function encodeSealed(makeFrame: () => unknown): Encoded {
+  function encodeSealed(encode: typeof encodeJson, makeFrame: () => unknown): Encoded {
     try {
-      return encodeJson(makeFrame())
+      return encode(makeFrame())
     } catch (error) {
       return { ok: false, detail: `the envelope threw: ${nameThrown(error)}` }
     }
   }
 
-  const { batch, seal } = protocol.envelope.toServer
+  const { toServer } = protocol.envelope
 
   const outboxes = createOutboxes(
     {
@@ -72,11 +72,19 @@ function attach(options: ResolvedDelivery, context: DeliveryContext): AttachedDe
       clock,
       makeId: options.makeId,
       whenFull: (type) => rules.get(type)?.whenFull ?? 'refuse',
-      encode: ({ type, payload }, number) => encodeSealed(() => seal(type, payload, number)),
+      // Accepted without a number, and sent with one.
+      encode: ({ type, payload }, number) =>
+        encodeSealed(number === undefined ? encodeJson : encodeCheckedJson, () =>
+          toServer.seal(type, payload, number),
+        ),
       encodeBatch: (messages) =>
-        batch &&
-        encodeSealed(() =>
-          batch(messages.map(({ message, number }) => seal(message.type, message.payload, number))),
+        toServer.batch &&
+        encodeSealed(encodeCheckedJson, () =>
+          toServer.batch?.(
+            messages.map(({ message, number }) =>
+              toServer.seal(message.type, message.payload, number),
+            ),
+          ),
         ),
       hand: (frame) => link().send(frame),
       maxFrameBytes: context.maxBufferedBytes,
@@ -95,7 +103,7 @@ function attach(options: ResolvedDelivery, context: DeliveryContext): AttachedDe
     outbox: () => outboxes.current,
     window: options.window,
     send(type, payload) {
-      const encoded = encodeSealed(() => seal(type, payload))
+      const encoded = encodeSealed(encodeJson, () => toServer.seal(type, payload))
       if (encoded.ok) link().send(encoded.frame)
     },
     tell: (fact) => tell(DELIVERY, fact),

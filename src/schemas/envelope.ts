@@ -116,14 +116,20 @@ function readMeta(frame: Fields): MessageMeta {
 }
 
 // A half of a number is none: without the epoch that it counts in, or the outbox, it says nothing.
-function readNumbers({ seq, epoch, id, cid, n }: Fields, meta: MessageMeta): MessageMeta {
-  return {
-    ...meta,
-    ...(isNumber(seq) && typeof epoch === 'string' && { seq, epoch }),
-    ...(typeof id === 'string' && { id }),
-    ...(isNumber(n) && typeof cid === 'string' && { cid, n }),
+function readNumbers({ seq, epoch, id, cid, n }: Fields, meta: Writable<MessageMeta>): MessageMeta {
+  if (isNumber(seq) && typeof epoch === 'string') {
+    meta.seq = seq
+    meta.epoch = epoch
+    if (typeof id === 'string') meta.id = id
   }
+  if (isNumber(n) && typeof cid === 'string') {
+    meta.cid = cid
+    meta.n = n
+  }
+  return meta
 }
+
+type Writable<T> = { -readonly [Key in keyof T]: T[Key] }
 
 function isNumber(value: unknown): value is number {
   return Number.isSafeInteger(value) && Number(value) > 0

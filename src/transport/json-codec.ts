@@ -54,6 +54,18 @@ export function encodeJson(value: unknown): Encoded {
   }
 }
 
+/**
+ * The same for what has been encoded before, or is put together of that: without a look at each
+ * value, which costs most of encoding.
+ */
+export function encodeCheckedJson(value: unknown): Encoded {
+  try {
+    return { ok: true, frame: JSON.stringify(value) }
+  } catch {
+    return { ok: false, detail: 'a toJSON that threw' }
+  }
+}
+
 class NotJson extends Error {}
 
 function refuseWhatIsLost(this: unknown, key: string, value: unknown): unknown {

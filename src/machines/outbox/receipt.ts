@@ -107,62 +107,86 @@ export function createSettledReceipt(type: string, outcome: SendOutcome): Receip
 
 /** A receipt whose outcome is not known yet. `abort` is called only while that is so. */
 export function createReceipt(type: string, abort: () => void): OpenReceipt {
-  const settled = createAnswer<SendOutcome>()
-  const durable = createAnswer<boolean>()
-  return {
-    receipt: {
-      type,
-      get outcome() {
-        return settled.value
-      },
-      get settled() {
-        return settled.promise()
-      },
-      get durable() {
-        return durable.promise()
-      },
-      abort() {
-        if (settled.value === undefined) abort()
-      },
-    },
-    settle(outcome) {
-      settled.give(outcome)
-      durable.give(false)
-    },
-    tellDurable: (isDurable) => durable.give(isDurable),
+  return new Opened(type, abort)
+}
+
+// Classes, since one of each is made for every message, and closures would cost a few times as
+// much. What settles a receipt is not within reach of whoever holds it.
+class Opened implements OpenReceipt {
+  readonly receipt: Receipt
+  private readonly settled = new Answer<SendOutcome>()
+  private readonly durable = new Answer<boolean>()
+
+  constructor(type: string, abort: () => void) {
+    this.receipt = new Pending(type, abort, this.settled, this.durable)
+  }
+
+  settle(outcome: SendOutcome): void {
+    this.settled.give(outcome)
+    this.durable.give(false)
+  }
+
+  tellDurable(isDurable: boolean): void {
+    this.durable.give(isDurable)
   }
 }
 
-interface Answer<T> {
-  readonly value: T | undefined
-  /** Resolves once the value is given. */
-  promise(): Promise<T>
-  /** The first value stands. */
-  give(value: T): void
+class Pending implements Receipt {
+  readonly type: string
+  readonly #abort: () => void
+  readonly #settled: Answer<SendOutcome>
+  readonly #durable: Answer<boolean>
+
+  constructor(
+    type: string,
+    abort: () => void,
+    settled: Answer<SendOutcome>,
+    durable: Answer<boolean>,
+  ) {
+    this.type = type
+    this.#abort = abort
+    this.#settled = settled
+    this.#durable = durable
+  }
+
+  get outcome(): SendOutcome | undefined {
+    return this.#settled.value
+  }
+
+  get settled(): Promise<SendOutcome> {
+    return this.#settled.promise()
+  }
+
+  get durable(): Promise<boolean> {
+    return this.#durable.promise()
+  }
+
+  abort(): void {
+    if (this.#settled.value === undefined) this.#abort()
+  }
 }
 
 // The promise is made when it is asked for: most receipts are looked at once, or not at all.
-function createAnswer<T>(): Answer<T> {
-  let value: T | undefined
-  let promise: Promise<T> | undefined
-  let resolve: ((value: T) => void) | undefined
-  return {
-    get value() {
-      return value
-    },
-    promise() {
-      promise ??=
-        value === undefined
-          ? new Promise((settle) => {
-              resolve = settle
-            })
-          : Promise.resolve(value)
-      return promise
-    },
-    give(given) {
-      if (value !== undefined) return
-      value = given
-      resolve?.(given)
-    },
+class Answer<T> {
+  value: T | undefined
+  private promised: Promise<T> | undefined
+  private resolve: ((value: T) => void) | undefined
+
+  /** Resolves once the value is given. */
+  promise(): Promise<T> {
+    this.promised ??=
+      this.value === undefined
+        ? new Promise((resolve) => {
+            this.resolve = resolve
+          })
+        : Promise.resolve(this.value)
+    return this.promised
+  }
+
+  /** The first value stands. */
+  give(value: T): void {
+    if (this.value !== undefined) return
+    this.value = value
+    this.resolve?.(value)
   }
 }

@@ -47,9 +47,9 @@ export function headOf({ first, messages }: Pick<UserLog, 'first' | 'messages'>)
   return first + messages.length - 1
 }
 
-/** What tells marks apart: both ids are the clients' text. */
+/** What tells marks apart: both ids are the clients' text, so that no separator would. */
 export function markKey({ deviceId, cid }: Pick<ClientMark, 'deviceId' | 'cid'>): string {
-  return JSON.stringify([deviceId, cid])
+  return `${deviceId.length}:${deviceId}${cid}`
 }
 
 /** Does to a user's log what a change says. */
