@@ -9,11 +9,34 @@ export interface Logged {
   readonly id?: string
 }
 
+/** A client's message that was taken, in whatever memory. */
+export interface Taken {
+  /** How many times the server had lost its marks before. */
+  readonly memory: number
+  readonly cid: string
+  readonly n: number
+  readonly text: string
+}
+
 interface Mark {
   hwm: number
   fence: number
   refused: [number, string][]
   owner: FakeSocket | undefined
+  /** The client has shown that it heard of this mark. */
+  isInUse: boolean
+}
+
+/** What was said on one connection, as far as it obliges the client. */
+interface Conversation {
+  readonly window: number
+  readonly maxBytes: number
+  cid: string | undefined
+  /** The last number that the client was told is taken. */
+  told: number
+  /** The number that has to come next, and the one that was refused for now, which may. */
+  next: number
+  again: number | undefined
 }
 
 /** What a model server is told to do wrong, or otherwise than usual. */
@@ -37,7 +60,7 @@ export interface Behaviour {
 /**
  * The server's side of docs/protocol.md in as few lines as will do, for one user, on the fake
  * network: what clients are tested against, written from the document and not from our server.
- * A client's `SAY {text}` or `NOTE {text}` goes to everybody as `SAID {id, text}`.
+ * A client's `SAY {text}` goes to everybody as `SAID {id, text}`.
  */
 export function createModelServer(network: FakeTransport) {
   const behaviour: Behaviour = {
@@ -60,6 +83,14 @@ export function createModelServer(network: FakeTransport) {
   const following = new Set<FakeSocket>()
   const plain: string[] = []
   const resumes: unknown[] = []
+  const taken: Taken[] = []
+  const refusals: { readonly text: string; readonly isForNow: boolean }[] = []
+  const conversations = new Map<FakeSocket, Conversation>()
+  const breaches: string[] = []
+  const ambiguous = new Set<string>()
+  // Every state there ever was, as text, with where it stood.
+  const states = new Map<string, { readonly epoch: string; readonly seq: number }>()
+  let memory = 0
 
   const first = (): number => log[0]?.seq ?? head + 1
 
@@ -76,13 +107,14 @@ export function createModelServer(network: FakeTransport) {
     const entry: Logged = { seq: head, type, data, ...(id !== undefined && { id }) }
     log.push(entry)
     lines.set(data.id, data.text)
+    states.set(JSON.stringify([...lines]), { epoch, seq: head })
     for (const socket of following) sendLogged(socket, entry)
   }
 
   function resume(socket: FakeSocket, payload: unknown): void {
     resumes.push(payload)
     if (behaviour.ignoresResume) return
-    const at = { ...(payload as { epoch?: string; seq?: number; cid?: string; fence?: number }) }
+    const at = payload as { epoch?: string; seq?: number; cid?: string; fence?: number }
     const standing = at.cid === undefined ? {} : stand(socket, at.cid, at.fence ?? 0)
     const why =
       at.epoch === undefined || at.seq === undefined
@@ -111,20 +143,45 @@ export function createModelServer(network: FakeTransport) {
   function stand(socket: FakeSocket, cid: string, fence: number) {
     const known = marks.get(cid)
     if (known !== undefined && known.fence > fence) return {}
-    const mark: Mark = known ?? { hwm: 0, fence, refused: [], owner: socket }
+    const mark: Mark = known ?? { hwm: 0, fence, refused: [], owner: socket, isInUse: false }
+    // It may not have heard that we had forgotten it, and nothing tells.
+    if (known?.isInUse === false && memory > 0) ambiguous.add(`${memory} ${cid}`)
+    const conversation = conversations.get(socket)
+    if (conversation !== undefined) {
+      const next = mark.hwm + 1
+      Object.assign(conversation, { cid, told: mark.hwm, next, again: undefined })
+    }
     mark.owner = socket
     mark.fence = fence
     marks.set(cid, mark)
     return { hwm: mark.hwm, known: known !== undefined, refused: mark.refused }
   }
 
+  /** Notes what the document forbids. */
+  function watch(socket: FakeSocket, cid: string, n: number, bytes: number): void {
+    const conversation = conversations.get(socket)
+    if (conversation?.cid !== cid) {
+      breaches.push(`${cid}/${n} came before it was said where it stands`)
+      return
+    }
+    const { next, again, told, window, maxBytes } = conversation
+    if (n !== next && n !== again) breaches.push(`${cid}/${n} came where ${next} was next`)
+    if (n > told + window) breaches.push(`${cid}/${n} is ${n - told} ahead, of ${window}`)
+    if (bytes > maxBytes) breaches.push(`${cid}/${n} has ${bytes} bytes, of ${maxBytes}`)
+    Object.assign(conversation, { next: n + 1, again: undefined })
+  }
+
   function take(socket: FakeSocket, cid: string, n: number, text: string): void {
     const mark = marks.get(cid)
-    if (behaviour.ignoresMessages || mark?.owner !== socket) return
+    if (behaviour.ignoresMessages || mark === undefined || mark.owner !== socket) return
+    mark.isInUse = true
     if (n > mark.hwm + 1) return
+    const conversation = conversations.get(socket)
     if (n === mark.hwm + 1) {
       const refusal = behaviour.refuse(text)
       if (refusal !== undefined) {
+        refusals.push({ text, isForNow: refusal.retry })
+        if (refusal.retry && conversation !== undefined) conversation.again = n
         if (!refusal.retry) {
           mark.hwm = n
           mark.refused.push([n, refusal.code])
@@ -133,22 +190,38 @@ export function createModelServer(network: FakeTransport) {
         return
       }
       mark.hwm = n
+      taken.push({ memory, cid, n, text })
       append('SAID', { id: `${cid}/${n}`, text }, `${cid}/${n}`)
     }
+    if (conversation !== undefined) conversation.told = mark.hwm
     if (!behaviour.losesAcks) send(socket, '$ack', { cid, n: mark.hwm })
   }
 
-  network.peer.accepts((socket) => {
-    if (behaviour.isPlain || !socket.request.url.includes('caps=1')) return
+  function greet(socket: FakeSocket): void {
     const { maxBytes, window } = behaviour
+    const conversation = { window, maxBytes, cid: undefined, told: 0, next: 1, again: undefined }
+    conversations.set(socket, conversation)
     send(socket, '$hello', { v: 1, epoch, head, first: first(), maxBytes, idleMs: 30_000, window })
-  })
-  network.peer.answersAnything(({ type, data, meta }, socket) => {
+  }
+
+  function meet(socket: FakeSocket): void {
+    if (!behaviour.isPlain && socket.request.url.includes('caps=1')) greet(socket)
+  }
+
+  network.peer.accepts(meet)
+  network.peer.answersAnything(({ type, data, meta, raw }, socket) => {
     if (type === '$resume') resume(socket, data)
     else if (type === 'SAY' || type === 'NOTE') {
       const { text } = data as { text: string }
-      if (meta.cid === undefined || meta.n === undefined) plain.push(text)
-      else take(socket, meta.cid, meta.n, text)
+      if (meta.cid !== undefined && meta.n !== undefined) {
+        watch(socket, meta.cid, meta.n, raw.length)
+        take(socket, meta.cid, meta.n, text)
+      } else {
+        plain.push(text)
+        if (conversations.get(socket)?.cid !== undefined) {
+          breaches.push(`${text} came without a number from one who had resumed`)
+        }
+      }
     }
   })
 
@@ -158,6 +231,34 @@ export function createModelServer(network: FakeTransport) {
     plain,
     /** What clients said about where they stand. */
     resumes,
+    /** Every client's message that was ever taken, in order, of lost memories too. */
+    taken,
+    /** Every refusal, in order. */
+    refusals,
+    /** What clients did that the document forbids. */
+    breaches,
+    /** Memory and cid of clients that cannot know whether they were forgotten. */
+    ambiguous,
+    /** Where each state stood that there ever was, by its lines as JSON. */
+    states,
+    /** How many times the marks of clients were lost. */
+    get memory() {
+      return memory
+    },
+    /** The state as it is now: id and text of each line. */
+    get lines() {
+      return [...lines]
+    },
+    /** Accepts attempts, as at first. */
+    accepts(): void {
+      network.peer.accepts(meet)
+    },
+    /** Greets those who are connected and were not greeted. */
+    greets(): void {
+      for (const socket of network.sockets) {
+        if (socket.isOpen && !conversations.has(socket)) greet(socket)
+      }
+    },
     get epoch() {
       return epoch
     },
@@ -200,10 +301,12 @@ export function createModelServer(network: FakeTransport) {
     },
     /** Forgets the marks of clients alone. */
     forgetsClients(): void {
+      memory += 1
       marks = new Map()
     },
     /** Loses its memory. */
     forgets(): void {
+      memory += 1
       epochs += 1
       epoch = `epoch-${epochs}`
       head = 0
