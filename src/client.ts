@@ -243,7 +243,8 @@ export function createSyncClient<
 
   function connect(): void {
     assertLive()
-    delivery?.aim()
+    // What is connected, or being connected, is of the one that it was made for.
+    if (delivery?.aim() === true) connection.send({ type: 'reconnect' })
     connection.send({ type: 'connect' })
   }
 

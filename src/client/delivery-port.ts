@@ -61,8 +61,11 @@ export interface AttachedDelivery {
   prepare(request: ConnectRequest): void
   /** Accepts a validated message. */
   send(type: string, payload: unknown, options: SendOptions | undefined): Receipt
-  /** The connection is about to be another one's, maybe: of another server or user. */
-  aim(): void
+  /**
+   * The connection is about to be another one's, maybe: of another server or user. Gives whether
+   * it is; from then on nothing is said on the one that is there.
+   */
+  aim(): boolean
   connectionOpened(): void
   connectionDropped(failure: ConnectionFailure | undefined): void
   /** The state is cleared. */

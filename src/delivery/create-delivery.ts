@@ -51,6 +51,8 @@ function attach(options: ResolvedDelivery, context: DeliveryContext): AttachedDe
   const plainAddresses = new Set<string>()
   const cursor = createCursor()
   let actors: ReadonlyMap<string, DeliveryActor> = new Map()
+  // Whose messages the newest connection was made for.
+  let connectionKey: string | undefined
 
   function tell(actor: string, event: { readonly type: string }): void {
     actors.get(actor)?.send(event)
@@ -185,7 +187,10 @@ function attach(options: ResolvedDelivery, context: DeliveryContext): AttachedDe
     started(made) {
       actors = made
     },
-    prepare: sayCapable,
+    prepare(request) {
+      connectionKey = outboxes.currentKey
+      sayCapable(request)
+    },
     send(type, payload, given = {}) {
       if (given.signal?.aborted === true) {
         const detail = 'Its signal was aborted before.'
@@ -204,9 +209,16 @@ function attach(options: ResolvedDelivery, context: DeliveryContext): AttachedDe
       return receipt
     },
     aim() {
-      outboxes.use(currentKey('default'))
+      const key = currentKey('default')
+      if (key === outboxes.currentKey) return false
+      tell(DELIVERY, { type: 'connection.dropped' })
+      outboxes.use(key)
+      return true
     },
-    connectionOpened: () => tell(DELIVERY, { type: 'connection.opened' }),
+    connectionOpened() {
+      // A handler may have aimed elsewhere since.
+      if (connectionKey === outboxes.currentKey) tell(DELIVERY, { type: 'connection.opened' })
+    },
     connectionDropped(failure) {
       // The server read of a message only that it is too large: it would be so each time.
       if (failure?.code === 'closed' && failure.closeCode === 1009) {

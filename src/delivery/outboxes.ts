@@ -11,6 +11,7 @@ import {
 /** One outbox for each key, of which one is in use. */
 export interface Outboxes {
   readonly current: Outbox
+  readonly currentKey: string
   /** Whether what the current one accepts survives a crash. */
   readonly isDurable: boolean
   /** Makes the outbox of a key the current one; what waits in the others stays there. */
@@ -60,6 +61,9 @@ export function createOutboxes(options: OutboxesOptions, key: string): Outboxes 
   return {
     get current() {
       return current.outbox
+    },
+    get currentKey() {
+      return currentKey
     },
     get isDurable() {
       return current.keeper?.isDurable === true
