@@ -39,6 +39,8 @@ export interface TransmissionOptions {
   readonly owner: () => Ownership | undefined
   readonly encode: (message: KeptMessage, number: Numbering | undefined) => Encoded
   readonly hand: (frame: string) => Handover
+  /** Lets go of what should have been sent before now. */
+  readonly removeExpired: () => void
   /** Takes an entry, which has left the queue, to its end. */
   readonly finish: (entry: Entry, outcome: SendOutcome) => void
   /** The socket takes no more for now. */
@@ -78,6 +80,8 @@ export interface Transmission {
   hold(): void
   /** Sends what can be sent now. */
   pump(): void
+  /** Takes the number of an entry away again, where it was not handed over with it. */
+  withdraw(entry: Entry): void
   /** The server has taken everything up to this number. */
   acknowledge(n: number): void
   /** The server has refused this number, for good or for now. */
@@ -98,21 +102,34 @@ export function createTransmission(
   let line: Line | undefined
   let isFlowing = false
   let isWriting = false
+  let isPumping = false
   let nextNumber = 1
   // Numbered on this line and not handed over yet, with the frame of each.
   let outgoing: { readonly entry: Entry; readonly frame: string }[] = []
   const sentAt = new Map<Entry, number>()
 
   function pump(): void {
-    if (!isFlowing || isWriting || line === undefined || owner() === undefined) return
-    if (line.kind === 'plain') pumpPlain()
-    else if (handOutgoing()) numberMore(line)
+    // Whoever hears of an outcome may send at once: the loop that told of it comes to that, too.
+    if (isPumping || !isFlowing || isWriting || owner() === undefined) return
+    isPumping = true
+    // Late timers: what was read from the socket may run before them.
+    options.removeExpired()
+    if (line?.kind === 'plain') pumpPlain()
+    else if (line !== undefined && handOutgoing()) numberMore(line)
+    isPumping = false
+  }
+
+  // Those with a number keep it until they are sent: the server may turn out to have delivery
+  // after all, and to have taken them.
+  function nextPlain(): Entry | undefined {
+    return isFlowing ? (queue.numbered[0] ?? nextKept()) : undefined
   }
 
   function pumpPlain(): void {
-    for (let entry = nextKept(); entry !== undefined; entry = nextKept()) {
+    for (let entry = nextPlain(); entry !== undefined; entry = nextPlain()) {
       const encoded = encode(entry.message, undefined)
-      if (!encoded.ok) giveUp(entry, 'invalid')
+      if (entry.isAbandoned) settle(entry, { outcome: 'unknown', reason: 'aborted' })
+      else if (!encoded.ok) giveUp(entry, 'invalid')
       else if (!handOver(entry, encoded.frame)) return
       else {
         queue.remove(entry)
@@ -207,9 +224,12 @@ export function createTransmission(
   function stand({ epoch, hwm, isKnown, refused }: Standing): void {
     const codes = new Map(refused)
     const stays: Entry[] = []
+    const [{ n: first = 0 } = {}] = queue.numbered
+    // It may have forgotten us twice, and have told of it when we did not hear.
+    const isTheSame = isKnown && hwm >= first - 1
     for (const entry of [...queue.numbered]) {
       const { n = 0 } = entry
-      const isRemembered = isKnown && entry.sentEpoch === epoch
+      const isRemembered = isTheSame && entry.sentEpoch === epoch
       const code = codes.get(n)
       if (isRemembered && n <= hwm) {
         settle(entry, code === undefined ? delivered(entry) : { outcome: 'refused', code })
@@ -226,11 +246,19 @@ export function createTransmission(
     outgoing = []
     nextNumber = n
     for (const entry of entries) sentAt.delete(entry)
-    const wanted = entries.filter((entry) => !entry.isAbandoned)
-    for (const entry of entries) {
-      if (entry.isAbandoned) settle(entry, { outcome: 'unknown', reason: 'aborted' })
-    }
-    queue.renumberLater(wanted)
+    const abandoned = entries.filter(({ isAbandoned }) => isAbandoned)
+    // Before anybody is told: who hears of one message may take others back.
+    queue.renumberLater(entries.filter(({ isAbandoned }) => !isAbandoned))
+    for (const entry of abandoned) settle(entry, { outcome: 'unknown', reason: 'aborted' })
+  }
+
+  /** Takes back the numbers that were given on this line and not used. */
+  function withdrawFrom(at: number): void {
+    const [first, ...others] = outgoing.slice(at).map(({ entry }) => entry)
+    if (first === undefined) return
+    outgoing = outgoing.slice(0, at)
+    nextNumber = first.n ?? nextNumber
+    queue.renumberLater([first, ...others])
   }
 
   return {
@@ -243,12 +271,12 @@ export function createTransmission(
       line = opened
       sentAt.clear()
       if (opened.kind === 'acknowledged') stand(opened)
-      else renumber([...queue.numbered], 1)
+      else withdrawFrom(0)
     },
     close() {
       isFlowing = false
       line = undefined
-      outgoing = []
+      withdrawFrom(0)
       sentAt.clear()
     },
     flow() {
@@ -260,6 +288,10 @@ export function createTransmission(
       isFlowing = false
     },
     pump,
+    withdraw(entry) {
+      const at = outgoing.findIndex((one) => one.entry === entry)
+      if (at >= 0) withdrawFrom(at)
+    },
     acknowledge(n) {
       for (let entry = queue.numbered[0]; entry !== undefined; entry = queue.numbered[0]) {
         if (entry.n === undefined || entry.n > n) break
