@@ -32,8 +32,10 @@ interface Conversation {
   readonly window: number
   readonly maxBytes: number
   cid: string | undefined
-  /** The last number that the client was told is taken. */
-  told: number
+  /** How often marks had been lost when it was said where the client stands. */
+  memory: number
+  /** Numbers that came and were not answered. */
+  unanswered: number[]
   /** The number that has to come next, and the one that was refused for now, which may. */
   next: number
   again: number | undefined
@@ -60,7 +62,7 @@ export interface Behaviour {
 /**
  * The server's side of docs/protocol.md in as few lines as will do, for one user, on the fake
  * network: what clients are tested against, written from the document and not from our server.
- * A client's `SAY {text}` goes to everybody as `SAID {id, text}`.
+ * A client's `SAY {text}` or `NOTE {text}` goes to everybody as `SAID {id, text}`.
  */
 export function createModelServer(network: FakeTransport) {
   const behaviour: Behaviour = {
@@ -89,7 +91,7 @@ export function createModelServer(network: FakeTransport) {
   const breaches: string[] = []
   const ambiguous = new Set<string>()
   // Every state there ever was, as text, with where it stood.
-  const states = new Map<string, { readonly epoch: string; readonly seq: number }>()
+  const states = new Map<string, { readonly epoch: string; readonly seq: number }[]>()
   let memory = 0
 
   const first = (): number => log[0]?.seq ?? head + 1
@@ -102,19 +104,24 @@ export function createModelServer(network: FakeTransport) {
     if (socket.isOpen) socket.sendsRaw(JSON.stringify({ type, data, seq, epoch, id }))
   }
 
+  function noteState(): void {
+    const text = JSON.stringify([...lines])
+    states.set(text, [...(states.get(text) ?? []), { epoch, seq: head }])
+  }
+
   function append(type: string, data: { id: string; text: string }, id?: string): void {
     head += 1
     const entry: Logged = { seq: head, type, data, ...(id !== undefined && { id }) }
     log.push(entry)
     lines.set(data.id, data.text)
-    states.set(JSON.stringify([...lines]), { epoch, seq: head })
+    noteState()
     for (const socket of following) sendLogged(socket, entry)
   }
 
   function resume(socket: FakeSocket, payload: unknown): void {
     resumes.push(payload)
     if (behaviour.ignoresResume) return
-    const at = payload as { epoch?: string; seq?: number; cid?: string; fence?: number }
+    const at = { ...(payload as { epoch?: string; seq?: number; cid?: string; fence?: number }) }
     const standing = at.cid === undefined ? {} : stand(socket, at.cid, at.fence ?? 0)
     const why =
       at.epoch === undefined || at.seq === undefined
@@ -149,7 +156,7 @@ export function createModelServer(network: FakeTransport) {
     const conversation = conversations.get(socket)
     if (conversation !== undefined) {
       const next = mark.hwm + 1
-      Object.assign(conversation, { cid, told: mark.hwm, next, again: undefined })
+      Object.assign(conversation, { cid, memory, unanswered: [], next, again: undefined })
     }
     mark.owner = socket
     mark.fence = fence
@@ -164,25 +171,41 @@ export function createModelServer(network: FakeTransport) {
       breaches.push(`${cid}/${n} came before it was said where it stands`)
       return
     }
-    const { next, again, told, window, maxBytes } = conversation
+    const { next, again, window, maxBytes } = conversation
     if (n !== next && n !== again) breaches.push(`${cid}/${n} came where ${next} was next`)
-    if (n > told + window) breaches.push(`${cid}/${n} is ${n - told} ahead, of ${window}`)
     if (bytes > maxBytes) breaches.push(`${cid}/${n} has ${bytes} bytes, of ${maxBytes}`)
-    Object.assign(conversation, { next: n + 1, again: undefined })
+    if (n === again) {
+      // What came after it was ignored, and comes again.
+      answered(socket, (other) => other >= n)
+      conversation.again = undefined
+    }
+    conversation.unanswered.push(n)
+    const ahead = conversation.unanswered.length
+    if (ahead > window) breaches.push(`${ahead} are on their way, of ${window}`)
+    conversation.next = n + 1
+  }
+
+  function answered(socket: FakeSocket, isOver: (n: number) => boolean): void {
+    const conversation = conversations.get(socket)
+    if (conversation === undefined) return
+    conversation.unanswered = conversation.unanswered.filter((n) => !isOver(n))
   }
 
   function take(socket: FakeSocket, cid: string, n: number, text: string): void {
     const mark = marks.get(cid)
-    if (behaviour.ignoresMessages || mark === undefined || mark.owner !== socket) return
+    if (behaviour.ignoresMessages || mark?.owner !== socket) return
     mark.isInUse = true
     if (n > mark.hwm + 1) return
-    const conversation = conversations.get(socket)
     if (n === mark.hwm + 1) {
       const refusal = behaviour.refuse(text)
       if (refusal !== undefined) {
         refusals.push({ text, isForNow: refusal.retry })
-        if (refusal.retry && conversation !== undefined) conversation.again = n
-        if (!refusal.retry) {
+        if (refusal.retry) {
+          const conversation = conversations.get(socket)
+          if (conversation !== undefined) conversation.again = n
+          answered(socket, (other) => other >= n)
+        } else {
+          answered(socket, (other) => other === n)
           mark.hwm = n
           mark.refused.push([n, refusal.code])
         }
@@ -193,14 +216,22 @@ export function createModelServer(network: FakeTransport) {
       taken.push({ memory, cid, n, text })
       append('SAID', { id: `${cid}/${n}`, text }, `${cid}/${n}`)
     }
-    if (conversation !== undefined) conversation.told = mark.hwm
-    if (!behaviour.losesAcks) send(socket, '$ack', { cid, n: mark.hwm })
+    if (behaviour.losesAcks) return
+    answered(socket, (other) => other <= mark.hwm)
+    send(socket, '$ack', { cid, n: mark.hwm })
   }
 
   function greet(socket: FakeSocket): void {
     const { maxBytes, window } = behaviour
-    const conversation = { window, maxBytes, cid: undefined, told: 0, next: 1, again: undefined }
-    conversations.set(socket, conversation)
+    conversations.set(socket, {
+      window,
+      maxBytes,
+      cid: undefined,
+      memory,
+      unanswered: [],
+      next: 1,
+      again: undefined,
+    })
     send(socket, '$hello', { v: 1, epoch, head, first: first(), maxBytes, idleMs: 30_000, window })
   }
 
@@ -208,8 +239,11 @@ export function createModelServer(network: FakeTransport) {
     if (!behaviour.isPlain && socket.request.url.includes('caps=1')) greet(socket)
   }
 
+  noteState()
   network.peer.accepts(meet)
   network.peer.answersAnything(({ type, data, meta, raw }, socket) => {
+    // It broke off, which the client has not heard yet.
+    if (!socket.isOpen) return
     if (type === '$resume') resume(socket, data)
     else if (type === 'SAY' || type === 'NOTE') {
       const { text } = data as { text: string }
@@ -244,6 +278,11 @@ export function createModelServer(network: FakeTransport) {
     /** How many times the marks of clients were lost. */
     get memory() {
       return memory
+    },
+    /** The same for what is heard on an attempt's connection: as when it resumed. */
+    memoryOf(attempt: number): number {
+      const socket = network.sockets[attempt - 1]
+      return (socket && conversations.get(socket)?.memory) ?? memory
     },
     /** The state as it is now: id and text of each line. */
     get lines() {
@@ -314,6 +353,7 @@ export function createModelServer(network: FakeTransport) {
       marks = new Map()
       lines = new Map()
       following.clear()
+      noteState()
     },
   }
 }
