@@ -343,8 +343,15 @@ export function createModelServer(network: FakeTransport) {
       memory += 1
       marks = new Map()
     },
-    /** Loses its memory. */
-    forgets(): void {
+    /** Says of somebody else what would matter if it were of those who hear it. */
+    mutters(): void {
+      for (const socket of following) {
+        send(socket, '$ack', { cid: 'nobody', n: 1_000_000 })
+        send(socket, '$nack', { cid: 'nobody', n: 1, code: 'busy', retry: true })
+      }
+    },
+    /** Loses its memory; `isFollowed`: but not of who is connected. */
+    forgets({ isFollowed = false } = {}): void {
       memory += 1
       epochs += 1
       epoch = `epoch-${epochs}`
@@ -352,7 +359,7 @@ export function createModelServer(network: FakeTransport) {
       log = []
       marks = new Map()
       lines = new Map()
-      following.clear()
+      if (!isFollowed) following.clear()
       noteState()
     },
   }
