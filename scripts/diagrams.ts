@@ -4,12 +4,16 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { createConnectionMachine } from '../src/machines/connection/machine.js'
 import { createCoordinatorMachine } from '../src/machines/coordinator/machine.js'
+import { createDeliveryMachine } from '../src/machines/delivery/machine.js'
+import { createOutboxMachine } from '../src/machines/outbox/machine.js'
 import { draw } from './lib/draw-machine.js'
 
 const page = fileURLToPath(new URL('../docs/machines.md', import.meta.url))
 const machines = {
   connection: createConnectionMachine(),
   coordinator: createCoordinatorMachine(),
+  outbox: createOutboxMachine(),
+  delivery: createDeliveryMachine(),
 }
 
 const before = readFileSync(page, 'utf8')

@@ -146,6 +146,7 @@ export function createSyncClient<
     report,
     log,
     link: () => link,
+    maxBufferedBytes: resolved.maxBufferedBytes,
     noteSync: () => publisher.noteSync(),
     flush: publisher.flush,
     restore,
@@ -243,8 +244,7 @@ export function createSyncClient<
 
   function connect(): void {
     assertLive()
-    // What is connected, or being connected, is of the one that it was made for.
-    if (delivery?.aim() === true) connection.send({ type: 'reconnect' })
+    if (delivery?.aim(false) === true) connection.send({ type: 'reconnect' })
     connection.send({ type: 'connect' })
   }
 
@@ -301,7 +301,7 @@ export function createSyncClient<
     },
     reconnect(target = {}) {
       assertLive()
-      delivery?.aim()
+      delivery?.aim(true)
       link.retarget(target)
       connection.send({ type: 'reconnect' })
     },

@@ -21,6 +21,7 @@ export type SyncErrorCode =
   | 'token-unavailable'
   | 'authenticate-failed'
   | 'message-invalid'
+  | 'log-failed'
 
 /**
  * The one error class of the library: a literal `code` to switch on, a message for people, and

@@ -1,4 +1,5 @@
 export { createSyncClient, type PayloadArgs, type SyncClient } from './client.js'
+export type { Delivery, DeliveryCounts, OutboxState, OutboxView } from './client/delivery-port.js'
 export {
   createConsoleLogger,
   type LogEntry,
@@ -12,7 +13,13 @@ export type {
   SyncOptions,
 } from './client/options.js'
 export type { MessageCounts, SyncSnapshot } from './client/publisher.js'
-export type { NotSentReason, Receipt, SendOutcome } from './machines/outbox/receipt.js'
+export type { OutboxStatus, WaitingMessage } from './machines/outbox/outbox.js'
+export type {
+  NotSentReason,
+  Receipt,
+  SendOutcome,
+  UnknownReason,
+} from './machines/outbox/receipt.js'
 export { type Clock, createSystemClock, type Random, type TimerHandle } from './clock.js'
 export { type ReportError, SyncError, type SyncErrorCode } from './errors.js'
 export { standardBackoff } from './machines/backoff.js'
@@ -40,6 +47,7 @@ export {
 export { createSummary, type Summary } from './map-summary.js'
 export { type Entry, type MapEdit, PersistentMap } from './persistent-map.js'
 export {
+  type CheckpointRule,
   type CoordinatorDefinition,
   defineCoordinator,
   type Draft,
@@ -65,6 +73,7 @@ export type {
   RawFrame,
   UnknownMessage,
 } from './schemas/message.js'
+export type { OutboxRule, OutboxRules, SendOptions, WhenFull } from './schemas/outbox-rule.js'
 export type { BackoffPolicy, CloseCodes, CloseVerdict, Heartbeat } from './schemas/policy.js'
 export {
   type ConnectRequest,

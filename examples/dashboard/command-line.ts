@@ -2,7 +2,12 @@ import { parseArgs } from 'node:util'
 
 /** What was asked for on the command line. */
 export type Command =
-  | ({ run: 'watch'; port: number } & Common)
+  | ({
+      run: 'watch'
+      port: number
+      /** How long access tokens last, in milliseconds. */
+      accessLifeMs: number
+    } & Common)
   | ({ run: 'once' } & Common)
   | { run: 'help' }
 
@@ -26,6 +31,8 @@ devices watch: in a browser, or headless.
                     (default 60; 24 with --once)
   --seed <text>     what they are made from (default statewire)
   --pace <ms>       rest after each photo (default 150; 0 with --once)
+  --token-life <s>  how long an access token lasts (default 3600), to see them
+                    renewed
   --help            this
 
 PORT is where the development server listens (default 5000); staging and the
@@ -68,7 +75,11 @@ export function parseCommandLine(
   if (!Number.isInteger(port) || port < 0 || port > 65_533) {
     return { run: 'refuse', message: 'PORT must be a whole number from 0 to 65533' }
   }
-  return { run: 'watch', port, ...common }
+  const tokenLife = Number(values['token-life'])
+  if (!(tokenLife >= 2 && tokenLife <= 86_400)) {
+    return { run: 'refuse', message: '--token-life must be a number of seconds from 2 to 86400' }
+  }
+  return { run: 'watch', port, accessLifeMs: tokenLife * 1_000, ...common }
 }
 
 function parse(args: readonly string[]) {
@@ -81,6 +92,7 @@ function parse(args: readonly string[]) {
       pictures: { type: 'string' },
       seed: { type: 'string', default: 'statewire' },
       pace: { type: 'string' },
+      'token-life': { type: 'string', default: '3600' },
     },
   })
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { ada } from './accounts.js'
 import { createCleanUp } from './clean-up.js'
 import { providePictures } from './picture-folder.js'
 import { createControls } from './server/controls.js'
@@ -7,13 +8,13 @@ import { type EnvironmentName, startEnvironment } from './server/environment-ser
 import { buildPage } from './server/page-bundle.js'
 import { createWorkerDesk } from './server/worker-desk.js'
 
-const userId = 'ada'
+const userId = ada.id
 const workerId = 'photo-worker'
 const suggestedDevices = ['studio-mac', 'travel-ipad'] as const
 
 /**
  * Runs the demo until aborted: two environments, the page, and the worker, which begins when the
- * first page connects. Leaves nothing behind.
+ * first page that is signed in connects. Leaves nothing behind.
  */
 export async function watch(
   wanted: {
@@ -22,6 +23,7 @@ export async function watch(
     pictures: number
     seed: string
     paceMs: number
+    accessLifeMs: number
   },
   signal: AbortSignal,
 ): Promise<void> {
@@ -46,6 +48,7 @@ export async function watch(
       port,
       secret,
       isOurPage: (origin) => isOurPage(origin),
+      signIn: { accessLifeMs: wanted.accessLifeMs },
       onConnected({ deviceId }) {
         if (hasBegun || deviceId === workerId) return
         hasBegun = worker.run(environment)
@@ -78,7 +81,7 @@ export async function watch(
   cleanUp.defer(close)
 
   const [first, second] = suggestedDevices.map((device) => `${url}/?device=${device}`)
-  console.log(`The dashboard, on two devices (open both):
+  console.log(`The dashboard, on two devices (open both, and sign each in):
 
   ${first}
   ${second}

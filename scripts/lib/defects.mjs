@@ -185,8 +185,8 @@ export const defects = [
   {
     name: 'a receipt settles twice',
     file: receipt,
-    find: 'outcome ??= settledAs',
-    replace: 'outcome = settledAs',
+    find: 'if (value !== undefined) return',
+    replace: '',
   },
   // What is kept.
   {

@@ -29,6 +29,8 @@ export interface DeliveryContext {
   readonly report: ReportError
   readonly log: WriteLog
   readonly link: () => Link
+  /** The link takes no frame larger than this, in bytes. */
+  readonly maxBufferedBytes: number
   /** A message or control frame came. */
   readonly noteSync: () => void
   /** Publishes what was taken in so far. */
@@ -62,10 +64,11 @@ export interface AttachedDelivery {
   /** Accepts a validated message. */
   send(type: string, payload: unknown, options: SendOptions | undefined): Receipt
   /**
-   * The connection is about to be another one's, maybe: of another server or user. Gives whether
-   * it is; from then on nothing is said on the one that is there.
+   * What is sent from now on may be for another server or user. A live connection stays with the
+   * outbox it has, unless it is about to be left. Gives whether what is being connected is to be
+   * left, too: it was begun for another.
    */
-  aim(): boolean
+  aim(isLeaving: boolean): boolean
   connectionOpened(): void
   connectionDropped(failure: ConnectionFailure | undefined): void
   /** The state is cleared. */

@@ -82,10 +82,10 @@ export function createPublisher<State extends object>(options: PublisherOptions<
     lastSyncTime,
     outbox: options.firstOutbox,
   }
-  const snapshots = createValueStream(snapshot, report)
+  const snapshots = createValueStream(snapshot, report, refreshOutbox)
   const status = createValueStream<ConnectionStatus>(snapshot.status, report)
   const state = createValueStream(snapshot.state, report)
-  const outbox = createValueStream(snapshot.outbox, report)
+  const outbox = createValueStream(snapshot.outbox, report, refreshOutbox)
   let isOutboxStale = false
 
   // The open batch.
@@ -167,6 +167,14 @@ export function createPublisher<State extends object>(options: PublisherOptions<
     snapshots.next(after)
   }
 
+  function isOutboxObserved(): boolean {
+    return outbox.isObserved || snapshots.isObserved
+  }
+
+  function refreshOutbox(): void {
+    if (isOutboxStale && !isOutboxObserved()) publish({})
+  }
+
   function currentOutbox(): OutboxState {
     if (!isOutboxStale) return snapshot.outbox
     isOutboxStale = false
@@ -218,7 +226,8 @@ export function createPublisher<State extends object>(options: PublisherOptions<
     /** The outbox holds something else: to be published with the next batch. */
     noteOutbox(): void {
       isOutboxStale = true
-      if (cancelFlush === undefined) schedule()
+      // Where nobody hears of it, it is looked at when somebody asks.
+      if (isOutboxObserved() && cancelFlush === undefined) schedule()
     },
     latestStatus: (): ConnectionStatus => latestStatus,
     publishStatus(next: ConnectionStatus): void {
@@ -243,7 +252,10 @@ export function createPublisher<State extends object>(options: PublisherOptions<
       })
     },
     counts: (): MessageCounts => ({ ...counts }),
-    snapshot: (): SyncSnapshot<State> => snapshot,
+    snapshot(): SyncSnapshot<State> {
+      refreshOutbox()
+      return snapshot
+    },
     streamOf,
     messages$: messages.observable,
     unknown$: unknown.observable,

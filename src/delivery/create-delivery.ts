@@ -13,14 +13,13 @@ import { createDeliveryMachine, type DeliveryState } from '../machines/delivery/
 import { createOutboxMachine } from '../machines/outbox/machine.js'
 import { createSettledReceipt } from '../machines/outbox/receipt.js'
 import { CAPABILITIES } from '../schemas/control.js'
-import type { OutboxRule } from '../schemas/outbox-rule.js'
+import { assertOutboxRule, type OutboxRule } from '../schemas/outbox-rule.js'
 import type { ConnectRequest } from '../schemas/protocol.js'
-import type { MessageSchemas } from '../schemas/schema.js'
 import { createGuardedOutboxStore } from '../storage/outbox-guard.js'
 import type { GuardedOutboxStore } from '../storage/outbox-guarded.js'
 import { type Encoded, encodeJson } from '../transport/json-codec.js'
 import { type DeliveryOptions, type ResolvedDelivery, resolveDelivery } from './options.js'
-import { createOutboxes, type EncodeMessage } from './outboxes.js'
+import { createOutboxes } from './outboxes.js'
 
 /**
  * Makes the delivery of a client: messages wait while there is no connection, a server that has
@@ -35,9 +34,7 @@ import { createOutboxes, type EncodeMessage } from './outboxes.js'
  * const receipt = sync.send('SAY', { text: 'hello' }) // in any state
  * await receipt.settled // { outcome: 'delivered' }
  */
-export function createDelivery<S extends MessageSchemas>(
-  options: DeliveryOptions<S> = {},
-): Delivery {
+export function createDelivery(options: DeliveryOptions = {}): Delivery {
   const resolved = resolveDelivery(options)
   return { attach: (context) => attach(resolved, context) }
 }
@@ -47,27 +44,29 @@ const DELIVERY = 'delivery'
 
 function attach(options: ResolvedDelivery, context: DeliveryContext): AttachedDelivery {
   const { clock, link, log, protocol, report } = context
-  const rules = mergeRules(protocol.outbox, options.rules)
+  const rules = readRules(protocol.outbox)
   const plainAddresses = new Set<string>()
   const cursor = createCursor()
   let actors: ReadonlyMap<string, DeliveryActor> = new Map()
-  // Whose messages the newest connection was made for.
-  let connectionKey: string | undefined
+  let isOnline = false
+  // How often the key has changed, by the time of the newest attempt and now.
+  let aims = { ofAttempt: 0, all: 0 }
+  let key = currentKey('default')
 
   function tell(actor: string, event: { readonly type: string }): void {
     actors.get(actor)?.send(event)
   }
 
-  const encode: EncodeMessage = ({ type, payload }, number) => seal(type, payload, number)
-
   // An envelope may be the user's own.
-  function seal(type: string, body: unknown, meta?: { cid: string; n: number }): Encoded {
+  function encodeSealed(makeFrame: () => unknown): Encoded {
     try {
-      return encodeJson(protocol.envelope.toServer.seal(type, body, meta))
+      return encodeJson(makeFrame())
     } catch (error) {
       return { ok: false, detail: `the envelope threw: ${nameThrown(error)}` }
     }
   }
+
+  const { batch, seal } = protocol.envelope.toServer
 
   const outboxes = createOutboxes(
     {
@@ -75,16 +74,22 @@ function attach(options: ResolvedDelivery, context: DeliveryContext): AttachedDe
       clock,
       makeId: options.makeId,
       whenFull: (type) => rules.get(type)?.whenFull ?? 'refuse',
-      encode,
+      encode: ({ type, payload }, number) => encodeSealed(() => seal(type, payload, number)),
+      encodeBatch: (messages) =>
+        batch &&
+        encodeSealed(() =>
+          batch(messages.map(({ message, number }) => seal(message.type, message.payload, number))),
+        ),
       hand: (frame) => link().send(frame),
+      maxFrameBytes: context.maxBufferedBytes,
       changed: context.outboxChanged,
       tell(fact) {
-        tell(OUTBOX, fact)
+        if (fact.type !== 'outbox.transmitted') tell(OUTBOX, fact)
         tell(DELIVERY, fact)
       },
       openKeeper,
     },
-    currentKey('default'),
+    key,
   )
 
   const channel = createChannel({
@@ -92,7 +97,7 @@ function attach(options: ResolvedDelivery, context: DeliveryContext): AttachedDe
     outbox: () => outboxes.current,
     window: options.window,
     send(type, payload) {
-      const encoded = seal(type, payload)
+      const encoded = encodeSealed(() => seal(type, payload))
       if (encoded.ok) link().send(encoded.frame)
     },
     tell: (fact) => tell(DELIVERY, fact),
@@ -126,6 +131,16 @@ function attach(options: ResolvedDelivery, context: DeliveryContext): AttachedDe
       report(new SyncError('handler-threw', 'delivery.key threw.', { cause }))
       return fallback
     }
+  }
+
+  function use(next: string): void {
+    key = next
+    outboxes.use(next)
+  }
+
+  function goOffline(): void {
+    isOnline = false
+    tell(DELIVERY, { type: 'connection.dropped' })
   }
 
   function keyOf({ keepLatestBy }: OutboxRule<never>, payload: unknown): string | undefined {
@@ -188,7 +203,9 @@ function attach(options: ResolvedDelivery, context: DeliveryContext): AttachedDe
       actors = made
     },
     prepare(request) {
-      connectionKey = outboxes.currentKey
+      aims = { ...aims, ofAttempt: aims.all }
+      // With the URL and the credentials: it goes with them.
+      use(currentKey(key))
       sayCapable(request)
     },
     send(type, payload, given = {}) {
@@ -208,23 +225,28 @@ function attach(options: ResolvedDelivery, context: DeliveryContext): AttachedDe
       abortWith(receipt, given.signal)
       return receipt
     },
-    aim() {
-      const key = currentKey('default')
-      if (key === outboxes.currentKey) return false
-      tell(DELIVERY, { type: 'connection.dropped' })
-      outboxes.use(key)
+    aim(isLeaving) {
+      if (isOnline && !isLeaving) return false
+      const next = currentKey(key)
+      if (next === key) return false
+      aims = { ...aims, all: aims.all + 1 }
+      // Before the outbox changes: what waits in the other is not for this server.
+      goOffline()
+      use(next)
       return true
     },
     connectionOpened() {
-      // A handler may have aimed elsewhere since.
-      if (connectionKey === outboxes.currentKey) tell(DELIVERY, { type: 'connection.opened' })
+      // A handler has aimed elsewhere since: this connection is about to be left.
+      if (aims.ofAttempt !== aims.all) return
+      isOnline = true
+      tell(DELIVERY, { type: 'connection.opened' })
     },
     connectionDropped(failure) {
       // The server read of a message only that it is too large: it would be so each time.
       if (failure?.code === 'closed' && failure.closeCode === 1009) {
         outboxes.current.transmission.refuseLargest()
       }
-      tell(DELIVERY, { type: 'connection.dropped' })
+      goOffline()
     },
     forgetState: () => cursor.forget(),
     outbox: {
@@ -249,12 +271,11 @@ function sayCapable({ url }: ConnectRequest): void {
   url.search = `${url.search === '' ? '?' : `${url.search}&`}${parameter}=${value}`
 }
 
-function mergeRules(
-  ofProtocol: unknown,
-  given: ReadonlyMap<string, OutboxRule<never>>,
-): ReadonlyMap<string, OutboxRule<never>> {
-  const own = Object.entries((ofProtocol ?? {}) as Record<string, OutboxRule<never>>)
-  return new Map([...own, ...given])
+// Where it was written, the compiler tied each rule to its type.
+function readRules(rules: unknown): ReadonlyMap<string, OutboxRule<never>> {
+  const entries = Object.entries((rules ?? {}) as Record<string, OutboxRule<never>>)
+  for (const [type, rule] of entries) assertOutboxRule('protocol-invalid', `outbox.${type}`, rule)
+  return new Map(entries)
 }
 
 function abortWith(

@@ -2,13 +2,11 @@ import { assertThat, SyncError } from '../errors.js'
 import { assertDuration } from '../machines/connection/policy.js'
 import type { DeliveryPolicy } from '../machines/delivery/machine.js'
 import type { OutboxLimits } from '../machines/outbox/queue.js'
-import { assertOutboxRule, type OutboxRule, type OutboxRules } from '../schemas/outbox-rule.js'
-import type { MessageSchemas } from '../schemas/schema.js'
 import type { OutboxStore } from '../storage/outbox-store.js'
 import { createUuid } from '../uuid.js'
 
 /** Options of `createDelivery`. */
-export interface DeliveryOptions<S extends MessageSchemas = MessageSchemas> {
+export interface DeliveryOptions {
   /**
    * Opens the storage of an outbox, so that what waits survives a crash or a reload. Default:
    * memory. Called once for each key.
@@ -16,16 +14,14 @@ export interface DeliveryOptions<S extends MessageSchemas = MessageSchemas> {
   readonly store?: (key: string) => OutboxStore
   /**
    * Names the outbox that messages go into: by server, user and device, where any of them can
-   * change. Asked at `start`, `connect` and `reconnect`; each key has an outbox of its own, and
-   * what waits in the others stays there. Default: one outbox.
+   * change. Asked at `start`, `connect` and `reconnect`, and with each attempt; each key has
+   * an outbox of its own, and what waits in the others stays there. Default: one outbox.
    */
   readonly key?: () => string
   /** How many messages an outbox holds. Default 1,000. */
   readonly maxMessages?: number
   /** How many bytes an outbox holds, counted as on the wire. Default 1 MiB. */
   readonly maxBytes?: number
-  /** What is special about types of messages, over the protocol's own rules. */
-  readonly rules?: OutboxRules<S>
   /** Most messages on their way unacknowledged; the server may set less. Default 256. */
   readonly window?: number
   /** How long a server has to greet before it is taken for a plain one, in ms. Default 2,000. */
@@ -41,7 +37,6 @@ export interface ResolvedDelivery {
   readonly openStore: ((key: string) => OutboxStore) | undefined
   readonly key: () => string
   readonly limits: OutboxLimits
-  readonly rules: ReadonlyMap<string, OutboxRule<never>>
   readonly window: number
   readonly policy: DeliveryPolicy
   readonly makeId: () => string
@@ -52,9 +47,7 @@ export interface ResolvedDelivery {
  *
  * @throws SyncError `option-invalid`, naming the option.
  */
-export function resolveDelivery<S extends MessageSchemas>(
-  options: DeliveryOptions<S>,
-): ResolvedDelivery {
+export function resolveDelivery(options: DeliveryOptions): ResolvedDelivery {
   const { greetingMs = 2_000, answerTimeoutMs = 15_000 } = options
   assertDuration('delivery.greetingMs', greetingMs)
   assertDuration('delivery.answerTimeoutMs', answerTimeoutMs)
@@ -63,12 +56,6 @@ export function resolveDelivery<S extends MessageSchemas>(
     const isFunction = options[name] === undefined || typeof options[name] === 'function'
     assertThat(isFunction, 'option-invalid', `delivery.${name} must be a function`)
   }
-  const rules = new Map<string, OutboxRule<never>>()
-  for (const [type, rule] of Object.entries(options.rules ?? {})) {
-    if (rule === undefined) continue
-    assertOutboxRule('option-invalid', `delivery.rules.${type}`, rule)
-    rules.set(type, rule)
-  }
   return {
     openStore: options.store,
     key: options.key ?? (() => 'default'),
@@ -76,7 +63,6 @@ export function resolveDelivery<S extends MessageSchemas>(
       maxMessages: wholeNumber('maxMessages', options.maxMessages, 1_000),
       maxBytes: wholeNumber('maxBytes', options.maxBytes, 2 ** 20),
     },
-    rules,
     window: wholeNumber('window', options.window, 256),
     policy: { greetingMs, answerTimeoutMs, lateTimerMs: 1_000 },
     makeId: options.makeId ?? createUuid,

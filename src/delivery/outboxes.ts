@@ -1,6 +1,4 @@
 import type { GuardedOutboxStore } from '../storage/outbox-guarded.js'
-import type { KeptMessage } from '../storage/outbox-store.js'
-import type { Encoded } from '../transport/json-codec.js'
 import {
   createOutbox,
   type Outbox,
@@ -11,7 +9,6 @@ import {
 /** One outbox for each key, of which one is in use. */
 export interface Outboxes {
   readonly current: Outbox
-  readonly currentKey: string
   /** Whether what the current one accepts survives a crash. */
   readonly isDurable: boolean
   /** Makes the outbox of a key the current one; what waits in the others stays there. */
@@ -62,9 +59,6 @@ export function createOutboxes(options: OutboxesOptions, key: string): Outboxes 
     get current() {
       return current.outbox
     },
-    get currentKey() {
-      return currentKey
-    },
     get isDurable() {
       return current.keeper?.isDurable === true
     },
@@ -82,9 +76,3 @@ export function createOutboxes(options: OutboxesOptions, key: string): Outboxes 
     },
   }
 }
-
-/** Seals and encodes a message of an outbox. */
-export type EncodeMessage = (
-  message: KeptMessage,
-  number: { readonly cid: string; readonly n: number } | undefined,
-) => Encoded

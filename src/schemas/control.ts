@@ -11,11 +11,6 @@ export const CAPABILITIES = { parameter: 'caps', value: '1' } as const
 /** The version of the delivery protocol that this library speaks. */
 export const DELIVERY_VERSION = 1
 
-/** Tells a type of control frame from a type of message. */
-export function isControlType(type: string): type is `$${string}` {
-  return type.startsWith('$')
-}
-
 // A whole number, 0 or more. A function, since zod's own checks bring 0.5 kB along.
 const count = z.custom<number>((value) => Number.isSafeInteger(value) && value >= 0)
 const refusals = z.array(z.tuple([count, z.string()]))

@@ -1,7 +1,7 @@
 import { assertThat } from '../errors.js'
 import { assertCoordinatorDefinition, type CoordinatorDefinition } from './coordinator.js'
 import { createEnvelope, type Envelope } from './envelope.js'
-import { assertOutboxRule, type OutboxRule, type OutboxRules } from './outbox-rule.js'
+import type { OutboxRules } from './outbox-rule.js'
 import type { BackoffPolicy, CloseCodes, Heartbeat } from './policy.js'
 import { assertMessageSchemas, isSchema, type MessageSchemas, type Schema } from './schema.js'
 import type { ServerBehaviour } from './server-behaviour.js'
@@ -100,9 +100,6 @@ export function defineProtocol<
   const { credentials } = definition
   const isRule = credentials === undefined || isSchema(credentials.schema)
   assertThat(isRule, 'protocol-invalid', 'credentials.schema must be a zod 4 schema')
-  for (const [type, rule] of Object.entries(definition.outbox ?? {})) {
-    assertOutboxRule('protocol-invalid', `outbox.${type}`, rule as OutboxRule<never>)
-  }
   if (definition.coordinator !== undefined) assertCoordinatorDefinition(definition.coordinator)
   return {
     ...definition,

@@ -1,5 +1,5 @@
 import { nameThrown } from '../deadline.js'
-import { isControlType } from './control.js'
+import { isControlType } from './control-type.js'
 import type { EnvelopeDirection, MessageMeta, Opened } from './envelope.js'
 import type { InvalidFrame, RawFrame, UnknownMessage } from './message.js'
 import type { Heartbeat } from './policy.js'
@@ -16,7 +16,8 @@ export interface ReadMessage {
 export interface ReaderSink {
   message(message: ReadMessage): void
   unknown(message: UnknownMessage): void
-  invalid(frame: InvalidFrame): void
+  /** `meta` stands beside a message whose body does not fit its schema. */
+  invalid(frame: InvalidFrame, meta?: MessageMeta): void
   /** The peer asked for a sign of life. */
   pinged(): void
   /** The peer gave one. */
@@ -102,7 +103,7 @@ export function createReader(options: ReaderOptions): Reader {
         sink.message({ type: route.type, data: validated.value, meta })
       } else {
         const { detail, issues } = validated
-        sink.invalid({ reason: 'schema-mismatch', detail, type, issues, raw })
+        sink.invalid({ reason: 'schema-mismatch', detail, type, issues, raw }, meta)
       }
     }
     // Whatever its body looks like, a pong shows that the peer lives.

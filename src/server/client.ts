@@ -47,6 +47,11 @@ export interface IncomingMessage<
   readonly client: ConnectedClient<R>
   readonly type: K
   readonly payload: BodyOf<S[K]>
+  /**
+   * `cid/n` of a message with delivery: the same each time that it is seen, and no other's of the
+   * user's device. Absent for a plain one.
+   */
+  readonly id?: string
 }
 
 /** A valid message of any type: a union discriminated by `type`. */

@@ -26,6 +26,10 @@ export interface Connection {
    * `received` does not throw.
    */
   admit(received: (frame: RawFrame) => void): void
+  /** What was handed over and has not gone out to the network, in bytes. */
+  readonly bufferedBytes: number
+  /** Has something called each time that a frame has gone out. To be called once. */
+  onFlushed(flushed: () => void): void
   /** Hands a frame over and gives whether it did: not to a socket that is closing, or too slow. */
   send(frame: Uint8Array): boolean
   ping(): void
@@ -64,6 +68,7 @@ export function createConnection(options: ConnectionOptions): Connection {
   let heldBytes = 0
   let awaitsPong = false
   let isClosing = false
+  let flushed: (() => void) | undefined
   let letGo: { readonly timer: TimerHandle; readonly at: number } | undefined
 
   function receive(frame: RawFrame, bytes: number): void {
@@ -144,6 +149,12 @@ export function createConnection(options: ConnectionOptions): Connection {
       for (const frame of frames) receive(frame, 0)
       socket.resume()
     },
+    get bufferedBytes() {
+      return socket.bufferedAmount
+    },
+    onFlushed(listener) {
+      flushed = listener
+    },
     send(frame) {
       if (!isOpen()) return false
       if (socket.bufferedAmount > options.maxBufferedBytes) {
@@ -151,7 +162,7 @@ export function createConnection(options: ConnectionOptions): Connection {
         close(1013, 'Too slow')
         return false
       }
-      socket.send(frame, { binary: false })
+      socket.send(frame, { binary: false }, flushed)
       counters.framesOut += 1
       return true
     },

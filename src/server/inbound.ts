@@ -1,3 +1,5 @@
+import { isControlType } from '../schemas/control-type.js'
+import type { MessageMeta } from '../schemas/envelope.js'
 import type { RawFrame } from '../schemas/message.js'
 import type { Protocol } from '../schemas/protocol.js'
 import { createReader, type ReadMessage } from '../schemas/reader.js'
@@ -13,6 +15,10 @@ export interface InboundOptions<Peer> {
   readonly counters: Counting
   readonly message: (peer: Peer, message: ReadMessage) => void
   readonly pinged: (peer: Peer) => void
+  /** A message that can never be taken, because of what it is. */
+  readonly refused?: (peer: Peer, meta: MessageMeta, code: 'invalid' | 'unknown-type') => void
+  /** A frame about delivery. Gives `unknown` from those who have none. */
+  readonly control?: (peer: Peer, type: string, payload: unknown) => 'taken' | 'unknown' | 'invalid'
   /** Something came that is left alone: a fact for the log, which repeats nothing but the type. */
   readonly ignored: (peer: Peer, event: string, detail: Record<string, unknown>) => void
 }
@@ -40,12 +46,20 @@ export function createInbound<Peer>(options: InboundOptions<Peer>): Inbound<Peer
         counters.messagesIn += 1
         options.message(sender, message)
       },
-      unknown({ type }) {
+      unknown({ type, data, meta }) {
+        const read = isControlType(type) ? options.control?.(sender, type, data) : undefined
+        if (read === 'taken') return
+        if (read === 'invalid') {
+          invalid('schema-mismatch', `${type} does not fit its schema`)
+          return
+        }
         counters.unknown += 1
         options.ignored(sender, 'message.unknown', { type: type.slice(0, LONGEST_TYPE) })
+        options.refused?.(sender, meta, 'unknown-type')
       },
-      invalid({ reason, detail }) {
+      invalid({ reason, detail }, meta) {
         invalid(reason, detail)
+        if (meta !== undefined) options.refused?.(sender, meta, 'invalid')
       },
       pinged() {
         options.pinged(sender)

@@ -14,4 +14,16 @@ export type { ServedProtocol, SyncServerOptions } from './options.js'
 export type { ConnectedDevice } from './presence.js'
 export { type CloseOptions, createSyncServer, type SyncServer } from './server.js'
 export type { ServerCounters, ServerStats } from './stats.js'
+export type {
+  ClientMark,
+  DeliveryLog,
+  LogChange,
+  LoggedCheckpoint,
+  LoggedMessage,
+  LogPosition,
+  UserLog,
+} from './delivery/delivery-log.js'
+export { createMemoryLog, type MemoryLogOptions } from './delivery/memory-log.js'
+export type { DeliveryOptions, MessageRefusal } from './delivery/options.js'
+export type { DeliveryCounters } from './delivery/stats.js'
 export type { HandleUpgrade } from './handle-upgrade.js'

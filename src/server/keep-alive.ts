@@ -1,10 +1,13 @@
 import type { Clock, TimerHandle } from '../clock.js'
 import type { Connection } from './connection.js'
 
+/** What keeping a connection alive takes. */
+type Pinged = Omit<Connection, 'bufferedBytes' | 'onFlushed'>
+
 /** Pings sockets at the WebSocket level and lets go of those that give no pong. */
 export interface KeepAlive {
-  add(connection: Connection): void
-  delete(connection: Connection): void
+  add(connection: Pinged): void
+  delete(connection: Pinged): void
 }
 
 /** What {@link createKeepAlive} needs. */
@@ -12,7 +15,7 @@ export interface KeepAliveOptions {
   readonly clock: Clock
   readonly intervalMs: number
   /** Has not ponged by the ping after. */
-  readonly silent: (connection: Connection) => void
+  readonly silent: (connection: Pinged) => void
 }
 
 // After a stall (a stopped process, a blocked loop) timers run before what the network brought
@@ -25,7 +28,7 @@ const LATE_MS = 1_000
  */
 export function createKeepAlive(options: KeepAliveOptions): KeepAlive {
   const { clock, intervalMs } = options
-  const connections = new Set<Connection>()
+  const connections = new Set<Pinged>()
   let due = 0
   let timer: TimerHandle
 

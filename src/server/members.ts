@@ -2,10 +2,11 @@ import type { Clock } from '../clock.js'
 import { SyncError } from '../errors.js'
 import type { MessageSchemas } from '../schemas/schema.js'
 import type { Identity } from '../schemas/server-behaviour.js'
-import { encodeMessage, fanOut, SERVER_DEVICE_ID } from './broadcast.js'
+import { encodeMessage, fanOut, type Receiver, SERVER_DEVICE_ID } from './broadcast.js'
 import type { ConnectedClient } from './client.js'
 import { isSendableCloseCode } from './close-code.js'
 import type { Connection } from './connection.js'
+import type { Subscriber } from './delivery/subscriber.js'
 import type { ServedProtocol } from './options.js'
 import { createPresence, type Presence } from './presence.js'
 import type { Reporting } from './reporting.js'
@@ -14,6 +15,8 @@ import type { Reporting } from './reporting.js'
 export interface Member<R extends MessageSchemas> {
   readonly client: ConnectedClient<R>
   readonly connection: Connection
+  /** What it takes part in delivery with; absent for a plain one. */
+  readonly subscriber?: Subscriber
 }
 
 /** Who was let in and is still there. */
@@ -23,8 +26,18 @@ export interface Members<R extends MessageSchemas> {
     'userCount' | 'deviceCount' | 'ofUser' | 'ofDevice' | 'users' | 'devices'
   >
   readonly admins: ReadonlySet<Member<R>>
-  /** Adds a socket, and tells it and the user's other devices. */
-  join(identity: Identity, isAdmin: boolean, connection: Connection): Member<R>
+  /**
+   * Adds a socket, and tells it and the user's other devices. One with delivery is told when it has
+   * said where it stands, together with who else is there.
+   */
+  join(
+    identity: Identity,
+    isAdmin: boolean,
+    connection: Connection,
+    subscriber?: Subscriber,
+  ): Member<R>
+  /** Tells a socket who is there, its own device first. */
+  announceAll(identity: Identity, connection: Connection): void
   /** Removes a socket, and tells the user's other devices if it was its device's last. */
   leave(member: Member<R>): void
 }
@@ -47,8 +60,18 @@ export function createMembers<R extends MessageSchemas, S extends MessageSchemas
   function announce(
     what: 'connected' | 'disconnected',
     device: Identity,
-    audience: readonly Member<R>[],
+    hearers: readonly Member<R>[],
     times = 1,
+  ): void {
+    const audience = hearers.filter(({ subscriber }) => subscriber?.knowsPeers !== false)
+    announceTo(audience, what, device, times)
+  }
+
+  function announceTo(
+    audience: readonly Receiver[],
+    what: 'connected' | 'disconnected',
+    device: Identity,
+    times: number,
   ): void {
     const rule = protocol.server?.presence
     if (rule === undefined || audience.length === 0) return
@@ -91,12 +114,24 @@ export function createMembers<R extends MessageSchemas, S extends MessageSchemas
   return {
     presence,
     admins,
-    join(identity, isAdmin, connection) {
-      const member = { client: createClient(identity, isAdmin, connection), connection }
+    join(identity, isAdmin, connection, subscriber) {
+      const client = createClient(identity, isAdmin, connection)
+      const member = { client, connection, ...(subscriber !== undefined && { subscriber }) }
       const others = presence.join(identity, member)
       if (isAdmin) admins.add(member)
       announce('connected', identity, [member, ...others])
       return member
+    },
+    announceAll({ userId, deviceId: own }, connection) {
+      const devices = presence.announced(userId)
+      // A client takes the first announcement for its own.
+      const ownFirst = [
+        ...devices.filter(({ deviceId }) => deviceId === own),
+        ...devices.filter(({ deviceId }) => deviceId !== own),
+      ]
+      for (const { deviceId, times } of ownFirst) {
+        announceTo([{ connection }], 'connected', { userId, deviceId }, times)
+      }
     },
     leave(member) {
       admins.delete(member)

@@ -3,17 +3,22 @@ import type { Server as HttpServer } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
 import { type Clock, createSystemClock } from '../clock.js'
 import { type ReportError, SyncError } from '../errors.js'
+import type { UncheckedDefinition } from '../schemas/coordinator.js'
 import type { Protocol } from '../schemas/protocol.js'
 import type { MessageSchemas } from '../schemas/schema.js'
 import type { Authenticate } from './authentication.js'
 import type { AnyIncomingMessage, ConnectedClient, IncomingHandlers, SocketEnd } from './client.js'
+import { type DeliveryOptions, resolveDeliveryOptions } from './delivery/options.js'
 import type { ServerLogger } from './log.js'
 
 /** What a server needs to know of a protocol. Every `Protocol` fits. */
 export type ServedProtocol<R extends MessageSchemas, S extends MessageSchemas> = Pick<
   Protocol<R, S>,
   'receive' | 'send' | 'envelope' | 'heartbeat' | 'server'
->
+> & {
+  /** Read for its checkpoint, with delivery. */
+  readonly coordinator?: UncheckedDefinition | undefined
+}
 
 /** Options of {@link createSyncServer}. */
 export interface SyncServerOptions<R extends MessageSchemas, S extends MessageSchemas> {
@@ -53,6 +58,11 @@ export interface SyncServerOptions<R extends MessageSchemas, S extends MessageSc
   readonly onError?: ReportError
   /** Hears what happens. Default: nobody. */
   readonly log?: ServerLogger
+  /**
+   * Numbers what goes to all of a user's devices and acknowledges what clients send, for clients
+   * that ask for it: docs/protocol.md. Default: a plain server.
+   */
+  readonly delivery?: DeliveryOptions<R, S>
   /** Closes the server when aborted, as `close()` does. */
   readonly signal?: AbortSignal
   readonly clock?: Clock
@@ -86,6 +96,7 @@ export function resolveOptions<R extends MessageSchemas, S extends MessageSchema
     maxBufferedBytes: positive('maxBufferedBytes', options.maxBufferedBytes, 2 ** 22),
     keepAliveMs: keepAliveMs === false ? (false as const) : positive('keepAliveMs', keepAliveMs, 0),
     clock: options.clock ?? createSystemClock(),
+    delivery: options.delivery && resolveDeliveryOptions(options.delivery),
     makeId: options.makeId ?? (() => randomBytes(4).toString('hex')),
   }
 }

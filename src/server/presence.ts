@@ -13,6 +13,12 @@ export interface Departure<Connection> {
   readonly audience: readonly Connection[]
 }
 
+/** A device that is there, and how often it was announced. */
+export interface AnnouncedDevice {
+  readonly deviceId: string
+  readonly times: number
+}
+
 /** Which user is there, on which devices, over which sockets. Does no I/O. */
 export interface Presence<Connection> {
   readonly userCount: number
@@ -25,6 +31,8 @@ export interface Presence<Connection> {
   ofUser(userId: string): readonly Connection[]
   ofDevice(identity: Identity): readonly Connection[]
   users(): readonly string[]
+  /** What somebody who was told nothing yet has to be told. */
+  announced(userId: string): readonly AnnouncedDevice[]
   devices(userId: string): readonly ConnectedDevice[]
 }
 
@@ -83,6 +91,11 @@ export function createPresence<Connection>(): Presence<Connection> {
     ofUser: (userId) => ofUser(userId),
     ofDevice: ({ userId, deviceId }) => [...(users.get(userId)?.get(deviceId)?.connections ?? [])],
     users: () => [...users.keys()],
+    announced: (userId) =>
+      Array.from(users.get(userId) ?? [], ([deviceId, { announced }]) => ({
+        deviceId,
+        times: announced,
+      })),
     devices: (userId) =>
       Array.from(users.get(userId) ?? [], ([deviceId, { connections }]) => ({
         deviceId,

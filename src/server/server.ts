@@ -1,11 +1,21 @@
 import { SyncError } from '../errors.js'
+import type { MessageMeta } from '../schemas/envelope.js'
 import type { MessageSchemas, TypeOf } from '../schemas/schema.js'
 import type { Authentication } from '../schemas/server-behaviour.js'
-import { encodeBatch, encodeMessage, fanOut, SERVER_DEVICE_ID } from './broadcast.js'
+import {
+  encodeBatch,
+  encodeMessage,
+  fanOut,
+  SERVER_DEVICE_ID,
+  type UnsealedMessage,
+} from './broadcast.js'
 import type { BodyArguments, ConnectedClient, Outgoing } from './client.js'
 import { isSendableCloseCode } from './close-code.js'
 import { CLOSE_GRACE_MS } from './connection.js'
 import { createConversation } from './conversation.js'
+import { createAdmit } from './delivery/admission.js'
+import { createDelivery } from './delivery/delivery.js'
+import type { LogPosition } from './delivery/delivery-log.js'
 import type { HandleUpgrade } from './handle-upgrade.js'
 import { createInbound } from './inbound.js'
 import { createKeepAlive } from './keep-alive.js'
@@ -40,7 +50,8 @@ export interface SyncServer<R extends MessageSchemas> extends AsyncDisposable {
   handleUpgrade: HandleUpgrade
   /**
    * Sends to every socket of a user; gives how many took it. As with all that send, the data's
-   * type is checked by the compiler alone.
+   * type is checked by the compiler alone. With `delivery` it is kept for those who are away, too;
+   * where the log answers by a promise it is sent once the log has it, to as many as there are.
    *
    * @throws SyncError `message-invalid` where JSON cannot hold the data.
    */
@@ -49,6 +60,18 @@ export interface SyncServer<R extends MessageSchemas> extends AsyncDisposable {
     type: K,
     ...data: BodyArguments<R[K]>
   ): number
+  /**
+   * Sends to all of a user's devices, those included that are not there now; resolves with its
+   * place once the log has it. For servers with `delivery`.
+   *
+   * Rejects with SyncError `message-invalid` as `broadcastToUser` throws it, `log-failed` where the
+   * log did not take it, `disposed` once the server closes, and `option-invalid` without delivery.
+   */
+  publishToUser<K extends TypeOf<R>>(
+    userId: string,
+    type: K,
+    ...data: BodyArguments<R[K]>
+  ): Promise<LogPosition>
   /** Sends several messages to every socket of a user, in one frame; gives how many took it. */
   broadcastBatchToUser(userId: string, messages: readonly Outgoing<R>[]): number
   /** Sends to every socket of one device; gives how many took it. */
@@ -68,7 +91,9 @@ export interface SyncServer<R extends MessageSchemas> extends AsyncDisposable {
   clients(userId: string): readonly ConnectedClient<R>[]
   stats(): ServerStats
   /**
-   * Takes no new sockets, closes those there are, and resolves once the last one is gone. A
+   * Takes no new sockets, closes those there are, and resolves once the last one is gone. With
+   * `delivery` clients are told before to come back at different times, and what is being written
+   * is finished and acknowledged. A
    * `server` that was given goes on. A second call gives the same promise.
    *
    * @throws SyncError `option-invalid` for a code that cannot be sent, or no duration.
@@ -98,10 +123,26 @@ export function createSyncServer<R extends MessageSchemas, S extends MessageSche
   const counters = createCounters()
   const reporting = createReporting(options.onError, options.log, clock)
   const members = createMembers({ protocol, clock, runUserCode: reporting.runUserCode })
+  const delivery =
+    options.delivery &&
+    createDelivery({
+      ...options,
+      ...reporting,
+      options: options.delivery,
+      envelope,
+      sendToPlain(userId, messages, meta) {
+        const plain = members.presence.ofUser(userId).filter(({ subscriber }) => !subscriber)
+        return plain.length === 0 ? 0 : sendInOneFrame(plain, messages, meta)
+      },
+    })
+  let closing: Promise<void> | undefined
   const conversation = createConversation({
     ...options,
     members,
     runUserCode: reporting.runUserCode,
+    delivery,
+    admit: createAdmit({ accept: options.delivery?.accept, clock, report: reporting.report }),
+    isOpen: () => delivery === undefined || closing === undefined,
   })
   const read = createInbound<Member<R>>({
     ...conversation,
@@ -119,6 +160,7 @@ export function createSyncServer<R extends MessageSchemas, S extends MessageSche
     counters,
     members,
     reporting,
+    delivery,
     byProtocol: (request) =>
       protocol.server?.authenticate(request, makeId, clock.epoch()) ?? nobody,
     received: read,
@@ -135,7 +177,6 @@ export function createSyncServer<R extends MessageSchemas, S extends MessageSche
           }),
   })
 
-  let closing: Promise<void> | undefined
   let listener: Listener | undefined
   let detach: (() => void) | undefined
 
@@ -169,6 +210,39 @@ export function createSyncServer<R extends MessageSchemas, S extends MessageSche
     return fanOut(receivers, encodeMessage(envelope, { type, data }, metaFor(userId)))
   }
 
+  function sendInOneFrame(
+    receivers: readonly Member<R>[],
+    messages: readonly UnsealedMessage[],
+    meta: Partial<MessageMeta>,
+  ): number {
+    const [only] = messages
+    if (only !== undefined && messages.length === 1) {
+      return fanOut(receivers, encodeMessage(envelope, only, meta))
+    }
+    let taken = receivers.length
+    for (const frame of encodeBatch(envelope, messages, meta)) {
+      taken = Math.min(taken, fanOut(receivers, frame))
+    }
+    return taken
+  }
+
+  /** Gives how many sockets took them, or will once the log has them. */
+  function publish(userId: string, messages: readonly UnsealedMessage[]): number {
+    if (delivery === undefined || closing !== undefined) return 0
+    const outcome: { sockets?: number } = {}
+    delivery.publish({
+      userId,
+      messages,
+      settled(sockets) {
+        outcome.sockets = sockets
+      },
+      failed() {
+        outcome.sockets = 0
+      },
+    })
+    return outcome.sockets ?? members.presence.ofUser(userId).length
+  }
+
   async function drain({
     code = 1001,
     reason = 'Server is closing',
@@ -176,6 +250,7 @@ export function createSyncServer<R extends MessageSchemas, S extends MessageSche
   }: CloseOptions): Promise<void> {
     signal?.removeEventListener('abort', closeOnAbort)
     const listenerGone = listener?.close(graceMs)
+    if (delivery !== undefined) await delivery.drain(graceMs)
     await sockets.closeAll(code, reason, graceMs)
     await listenerGone
     detach?.()
@@ -215,9 +290,28 @@ export function createSyncServer<R extends MessageSchemas, S extends MessageSche
     },
     handleUpgrade,
     broadcastToUser: (userId, type, ...[data]) =>
-      send(members.presence.ofUser(userId), userId, type, data),
+      delivery === undefined
+        ? send(members.presence.ofUser(userId), userId, type, data)
+        : publish(userId, [{ type, data }]),
+    publishToUser: (userId, type, ...[data]) =>
+      new Promise((resolve, reject) => {
+        const refuse = (code: 'option-invalid' | 'disposed' | 'log-failed', what: string) => {
+          reject(new SyncError(code, `publishToUser: ${what}`))
+        }
+        if (delivery === undefined) refuse('option-invalid', 'the server has no delivery')
+        else if (closing !== undefined) refuse('disposed', 'the server closes')
+        else {
+          delivery.publish({
+            userId,
+            messages: [{ type, data }],
+            settled: (_sockets, position) => resolve(position),
+            failed: () => refuse('log-failed', 'the log did not take it'),
+          })
+        }
+      }),
     broadcastBatchToUser(userId, messages) {
       if (messages.length === 0) return 0
+      if (delivery !== undefined) return publish(userId, messages)
       const receivers = members.presence.ofUser(userId)
       let taken = receivers.length
       for (const frame of encodeBatch(envelope, messages, metaFor(userId))) {
@@ -236,6 +330,7 @@ export function createSyncServer<R extends MessageSchemas, S extends MessageSche
       sockets: sockets.size,
       users: members.presence.userCount,
       devices: members.presence.deviceCount,
+      ...(delivery && { delivery: { ...delivery.counters } }),
     }),
     close,
     [Symbol.asyncDispose]: () => close(),

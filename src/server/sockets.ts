@@ -6,6 +6,7 @@ import type { Authentication, UpgradeRequest } from '../schemas/server-behaviour
 import { type Authenticate, startAuthentication } from './authentication.js'
 import type { ConnectedClient, SocketEnd } from './client.js'
 import { type Connection, createConnection } from './connection.js'
+import type { Delivery } from './delivery/delivery.js'
 import type { KeepAlive } from './keep-alive.js'
 import type { Member, Members } from './members.js'
 import type { Reporting } from './reporting.js'
@@ -27,6 +28,7 @@ export interface SocketsOptions<R extends MessageSchemas> {
   readonly members: Members<R>
   readonly keepAlive: KeepAlive | undefined
   readonly reporting: Reporting
+  readonly delivery: Delivery | undefined
   readonly maxBufferedBytes: number
   readonly authenticate: Authenticate
   readonly authenticateTimeoutMs: number
@@ -38,7 +40,7 @@ export interface SocketsOptions<R extends MessageSchemas> {
 
 /** Makes an empty {@link Sockets}. */
 export function createSockets<R extends MessageSchemas>(options: SocketsOptions<R>): Sockets {
-  const { clock, counters, keepAlive, members, reporting } = options
+  const { clock, counters, delivery, keepAlive, members, reporting } = options
   const connections = new Set<Connection>()
   let whenEmpty: (() => void) | undefined
 
@@ -79,7 +81,29 @@ export function createSockets<R extends MessageSchemas>(options: SocketsOptions<
         connection.close(answer.closeCode, answer.reason)
         return
       }
-      const joined = members.join(answer, answer.isAdmin === true, connection)
+      if (delivery?.isAskedFor(request) === true) {
+        delivery.load(
+          answer.userId,
+          () => {
+            if (connection.isOpen) letIn(answer, true)
+          },
+          // Our fault and not the client's: it comes back.
+          () => connection.close(1011, 'Unavailable'),
+        )
+      } else {
+        letIn(answer, false)
+      }
+    }
+
+    function letIn(answer: Authentication & { readonly ok: true }, hasDelivery: boolean): void {
+      const { userId, deviceId } = answer
+      // Its greeting is the first frame.
+      const subscriber = hasDelivery
+        ? delivery?.welcome({ userId, deviceId }, connection, () => {
+            members.announceAll({ userId, deviceId }, connection)
+          })
+        : undefined
+      const joined = members.join(answer, answer.isAdmin === true, connection, subscriber)
       member = joined
       keepAlive?.add(connection)
       tell('info', 'socket.joined', {})
@@ -90,6 +114,7 @@ export function createSockets<R extends MessageSchemas>(options: SocketsOptions<
     function leave(left: Member<R>, end: SocketEnd): void {
       keepAlive?.delete(connection)
       members.leave(left)
+      if (left.subscriber !== undefined) delivery?.release(left.client.userId, left.subscriber)
       tell('info', 'socket.left', { closeCode: end.code })
       reporting.runUserCode('onDisconnected', () => options.onDisconnected?.(left.client, end))
     }

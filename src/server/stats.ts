@@ -1,3 +1,5 @@
+import type { DeliveryCounters } from './delivery/stats.js'
+
 /** What a server counts since it was made. */
 export interface ServerCounters {
   /** WebSocket upgrades that were completed. */
@@ -29,6 +31,8 @@ export interface ServerStats extends ServerCounters {
   readonly users: number
   /** Devices with at least one socket, over all users. */
   readonly devices: number
+  /** Absent without delivery. */
+  readonly delivery?: DeliveryCounters
 }
 
 /** The counters as the server's parts count them up. */

@@ -118,8 +118,10 @@ export function createCredentials({
     settled,
 
     async forSync(request = {}) {
-      // Told of each attempt until one has lasted: the same refusal is not taken for a second.
-      refused = request.refused === true ? (refused ?? given) : undefined
+      // Told of each attempt until one has lasted: the same refusal is not taken for a second. What
+      // was renewed since the connection was made is as old to a server that takes none of before,
+      // and there is no third attempt; so nothing that is held now will do.
+      refused = request.refused === true ? (refused ?? vault.current()?.generation) : undefined
       const id = await deviceId()
       const { accessToken, generation, user } = await obtain(refused, request.signal)
       given = generation

@@ -1,10 +1,24 @@
 import { randomUUID } from 'node:crypto'
-import { link, mkdir, readdir, readFile, stat, truncate, unlink, writeFile } from 'node:fs/promises'
+import {
+  link,
+  mkdir,
+  readdir,
+  readFile,
+  stat,
+  truncate,
+  unlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { Clock } from '../clock.js'
+import { abortError } from './outbox-errors.js'
 
-/** A lock that is held, for an instant: it is taken from holders that cannot be told to be alive. */
+/**
+ * A lock that is held: for an instant, or for longer by who says so with `keep`, since it is taken
+ * from holders that cannot be told to be alive.
+ */
 export interface HeldLock {
   /** Larger than that of every holder before. */
   readonly fence: number
@@ -12,6 +26,8 @@ export interface HeldLock {
   readonly wasOrphaned: boolean
   /** Whether nobody took the lock in the meantime. */
   isHeld(): Promise<boolean>
+  /** Shows that the holder lives: every few seconds, where it holds the lock for longer. As `isHeld`. */
+  keep(): Promise<boolean>
   release(): Promise<void>
 }
 
@@ -21,6 +37,12 @@ export interface LockOptions {
   readonly clock: Clock
   /** How long to wait for the holder before rejecting with code `ELOCKED`, in milliseconds. */
   readonly timeoutMs: number
+  /** Ends the wait with an `AbortError`. */
+  readonly signal?: AbortSignal
+  /** Lets time pass between two attempts. Default: 10 ms. */
+  readonly pause?: () => Promise<void>
+  /** Also takes the lock from a living holder that has not shown it for so long, in milliseconds. */
+  readonly leaseMs?: number
 }
 
 // Of a holder that cannot be looked up (another machine, or a system that does not tell when a
@@ -38,37 +60,33 @@ const OLD_DRAFT_MS = 60_000
  * is one file that is removed and made again. A loser of an old race, whose number was won and
  * tidied away while it slept, sees the higher number and steps back.
  */
-export async function acquireLock({ directory, clock, timeoutMs }: LockOptions): Promise<HeldLock> {
+export async function acquireLock(options: LockOptions): Promise<HeldLock> {
+  const { directory, clock, timeoutMs, signal, leaseMs } = options
+  const pause = options.pause ?? (() => passRetry(clock))
   await mkdir(directory, { recursive: true, mode: 0o700 })
   const giveUpAt = clock.now() + timeoutMs
-  const draft = join(directory, `~${randomUUID()}`)
-  await writeFile(draft, JSON.stringify(await describeSelf()), { mode: 0o600 })
-  try {
-    for (;;) {
-      const lock = await tryToAcquire(directory, draft)
-      if (lock !== undefined) return lock
-      if (clock.now() >= giveUpAt) throw lockedError()
-      await new Promise<void>((resolve) => {
-        clock.setTimeout(resolve, RETRY_MS)
-      })
-    }
-  } finally {
-    await unlink(draft)
+  for (;;) {
+    if (signal?.aborted === true) throw abortError()
+    const lock = await tryToAcquire(directory, leaseMs)
+    if (lock !== undefined) return lock
+    if (clock.now() >= giveUpAt) throw lockedError()
+    await pause()
   }
 }
 
-async function tryToAcquire(directory: string, draft: string): Promise<HeldLock | undefined> {
+function passRetry(clock: Clock): Promise<void> {
+  return new Promise((resolve) => {
+    clock.setTimeout(resolve, RETRY_MS)
+  })
+}
+
+async function tryToAcquire(directory: string, leaseMs?: number): Promise<HeldLock | undefined> {
   const top = Math.max(0, ...(await numbersIn(directory)))
-  const end = top === 0 ? 'released' : await endOf(join(directory, String(top)))
+  const end = top === 0 ? 'released' : await endOf(join(directory, String(top)), leaseMs)
   if (end === undefined) return undefined
   const fence = top + 1
   const file = join(directory, String(fence))
-  try {
-    await link(draft, file)
-  } catch (error) {
-    if (hasCode(error, 'EEXIST')) return undefined
-    throw error
-  }
+  if (!(await linkDraft(directory, file))) return undefined
   const numbers = await numbersIn(directory)
   if (numbers.some((number) => number > fence)) {
     await ifThere(unlink(file))
@@ -83,9 +101,34 @@ async function tryToAcquire(directory: string, draft: string): Promise<HeldLock 
   return {
     fence,
     wasOrphaned: end === 'orphaned',
-    isHeld: async () => Math.max(...(await numbersIn(directory))) === fence,
+    isHeld: () => isTop(directory, fence),
+    async keep() {
+      const now = new Date()
+      await ifThere(utimes(file, now, now))
+      return await isTop(directory, fence)
+    },
     release: () => ifThere(truncate(file)),
   }
+}
+
+// Written for the attempt alone: that of one who waits for long would pass for the leavings of a
+// dead one. False where another was faster.
+async function linkDraft(directory: string, file: string): Promise<boolean> {
+  const draft = join(directory, `~${randomUUID()}`)
+  await writeFile(draft, JSON.stringify(await describeSelf()), { mode: 0o600 })
+  try {
+    await link(draft, file)
+    return true
+  } catch (error) {
+    if (hasCode(error, 'EEXIST')) return false
+    throw error
+  } finally {
+    await ifThere(unlink(draft))
+  }
+}
+
+async function isTop(directory: string, fence: number): Promise<boolean> {
+  return Math.max(0, ...(await numbersIn(directory))) === fence
 }
 
 async function numbersIn(directory: string): Promise<number[]> {
@@ -122,7 +165,7 @@ async function describeSelf(): Promise<Holder> {
 }
 
 /** How a holder's time ended; `undefined` while it may go on, or where the file just went. */
-async function endOf(file: string): Promise<'released' | 'orphaned' | undefined> {
+async function endOf(file: string, leaseMs?: number): Promise<'released' | 'orphaned' | undefined> {
   let text: string
   try {
     text = await readFile(file, 'utf8')
@@ -133,7 +176,9 @@ async function endOf(file: string): Promise<'released' | 'orphaned' | undefined>
   if (text === '') return 'released'
   const holder = parseHolder(text)
   const alive = holder === undefined ? undefined : await isAlive(holder)
-  return (alive ?? (await ageOf(file)) < LONGEST_HOLD_MS) ? undefined : 'orphaned'
+  if (alive === false) return 'orphaned'
+  const patienceMs = leaseMs ?? (alive === true ? Number.POSITIVE_INFINITY : LONGEST_HOLD_MS)
+  return (await ageOf(file)) < patienceMs ? undefined : 'orphaned'
 }
 
 /** Whether a holder still runs; `undefined` where that cannot be told from here. */

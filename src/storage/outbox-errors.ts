@@ -1,6 +1,6 @@
 /** What `acquire` rejects with once its signal is aborted, or its handle closed. */
 export function abortError(): Error {
-  return Object.assign(new Error('nobody waits for the outbox any more'), { name: 'AbortError' })
+  return Object.assign(new Error('nobody waits for it any more'), { name: 'AbortError' })
 }
 
 /** What a write rejects with where another handle owns the outbox by now. */

@@ -115,14 +115,31 @@ export function createStream<T>(report: ReportError): Stream<T> {
   return wrap(new Subject<T>(), report)
 }
 
-/** A stream of values over time: who subscribes hears the current one first. */
-export function createValueStream<T>(initial: T, report: ReportError): Stream<T> {
-  return wrap(new BehaviorSubject<T>(initial), report)
+/**
+ * A stream of values over time: who subscribes hears the current one first. `refresh` brings that
+ * up to date, where values are put in only while somebody listens.
+ */
+export function createValueStream<T>(
+  initial: T,
+  report: ReportError,
+  refresh?: () => void,
+): Stream<T> {
+  const subject = new BehaviorSubject<T>(initial)
+  if (refresh === undefined) return wrap(subject, report)
+  const refreshed = new Observable<T>((subscriber) => {
+    refresh()
+    return subject.subscribe(subscriber)
+  })
+  return wrap(subject, report, refreshed)
 }
 
-function wrap<T>(subject: Subject<T>, report: ReportError): Stream<T> {
+function wrap<T>(
+  subject: Subject<T>,
+  report: ReportError,
+  from: Observable<T> = subject,
+): Stream<T> {
   return {
-    observable: new ReportingObservable<T>(subject, report),
+    observable: new ReportingObservable<T>(from, report),
     get isObserved() {
       return subject.observed
     },

@@ -2,6 +2,7 @@ import {
   type CommonOptions,
   createSyncClient,
   defineProtocol,
+  type Envelope,
   PersistentMap,
   type SyncError,
 } from 'statewire'
@@ -14,6 +15,7 @@ import {
   type ManualClock,
 } from 'statewire/testing'
 import * as z from 'zod'
+import type { OutboxRules } from '../../src/schemas/outbox-rule.js'
 import { createModelServer, type ModelServer } from './model-server.js'
 
 /** A protocol whose state is all that was said. */
@@ -41,7 +43,11 @@ export const chat = defineProtocol({
 
 /** Options of {@link createBench}. */
 export interface BenchOptions {
-  readonly delivery?: DeliveryOptions<typeof chat.send>
+  readonly delivery?: DeliveryOptions
+  /** Rules in place of the protocol's. */
+  readonly outbox?: OutboxRules<typeof chat.send>
+  /** An envelope in place of the protocol's. */
+  readonly envelope?: Envelope
   readonly client?: Partial<CommonOptions>
   /** A world that goes on from another client's. */
   readonly world?: World
@@ -64,11 +70,22 @@ export function createWorld(): World {
 let ids = 0
 
 /** A client with delivery, and what it gave. */
-export function createBench({ delivery, client, world = createWorld() }: BenchOptions = {}) {
+export function createBench({
+  delivery,
+  outbox,
+  envelope,
+  client,
+  world = createWorld(),
+}: BenchOptions = {}) {
   const { clock, network, server } = world
   const errors: SyncError[] = []
   const heard: string[] = []
-  const sync = createSyncClient(chat, {
+  const protocol = {
+    ...chat,
+    ...(outbox !== undefined && { outbox }),
+    ...(envelope !== undefined && { envelope }),
+  }
+  const sync = createSyncClient(protocol, {
     url: 'ws://server.test/ws',
     transport: network,
     clock,

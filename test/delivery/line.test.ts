@@ -302,6 +302,7 @@ describe('what goes out', () => {
     await clock.advanceAsync(0)
     server.behaviour.losesAcks = true
     const taken = [say('taken 1'), say('taken 2')]
+    await clock.advanceAsync(0)
     server.behaviour.ignoresMessages = true
     const lost = say('lost')
     await clock.advanceAsync(0)
@@ -375,6 +376,23 @@ describe('what goes out', () => {
     ])
     expect(peer.messages.every(({ raw }) => raw.length < 200)).toBe(true)
   })
+
+  it.each([true, false])(
+    '[DLV-13] is refused where the socket would never take it (plain: %s)',
+    async (isPlain) => {
+      const { sync, say, server, clock } = createBench({ client: { maxBufferedBytes: 300 } })
+      server.behaviour.isPlain = isPlain
+      sync.start()
+      const receipts = [say('a'), say('x'.repeat(300)), say('c')]
+      await clock.advanceAsync(3_000)
+      const outcome = isPlain ? 'sent' : 'delivered'
+      expect(receipts.map(({ outcome }) => outcome)).toEqual([
+        { outcome },
+        { outcome: 'refused', code: 'too-large' },
+        { outcome },
+      ])
+    },
+  )
 
   it('[DLV-13] is refused where the server closes with 1009, the largest alone', async () => {
     const { sync, say, server, peer, clock } = createBench()

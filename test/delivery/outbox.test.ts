@@ -68,7 +68,7 @@ describe('accepting', () => {
 
   it('[OUT-4] sends larger priorities first', async () => {
     const { sync, server, settle } = createBench({
-      delivery: { rules: { NOTE: { priority: -1 } } },
+      outbox: { NOTE: { priority: -1 } },
     })
     sync.send('NOTE', { text: 'n' })
     sync.send('SAY', { text: 'a' })
@@ -110,7 +110,8 @@ describe('bounds', () => {
 
   it('[OUT-5] lets the oldest of no larger priority go, where the rule says so', async () => {
     const { sync, settle, server } = createBench({
-      delivery: { maxMessages: 3, rules: { SAY: { whenFull: 'dropOldest' } } },
+      delivery: { maxMessages: 3 },
+      outbox: { SAY: { whenFull: 'dropOldest' } },
     })
     const urgent = sync.send('SAY', { text: 'urgent' }, { priority: 1 })
     const a = sync.send('SAY', { text: 'a' })
@@ -130,7 +131,8 @@ describe('bounds', () => {
 
   it('[OUT-5] drops nothing for a message that does not fit all the same', () => {
     const { sync, say } = createBench({
-      delivery: { maxBytes: 100, rules: { SAY: { whenFull: 'dropOldest' } } },
+      delivery: { maxBytes: 100 },
+      outbox: { SAY: { whenFull: 'dropOldest' } },
     })
     const a = say('a')
     expect(say('x'.repeat(200)).outcome).toEqual(notSent('full'))
@@ -164,13 +166,15 @@ describe('waiting', () => {
     sync.start()
     await settle()
     const x1 = sync.send('NOTE', { text: 'x1' })
+    await settle()
     const x2 = sync.send('NOTE', { text: 'x2' })
+    await settle()
     expect([x1.outcome, x2.outcome]).toEqual([undefined, undefined])
     expect(sync.outbox.status).toMatchObject({ depth: 2, inFlight: 2 })
   })
 
   it('[OUT-7] [OUT-3] lets a message expire at its time, by one timer', async () => {
-    const { sync, clock, server } = createBench({ delivery: { rules: { NOTE: { ttlMs: 50 } } } })
+    const { sync, clock, server } = createBench({ outbox: { NOTE: { ttlMs: 50 } } })
     const long = sync.send('SAY', { text: 'long' }, { ttlMs: 300 })
     const short = sync.send('SAY', { text: 'short' }, { ttlMs: 100 })
     const ruled = sync.send('NOTE', { text: 'ruled' })
@@ -237,6 +241,7 @@ describe('waiting', () => {
     const before = say('before')
     const aborted = say('aborted')
     const after = say('after')
+    await clock.advanceAsync(0)
     aborted.abort()
     expect(aborted.outcome).toEqual({ outcome: 'unknown', reason: 'aborted' })
     expect(sync.outbox.messages().map(({ payload }) => payload)).toEqual([
@@ -298,6 +303,20 @@ describe('what can be seen', () => {
     expect(sync.outbox.counts()).toMatchObject({ accepted: 2, transmitted: 2, delivered: 0 })
   })
 
+  it('[OUT-9] is what it is now for who looks, or subscribes, late', () => {
+    const { sync, say } = createBench()
+    say('a')
+    expect(sync.getSnapshot().outbox.depth).toBe(1)
+    expect(sync.getSnapshot()).toBe(sync.getSnapshot())
+    say('b')
+    const depths: number[] = []
+    sync.outbox$.subscribe(({ depth }) => depths.push(depth))
+    say('c')
+    sync.subscribe(({ outbox }) => depths.push(outbox.depth))
+    expect(depths.slice(0, 1)).toEqual([2])
+    expect(sync.getSnapshot().outbox.depth).toBe(2)
+  })
+
   it('[OUT-9] is nothing for a client without delivery', () => {
     const sync = createSyncClient(chat, { url: 'ws://server.test/ws' })
     expect(sync.outbox.status).toMatchObject({ depth: 0, delivery: 'none' })
@@ -331,6 +350,7 @@ describe('flow', () => {
     await clock.advanceAsync(0)
     peer.stopsReading()
     const receipts = Array.from({ length: 10 }, (_, at) => sync.send('SAY', { text: `${at}` }))
+    await clock.advanceAsync(0)
     const { inFlight, depth } = sync.outbox.status
     expect(depth).toBe(10)
     expect(inFlight).toBeGreaterThan(1)
@@ -393,6 +413,32 @@ describe('the end', () => {
   })
 })
 
+it.each([true, false])(
+  '[OUT-12] sends nothing of another key to a server that is being left (plain: %s)',
+  async (isPlain) => {
+    let key = 'staging'
+    const { sync, say, clock, peer, server } = createBench({ delivery: { key: () => key } })
+    server.behaviour.isPlain = isPlain
+    const forStaging = say('for staging')
+    key = 'production'
+    sync.start()
+    await clock.advanceAsync(2_000)
+    const before = peer.messages.length
+    key = 'staging'
+    // Connected already, so it stays with what it is connected to.
+    sync.connect()
+    say('for production')
+    await clock.advanceAsync(0)
+    expect(server.texts.concat(server.plain)).toEqual(['for production'])
+    const { socket } = peer
+    sync.reconnect({ url: 'ws://staging.test/ws' })
+    expect(socket?.received.length).toBe(before + 1)
+    await clock.advanceAsync(2_000)
+    expect(server.texts.concat(server.plain)).toEqual(['for production', 'for staging'])
+    expect(forStaging.outcome?.outcome).toBe(isPlain ? 'sent' : 'delivered')
+  },
+)
+
 describe('options', () => {
   const bad = [
     [{ maxMessages: 0 }, 'maxMessages'],
@@ -403,16 +449,28 @@ describe('options', () => {
     [{ key: 'x' }, 'key'],
     [{ store: {} }, 'store'],
     [{ makeId: 5 }, 'makeId'],
-    [{ rules: { SAY: { ttlMs: -5 } } }, 'rules.SAY.ttlMs'],
-    [{ rules: { SAY: { priority: Number.NaN } } }, 'rules.SAY.priority'],
-    [{ rules: { SAY: { whenFull: 'never' } } }, 'rules.SAY.whenFull'],
-    [{ rules: { SAY: { keepLatestBy: 'id' } } }, 'rules.SAY.keepLatestBy'],
   ] as const
 
   it.each(bad)('[OUT-13] %j is refused, and named', (options, name) => {
     expect(() => createDelivery(options as never)).toThrow(
       expect.objectContaining({
         code: 'option-invalid',
+        message: expect.stringContaining(name) as string,
+      }),
+    )
+  })
+
+  const badRules = [
+    [{ ttlMs: -5 }, 'outbox.SAY.ttlMs'],
+    [{ priority: Number.NaN }, 'outbox.SAY.priority'],
+    [{ whenFull: 'never' }, 'outbox.SAY.whenFull'],
+    [{ keepLatestBy: 'id' }, 'outbox.SAY.keepLatestBy'],
+  ] as const
+
+  it.each(badRules)('[OUT-13] a rule of the protocol that is %j is refused', (rule, name) => {
+    expect(() => createBench({ outbox: { SAY: rule as never } })).toThrow(
+      expect.objectContaining({
+        code: 'protocol-invalid',
         message: expect.stringContaining(name) as string,
       }),
     )
@@ -429,11 +487,11 @@ describe('options', () => {
         key() {
           throw new Error('key')
         },
-        rules: {
-          SAY: {
-            keepLatestBy() {
-              throw new Error('latest')
-            },
+      },
+      outbox: {
+        SAY: {
+          keepLatestBy() {
+            throw new Error('latest')
           },
         },
       },
@@ -460,4 +518,65 @@ it('[OUT-2] settles every receipt, whatever handlers of outcomes do', async () =
   sync.start()
   await settle()
   expect(outcomes).toEqual([delivered, delivered])
+})
+
+describe('batches', () => {
+  it('[OUT-17] hold what is sent in one turn, in order, but for the first', async () => {
+    const { sync, server, peer, settle } = createBench()
+    sync.start()
+    await settle()
+    const before = peer.messages.length
+    const receipts = Array.from({ length: 150 }, (_, at) => sync.send('SAY', { text: `${at}` }))
+    expect(peer.messages.length - before).toBe(1)
+    await settle()
+    expect(server.texts).toEqual(receipts.map((_, at) => `${at}`))
+    const frames = new Set(peer.messages.slice(before).map(({ raw }) => raw))
+    expect([...frames].map((raw) => raw.toString().startsWith('{"type":"BATCH"'))).toEqual([
+      false,
+      true,
+      true,
+      true,
+    ])
+    expect(receipts.every(({ outcome }) => outcome?.outcome === 'delivered')).toBe(true)
+  })
+
+  it('[OUT-17] are no larger than 64 KiB, nor than the server takes', async () => {
+    for (const maxBytes of [5_000, 1_000_000]) {
+      const { sync, server, peer, settle } = createBench()
+      server.behaviour.maxBytes = maxBytes
+      sync.start()
+      await settle()
+      for (let at = 0; at < 60; at += 1) sync.send('SAY', { text: 'x'.repeat(3_000) })
+      await settle()
+      expect(server.texts).toHaveLength(60)
+      const sizes = peer.messages.map(({ raw }) => raw.length)
+      expect(Math.max(...sizes)).toBeLessThanOrEqual(Math.min(maxBytes, 65_536))
+      expect(Math.max(...sizes)).toBeGreaterThan(Math.min(maxBytes, 65_536) * 0.6)
+    }
+  })
+
+  it('[OUT-17] are not made for a plain server', async () => {
+    const { sync, server, peer, clock } = createBench()
+    server.behaviour.isPlain = true
+    for (let at = 0; at < 10; at += 1) sync.send('SAY', { text: `${at}` })
+    sync.start()
+    await clock.advanceAsync(2_000)
+    expect(server.plain).toHaveLength(10)
+    expect(new Set(peer.messages.map(({ raw }) => raw)).size).toBe(10)
+  })
+
+  it('[OUT-17] are not made where the envelope has none', async () => {
+    const world = createWorld()
+    const { batch: _, ...toServer } = chat.envelope.toServer
+    const { sync, server, peer, settle } = createBench({
+      world,
+      envelope: { ...chat.envelope, toServer },
+    })
+    sync.start()
+    await settle()
+    for (let at = 0; at < 10; at += 1) sync.send('SAY', { text: `${at}` })
+    await settle()
+    expect(server.texts).toHaveLength(10)
+    expect(peer.messages.every(({ raw }) => !raw.toString().includes('BATCH'))).toBe(true)
+  })
 })

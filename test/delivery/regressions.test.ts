@@ -113,19 +113,17 @@ describe('another key', () => {
     expect(network.peer.messages.map(({ attempt }) => attempt)).toEqual([1, 2])
   })
 
-  it('[OUT-12] connects anew where `connect` finds it', async () => {
+  it('[OUT-12] begins an attempt anew where `connect` finds it', async () => {
     let key = 'one'
     const { sync, say, server, network, settle } = createBench({ delivery: { key: () => key } })
     sync.start()
-    await settle()
-    say('a')
-    await settle()
+    say('of one')
     key = 'two'
     sync.connect()
-    say('b')
+    say('of two')
     await settle()
     expect(network.attempts).toHaveLength(2)
-    expect(server.texts).toEqual(['a', 'b'])
+    expect(server.texts).toEqual(['of two'])
     sync.connect()
     await settle()
     expect(network.attempts).toHaveLength(2)

@@ -1,4 +1,4 @@
-import type { BrowserContextOptions, Page, Browser } from 'playwright-core'
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
 import { eventually } from '../examples/dashboard/eventually.js'
 
 /** The dashboard as a user sees it. */
@@ -7,6 +7,8 @@ export type DashboardPage = {
   /** What the page complained about on its console, but for servers that are not there. */
   readonly complaints: readonly string[]
   press(button: string): Promise<void>
+  /** Asks for a code, approves it on the page that the link leads to, and waits until that is done. */
+  signIn(): Promise<void>
   /** Waits until the banner says this, and the badge too. */
   says(words: string | RegExp): Promise<void>
   /** Everything that the banner has said since the page was opened, each change once. */
@@ -21,8 +23,13 @@ export type DashboardPage = {
   text(name: string): Promise<string>
 }
 
-/** How to open it; `prepare` comes before anything of it is loaded. */
-export type OpenOptions = BrowserContextOptions & { prepare?: (page: Page) => Promise<void> }
+/** How to open it. */
+export type OpenOptions = BrowserContextOptions & {
+  /** Comes before anything of it is loaded. */
+  prepare?: (page: Page) => Promise<void>
+  /** What its console may complain about. */
+  tolerates?: RegExp
+}
 
 /** Opens the dashboard in a browser profile of its own. */
 export async function openDashboard(
@@ -30,13 +37,24 @@ export async function openDashboard(
   url: string,
   options: OpenOptions = {},
 ): Promise<DashboardPage> {
-  const { prepare, ...profile } = options
+  const { prepare, tolerates, ...profile } = options
   const context = await browser.newContext(profile)
+  return openTab(context, url, { ...(prepare && { prepare }), ...(tolerates && { tolerates }) })
+}
+
+/** Opens the dashboard in a further tab of a profile. */
+export async function openTab(
+  context: BrowserContext,
+  url: string,
+  { prepare, tolerates }: Pick<OpenOptions, 'prepare' | 'tolerates'> = {},
+): Promise<DashboardPage> {
   const page = await context.newPage()
   const complaints: string[] = []
   page.on('console', (message) => {
-    const isExpected = /ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|WebSocket/.test(message.text())
-    if (message.type() === 'error' && !isExpected) complaints.push(message.text())
+    const text = message.text()
+    const isExpected = /ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|WebSocket/.test(text)
+    const isTolerated = isExpected || tolerates?.test(text) === true
+    if (message.type() === 'error' && !isTolerated) complaints.push(text)
   })
   page.on('pageerror', (error) => complaints.push(error.message))
   await page.addInitScript(noteBanner)
@@ -48,10 +66,23 @@ export async function openDashboard(
   const waitFor = (name: string, words: string | RegExp) =>
     part(name).filter({ hasText: words }).first().waitFor()
 
+  const press = (button: string) => page.getByRole('button', { name: button, exact: true }).click()
+
   return {
     page,
     complaints,
-    press: (button) => page.getByRole('button', { name: button, exact: true }).click(),
+    press,
+    async signIn() {
+      await press('Sign in')
+      const [approval] = await Promise.all([
+        context.waitForEvent('page'),
+        page.getByRole('link', { name: 'Open the approval page' }).click(),
+      ])
+      await approval.getByRole('button', { name: 'Approve' }).click()
+      await approval.getByText('is signed in').waitFor()
+      await approval.close()
+      await part('user').waitFor()
+    },
     async says(words) {
       await Promise.all([waitFor('banner', words), waitFor('badge', words)])
     },

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { type Browser, chromium } from 'playwright-core'
+import { type Browser, type BrowserContext, chromium } from 'playwright-core'
 import { createSyncClient } from 'statewire'
 import { kull } from 'statewire/kull'
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
@@ -14,6 +14,8 @@ let demo: DemoProcess
 let browser: Browser
 let url: string
 const undos: (() => Promise<void>)[] = []
+type Profile = Awaited<ReturnType<BrowserContext['storageState']>>
+const profiles = new Map<string, Profile>()
 
 beforeAll(async () => {
   const executablePath = findChromium()
@@ -38,12 +40,28 @@ afterEach(async () => {
   await fetch(`${url}/demo/development/start`, { method: 'POST', body })
 })
 
-/** A device's dashboard, which must not have complained by the end of the test. */
+/** What the browser of a device keeps once it is signed in: each device is, once, for all tests. */
+async function profileOf(device: string): Promise<Profile> {
+  const known = profiles.get(device)
+  if (known !== undefined) return known
+  const { page, signIn } = await openDashboard(browser, `${url}/?device=${device}`)
+  await signIn()
+  const profile = await page.context().storageState()
+  await page.context().close()
+  profiles.set(device, profile)
+  return profile
+}
+
+/** A signed-in device's dashboard, which must not have complained by the end of the test. */
 async function open(
   device: string,
   { query = '', ...options }: OpenOptions & { query?: string } = {},
 ) {
-  const dashboard = await openDashboard(browser, `${url}/?device=${device}${query}`, options)
+  const storageState = await profileOf(device)
+  const dashboard = await openDashboard(browser, `${url}/?device=${device}${query}`, {
+    storageState,
+    ...options,
+  })
   onTestFinished(async () => {
     await dashboard.page.context().close()
     expect(dashboard.complaints).toEqual([])
@@ -214,7 +232,7 @@ describe('what hurts a connection', () => {
 })
 
 it('[DEMO-17] [DEMO-7] moves to the other environment, and remembers it', async () => {
-  const { says, page, credits, text, press } = await open('MAC')
+  const { says, page, credits, text, press, signIn } = await open('MAC')
   const isAt = (self: string) =>
     shows(
       () => text('self'),
@@ -223,6 +241,7 @@ it('[DEMO-17] [DEMO-7] moves to the other environment, and remembers it', async 
   await says('Synced')
   await shows(credits, (seen) => expect(seen).toBe(500 - 2 * pictures))
   await page.getByRole('radio', { name: 'staging' }).check()
+  await signIn()
   await says('Synced')
   await shows(credits, (seen) => expect(seen).toBe(500))
   await isAt('MAC · staging')
@@ -232,6 +251,7 @@ it('[DEMO-17] [DEMO-7] moves to the other environment, and remembers it', async 
   await isAt('MAC · staging')
   expect(await page.getByRole('radio', { name: 'staging' }).isChecked()).toBe(true)
   await page.goto(`${url}/?device=OTHER`)
+  await signIn()
   await says('Synced')
   await isAt('OTHER · development')
 

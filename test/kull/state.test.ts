@@ -80,3 +80,44 @@ describe('the rest of the state', () => {
     expect(device.clock.pending.count).toBe(0)
   })
 })
+
+describe('a checkpoint', () => {
+  const shoot = { shootId: 's1', status: 'processing', processedCount: 3, totalCount: 10 }
+
+  function copy(from: ReturnType<typeof createDevice>): ReturnType<typeof createDevice> {
+    const checkpoint: unknown = JSON.parse(JSON.stringify(from.folding.takeCheckpoint()))
+    const to = createDevice()
+    to.hear('DEVICE_CONNECTED', { deviceId: 'own' })
+    expect(to.folding.restoreCheckpoint(checkpoint)).toBe(true)
+    to.folding.commit()
+    return to
+  }
+
+  it('[KULL-24] holds shoots, the last credit update and the last prompt change', () => {
+    const from = createDevice()
+    from.hear('SHOOT_PROGRESS', shoot)
+    from.hear('SHOOT_PROGRESS', { shootId: 's2', status: 'processing', progress: 0.25 })
+    from.hear('CREDIT_UPDATE', update)
+    from.hear('PROMPT_CHANGE', { promptId: 'p1', action: 'created' })
+    from.hear('DEVICE_CONNECTED', { deviceId: 'another' })
+    const to = copy(from)
+    expect([...to.state().activeShootProgress]).toEqual([...from.state().activeShootProgress])
+    expect(to.state()).toMatchObject({
+      creditBalance: 480,
+      lastCreditUpdate: update,
+      lastPromptChange: { promptId: 'p1', action: 'created' },
+    })
+    expect(to.devices()).toEqual(['own'])
+  })
+
+  it('[KULL-24] leaves a balance alone that its server has not seen', () => {
+    const from = createDevice()
+    from.hear('SHOOT_PROGRESS', shoot)
+    const checkpoint = from.folding.takeCheckpoint()
+    const to = createDevice()
+    to.hear('CREDIT_UPDATE', update)
+    expect(to.folding.restoreCheckpoint(JSON.parse(JSON.stringify(checkpoint)))).toBe(true)
+    to.folding.commit()
+    expect(to.state().creditBalance).toBe(480)
+  })
+})

@@ -29,6 +29,8 @@ export async function play(history: History): Promise<Record<string, number>> {
   let texts = 0
   let isBusy = false
   let lives = 0
+  // The one that the client asked for last.
+  let keyInUse = key
   let life = live()
 
   server.behaviour.refuse = (text) => {
@@ -50,7 +52,10 @@ export async function play(history: History): Promise<Record<string, number>> {
       limits: { maxMessages, maxBytes },
       window,
       maxBufferedBytes: history.maxBufferedBytes,
-      key: () => key,
+      key() {
+        keyInUse = key
+        return key
+      },
       store: isKept ? openStore : undefined,
       makeId() {
         ids += 1
@@ -128,10 +133,7 @@ export async function play(history: History): Promise<Record<string, number>> {
     }
   }
 
-  let keyInUse = key
-
   function aim(on: Life, by: 'start' | 'connect' | 'reconnect'): void {
-    keyInUse = key
     on.wake(() => on.sync[by]())
   }
 
@@ -374,10 +376,7 @@ export async function play(history: History): Promise<Record<string, number>> {
   life.wake(() => life.sync.start())
   for (const name of [keyInUse, 'one', 'two']) {
     key = name
-    if (keyInUse !== name) {
-      keyInUse = name
-      life.sync.reconnect()
-    }
+    if (keyInUse !== name) life.sync.reconnect()
     for (let times = 0; times < 8; times += 1) {
       await pass(10_000)
       server.beats()

@@ -6,7 +6,7 @@ import {
   type Transport,
 } from 'statewire'
 import type { OutboxStore } from 'statewire/storage'
-import { createBench, type World } from '../delivery/harness.js'
+import { chat, createBench, type World } from '../delivery/harness.js'
 
 /** A message that a client was given, and what was seen of it. */
 export interface Sent {
@@ -77,12 +77,18 @@ export function createLife(options: LifeOptions) {
   let stood: Stood = { epoch: 0, seq: 0 }
   const heardTo = new Map<string, number>()
 
-  function watchFrame(frame: string, attempt: number): void {
-    const { type, payload, n } = JSON.parse(frame) as Frame
-    if (type === '$resume') {
-      watchClaim(payload)
-      return
+  function watchFrame(frame: unknown, attempt: number): void {
+    const opened = chat.envelope.toServer.open(frame)
+    if (opened.kind === 'batch') {
+      for (const part of opened.frames) watchFrame(part, attempt)
+    } else if (opened.kind === 'message') {
+      const payload = opened.body as Payload | undefined
+      if (opened.type === '$resume') watchClaim(payload)
+      else watchMessage(payload, opened.meta.n, attempt)
     }
+  }
+
+  function watchMessage(payload: Payload | undefined, n: number | undefined, attempt: number) {
     if (payload?.text === undefined) return
     if (n === undefined) {
       seen.plain += 1
@@ -165,7 +171,7 @@ export function createLife(options: LifeOptions) {
         },
         send(frame) {
           if (isDead || !socket.send(frame)) return false
-          watchFrame(String(frame), attempt)
+          watchFrame(JSON.parse(String(frame)), attempt)
           return true
         },
         close: (code, reason) => isDead || socket.close(code, reason),
@@ -264,12 +270,6 @@ interface Payload {
   readonly text?: string
   readonly epoch?: string
   readonly seq?: number
-}
-
-interface Frame {
-  readonly type: string
-  readonly payload?: Payload
-  readonly n?: number
 }
 
 interface Place {

@@ -53,6 +53,43 @@ describe('the standard envelope', () => {
   )
 })
 
+describe('the numbers of delivery', () => {
+  const { toClient, toServer } = createEnvelope()
+  const meta = (frame: object): unknown => {
+    const opened = toClient.open({ type: 'SAID', ...frame })
+    return opened.kind === 'message' ? opened.meta : opened
+  }
+
+  it('[ENV-9] stand beside the data', () => {
+    const numbers = { seq: 5, epoch: 'e', id: 'cid/1' }
+    expect(toClient.seal('SAID', 1, numbers)).toEqual({ type: 'SAID', data: 1, ...numbers })
+    expect(meta(numbers)).toMatchObject(numbers)
+    const sent = toServer.seal('SAY', 1, { cid: 'c', n: 3 })
+    expect(sent).toEqual({ type: 'SAY', payload: 1, cid: 'c', n: 3 })
+    expect(toServer.open(sent)).toMatchObject({ meta: { cid: 'c', n: 3 } })
+  })
+
+  it.each([
+    { seq: 5 },
+    { epoch: 'e' },
+    { seq: '5', epoch: 'e' },
+    { seq: 0, epoch: 'e' },
+    { seq: 1.5, epoch: 'e' },
+    { seq: 5, epoch: 7 },
+    { n: 3 },
+    { n: -1, cid: 'c' },
+    { n: 3, cid: null },
+  ])('[ENV-9] are none where they are not whole: %j', (frame) => {
+    const read = meta(frame) as Record<string, unknown>
+    expect([read['seq'], read['epoch'], read['n'], read['cid']]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+    ])
+  })
+})
+
 describe('a batch', () => {
   const batch = (...messages: unknown[]) => ({ type: 'BATCH', messages, timestamp: 9 })
 

@@ -100,6 +100,20 @@ describe('a session and a client', () => {
     expect(session.status.state).toBe('signedIn')
   })
 
+  it('[TOK-5] get past a server that takes none from before, what was renewed meanwhile included', async () => {
+    const { session, sync, peer, signIn, clock, tokens, server } = create()
+    await signIn()
+    await clock.advanceAsync(3_400_000)
+    expect([server.count('renew'), tokens().length]).toEqual([1, 1])
+    server.forgetAccessTokens()
+    peer.closes(4401)
+    await clock.advanceAsync(5_000)
+    expect(sync.status.state).toBe('connected')
+    expect(server.userOf(tokens().at(-1)?.replace('Bearer ', '') ?? '')).toEqual(ada)
+    expect([server.count('renew'), tokens().length]).toEqual([2, 2])
+    expect(session.status.state).toBe('signedIn')
+  })
+
   it('[TOK-5] keep the token through attempts that fail for other reasons', async () => {
     const { session, sync, peer, signIn, clock, tokens, server } = create()
     peer.onAttempt(1).refuses(4401)

@@ -208,4 +208,51 @@ describe('the lock of a file store', () => {
     expect(await readdir(directory)).not.toContain('~old')
     expect(await readdir(directory)).toContain('~young')
   })
+
+  it('[STOR-14] is kept for long by who shows that it lives, and lost by who does not', async () => {
+    const leaseMs = 5_000
+    const patient = { directory, clock, timeoutMs, leaseMs }
+    const file = (fence: number) => join(directory, String(fence))
+    const first = await acquireLock(patient)
+    // Of a living holder the lock is not taken without a lease.
+    await utimes(file(first.fence), 0, 0)
+    await expect(acquire()).rejects.toMatchObject({ code: 'ELOCKED' })
+    expect(await first.keep()).toBe(true)
+    await expect(acquireLock(patient)).rejects.toMatchObject({ code: 'ELOCKED' })
+    await utimes(file(first.fence), 0, 0)
+    const second = await acquireLock(patient)
+    expect(second.wasOrphaned).toBe(true)
+    expect([await first.keep(), await first.isHeld()]).toEqual([false, false])
+    expect(await second.keep()).toBe(true)
+    // Once nothing is left of it, it is still lost.
+    await second.release()
+    await (await acquireLock(patient)).release()
+    expect(await first.keep()).toBe(false)
+    await rm(directory, { recursive: true })
+    await mkdir(directory)
+    expect(await second.isHeld()).toBe(false)
+  })
+
+  it('[STOR-14] is waited for as long as it takes, or until nobody wants it', async () => {
+    await hold({ pid: process.pid, host: hostname() })
+    const controller = new AbortController()
+    const steps = [() => Promise.resolve(), () => Promise.resolve(), () => age(11)]
+    const lock = await acquireLock({
+      ...{ directory, clock, timeoutMs: Number.POSITIVE_INFINITY },
+      pause: async () => {
+        await steps.shift()?.()
+      },
+    })
+    expect(steps).toEqual([])
+    expect(lock.fence).toBe(8)
+    const waiting = acquireLock({
+      ...{ directory, clock, timeoutMs: Number.POSITIVE_INFINITY, signal: controller.signal },
+      pause: () => {
+        controller.abort()
+        return Promise.resolve()
+      },
+    })
+    await expect(waiting).rejects.toMatchObject({ name: 'AbortError' })
+    expect((await readdir(directory)).filter((name) => name.startsWith('~'))).toEqual([])
+  })
 })

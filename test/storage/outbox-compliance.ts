@@ -13,7 +13,7 @@ export interface OutboxPlace {
   /** What became of a handle's tab or process: killed, without a word. */
   crash(store: OutboxStore): void | Promise<void>
   /** It does not answer any more, until the function that is given lets it go on. */
-  freeze(store: OutboxStore): () => void
+  freeze(store: OutboxStore): (() => void) | Promise<() => void>
   /** Lets as much time pass as others wait for an owner that does not answer, or longer. */
   passLease(): void | Promise<void>
   /** What handles that were closed have left behind: timers, locks, listeners. */
@@ -265,7 +265,7 @@ export function describeOutbox(kind: string, make: () => OutboxPlace | Promise<O
     it('[KEEP-6] passes on when the owner does not answer, whose writes then change nothing', async () => {
       const { store, owned } = await own()
       await owned.write({ put: [keptMessage('a')] })
-      const thaw = place.freeze(store)
+      const thaw = await place.freeze(store)
       const next = await own()
       expect(next.owned.messages).toEqual([keptMessage('a')])
       thaw()
@@ -286,7 +286,7 @@ export function describeOutbox(kind: string, make: () => OutboxPlace | Promise<O
 
     it('[KEEP-6] who lost the outbox may wait for it again', async () => {
       const { store } = await own()
-      const thaw = place.freeze(store)
+      const thaw = await place.freeze(store)
       const next = await own()
       thaw()
       const again = store.acquire(never)

@@ -62,7 +62,7 @@ describe('ownership among tabs', () => {
       const place = createTabs(createBrowser({ locks }), newName())
       const owner = place.open()
       const { fence, lost } = await owner.acquire(never)
-      const thaw = place.freeze(owner)
+      const thaw = await place.freeze(owner)
       const waiters = [place.open(), place.open(), place.open()]
       const granted: number[] = []
       const all = waiters.map(async (store) => {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Shoot } from 'statewire/kull'
+import { ada } from '../accounts.js'
 import { createCleanUp } from '../clean-up.js'
 import { providePictures } from '../picture-folder.js'
 import { startEnvironment } from '../server/environment-server.js'
@@ -30,7 +31,7 @@ export type DeviceSummary = {
 
 type ShootSummary = Pick<Shoot, 'status' | 'processedCount' | 'totalCount'>
 
-const userId = 'ada'
+const userId = ada.id
 const deviceIds = ['studio-mac', 'travel-ipad'] as const
 
 /** The server confirms nothing, so the last messages may still be on their way. */

@@ -1,54 +1,111 @@
 import { render } from 'lit-html'
-import type { DemoEnvironment, DemoSetup, DemoStatus } from '../server/controls.js'
+import {
+  createBrowserNotifier,
+  createEnvironments,
+  defineEnvironment,
+  type KullEnvironment,
+} from 'statewire/kull'
+import { createDeviceId } from 'statewire/session'
+import { createBrowserStore } from 'statewire/storage'
+import type { DemoSetup, DemoStatus } from '../server/controls.js'
 import { readQuery } from './address.js'
 import { control, type DeskAnswer, fetchSetup, fetchStatus, runWorker } from './desk-client.js'
-import { createKept, keepDeviceId } from './remembered.js'
-import { createSession } from './session.js'
+import { createMessageLog } from './message-log.js'
+import { createEnvironmentSession, type EnvironmentSession, type Note } from './session.js'
+import { createToasts } from './toasts.js'
 import { type AppActions, appView } from './views/app.js'
 
 /** How often the clock on the screen goes on, and the desk is asked how the demo stands. */
 const tickMs = 1_000
+const toastMs = 6_000
+const logLimit = 100
 
 const setup = await fetchSetup()
-const first = setup.ok ? setup.value.environments[0] : undefined
-if (setup.ok && first !== undefined) run(setup.value, first)
-else document.body.textContent = setup.ok ? 'There is no server to connect to.' : setup.message
+if (setup.ok) await run(setup.value)
+else document.body.textContent = setup.message
 
-function run({ userId, environments }: DemoSetup, first: DemoEnvironment): void {
-  const kept = createKept(() => localStorage)
+async function run(setup: DemoSetup): Promise<void> {
+  const log = createMessageLog(logLimit)
+  const toasts = createToasts(toastMs)
+  const note: Note = (kind, title, text) => {
+    log.add({ at: Date.now(), kind, title, text })
+    draw()
+  }
+  const onError = ({ code, message }: { code: string; message: string }) => {
+    note('error', code, message)
+  }
+  const notifier = createBrowserNotifier({ onError })
   const query = readQuery(location.search)
-  const deviceId = query.deviceId ?? keepDeviceId(kept, () => crypto.randomUUID())
-  // Two devices in one browser each keep a choice of their own.
-  const choice = `environment.${deviceId}`
-  const environmentOf = (name: string | undefined) =>
-    environments.find((environment) => environment.name === name) ?? first
+  // Two devices in one browser each keep a session and a choice of their own.
+  const scope = query.deviceId === undefined ? 'kull' : `kull.${encodeURIComponent(query.deviceId)}`
+  const store = createBrowserStore({ scope, onError })
+  const deviceId = query.deviceId ?? (await createDeviceId({ store }).get())
 
-  const session = createSession({
-    userId,
-    deviceId,
-    environment: environmentOf(kept.read(choice)),
-    timing: query.timing,
-    onChange: draw,
+  const known = setup.environments.map(({ name, httpUrl }) => ({
+    name,
+    // By a name of its own: the library has a staging and a development already, at other addresses.
+    environment: defineEnvironment(`demo ${name}`, httpUrl),
+  }))
+  const [first] = known
+  if (first === undefined) {
+    document.body.textContent = 'There is no server to connect to.'
+    return
+  }
+  const knownAs = ({ httpUrl }: KullEnvironment) =>
+    known.find(({ environment }) => environment.httpUrl === httpUrl)
+  const environments = await createEnvironments({
+    store,
+    release: false,
+    initial: first.environment,
+    onError,
   })
-  const { sync } = session
+  // A demo that was started before may have had other ports.
+  if (knownAs(environments.current) === undefined) await environments.switchTo(first.environment)
+  const name = () => knownAs(environments.current)?.name ?? first.name
+
   let demo: DemoStatus | undefined
   let trouble = { ofDesk: '', ofButton: '' }
   let isDrawing = false
+  let current: EnvironmentSession | undefined
+  environments.follow((environment, store) => {
+    current = createEnvironmentSession({
+      environment,
+      environmentName: name(),
+      store,
+      deviceId,
+      deviceName: query.deviceId ?? 'Web browser',
+      timing: query.timing,
+      note,
+      notify(notification) {
+        toasts.show(notification, Date.now())
+        notifier.show(notification)
+      },
+      onChange: draw,
+    })
+    return current
+  })
 
   const actions: AppActions = {
-    start: () => sync.start(),
-    stop: () => sync.stop(),
-    connect: () => sync.connect(),
-    disconnect: () => sync.disconnect(),
-    moveTo(name) {
-      kept.write(choice, name)
-      session.moveTo(environmentOf(name))
+    signIn: () => current?.session.signIn(),
+    cancel: () => current?.session.cancel(),
+    signOut: () => void current?.session.signOut(),
+    start: () => current?.sync.start(),
+    stop: () => current?.sync.stop(),
+    connect: () => current?.sync.connect(),
+    disconnect: () => current?.sync.disconnect(),
+    moveTo(wanted) {
+      const next = known.find(({ name }) => name === wanted)
+      if (next !== undefined) void environments.switchTo(next.environment).then(draw)
+    },
+    control: (action) => void press(control(name(), action, deviceId)),
+    runWorker: () => void press(runWorker(name())),
+    askPermission: () => void notifier.askPermission().then(draw),
+    dismiss(kind) {
+      toasts.dismiss(kind)
       draw()
     },
-    control: (action) => void press(control(session.environment.name, action, deviceId)),
-    runWorker: () => void press(runWorker(session.environment.name)),
     clearLog() {
-      session.log.clear()
+      log.clear()
       draw()
     },
   }
@@ -59,13 +116,24 @@ function run({ userId, environments }: DemoSetup, first: DemoEnvironment): void 
     isDrawing = true
     requestAnimationFrame(() => {
       isDrawing = false
-      const controls = {
-        environments: environments.map(({ name }) => name),
-        environment: session.environment.name,
-        demo,
-        trouble: trouble.ofDesk || trouble.ofButton,
+      if (current === undefined) return
+      const nowMs = Date.now()
+      const model = {
+        connection: current.sync.getSnapshot(),
+        session: current.session.status,
+        log,
+        toasts: toasts.at(nowMs),
+        permission: notifier.permission,
+        deviceId,
+        controls: {
+          environments: known.map(({ name }) => name),
+          environment: name(),
+          demo,
+          trouble: trouble.ofDesk || trouble.ofButton,
+        },
+        nowMs,
       }
-      render(appView({ session, deviceId, controls, nowMs: Date.now() }, actions), document.body)
+      render(appView(model, actions), document.body)
     })
   }
 
@@ -86,7 +154,6 @@ function run({ userId, environments }: DemoSetup, first: DemoEnvironment): void 
     setTimeout(() => void tick(), tickMs)
   }
 
-  sync.start()
   draw()
   void tick()
 }

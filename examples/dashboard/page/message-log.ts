@@ -4,7 +4,7 @@ export type LogLine = {
   id: number
   /** Milliseconds since the epoch. */
   at: number
-  kind: 'message' | 'unknown' | 'invalid' | 'status' | 'error'
+  kind: 'message' | 'unknown' | 'invalid' | 'status' | 'session' | 'error'
   title: string
   text: string
 }

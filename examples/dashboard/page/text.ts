@@ -1,4 +1,6 @@
 import type { ConnectionStatus } from 'statewire'
+import type { NotificationPermission } from 'statewire/kull'
+import type { SessionStatus } from 'statewire/session'
 import type { WorkerStatus } from '../server/controls.js'
 
 /** The words of a status, in the app's own language. */
@@ -41,6 +43,62 @@ function nextAttempt(retryAt: number | null, nowMs: number): string {
   if (retryAt === null) return 'Trying now.'
   const seconds = Math.ceil((retryAt - nowMs) / 1000)
   return seconds > 0 ? `Next attempt in ${seconds}s.` : 'Trying now.'
+}
+
+/** Where sign-in stands, in a few words. */
+export function sessionWords(status: SessionStatus): string {
+  switch (status.state) {
+    case 'loading':
+      return 'One moment…'
+    case 'signedOut':
+      return 'Signed out'
+    case 'linking':
+      return 'Signing in'
+    case 'signedIn':
+      return 'Signed in'
+    default:
+      return status satisfies never
+  }
+}
+
+/** What there is to say beside the words: why, with which code, or as whom. */
+export function sessionDetail(status: SessionStatus): string {
+  switch (status.state) {
+    case 'loading':
+      return ''
+    case 'signedOut':
+      return status.message ?? ''
+    case 'linking':
+      return `Code ${status.code}`
+    case 'signedIn':
+      return userText(status.user)
+    default:
+      return status satisfies never
+  }
+}
+
+/** A user's name, or the address where there is none. */
+export function userText(user: {
+  readonly email: string
+  readonly firstName?: string
+  readonly lastName?: string
+}): string {
+  return [user.firstName, user.lastName].filter(Boolean).join(' ') || user.email
+}
+
+/** Whether the browser shows notifications; empty where it can still be asked to, or has none. */
+export function permissionText(permission: NotificationPermission): string {
+  switch (permission) {
+    case 'granted':
+      return 'Notifications on'
+    case 'denied':
+      return 'Notifications blocked'
+    case 'default':
+    case 'unsupported':
+      return ''
+    default:
+      return permission satisfies never
+  }
 }
 
 /** `Last sync: 12s ago`; a clock that was set back in between counts as now. */

@@ -9,7 +9,7 @@ import {
 export type DemoEnvironment = { name: EnvironmentName; httpUrl: string; webSocketUrl: string }
 
 /** What the page is told once. */
-export type DemoSetup = { userId: string; environments: readonly DemoEnvironment[] }
+export type DemoSetup = { environments: readonly DemoEnvironment[] }
 
 /** How the demo stands. */
 export type DemoStatus = {
@@ -33,6 +33,9 @@ export const environmentActions = [
   'start',
   'bad-frame',
   'news',
+  'credits',
+  'expire',
+  'revoke',
 ] as const
 export type EnvironmentAction = (typeof environmentActions)[number]
 
@@ -43,6 +46,7 @@ export type Controls = {
 
 /** What {@link createControls} acts on. */
 export type ControlsOptions = {
+  /** Whose devices these are. */
   userId: string
   environments: Readonly<Record<EnvironmentName, EnvironmentServer>>
   worker: { readonly status: WorkerStatus; run(environment: EnvironmentName): boolean }
@@ -53,6 +57,7 @@ const workerRequest = z.object({ environment: z.enum(environmentNames) })
 const badFrame = '{"type":"SHOOT_PROGRESS","data":{"shootId":7},'
 // What a server says that is newer than its clients.
 const newerFrame = '{"type":"STUDIO_WEATHER","data":{"sky":"overcast","lux":9400}}'
+const gift = 100
 
 /**
  * Makes the control routes: `GET /demo/setup`, `GET /demo/status`, `POST /demo/worker` and
@@ -91,6 +96,15 @@ export function createControls({ userId, environments, worker }: ControlsOptions
         environment.sendNews(userId)
         environment.writeFrame(userId, device, newerFrame)
         return
+      case 'credits':
+        environment.addCredits(userId, gift)
+        return
+      case 'expire':
+        environment.expire(userId, device)
+        return
+      case 'revoke':
+        environment.revoke(userId, device)
+        return
       default:
         action satisfies never
     }
@@ -109,6 +123,9 @@ export function createControls({ userId, environments, worker }: ControlsOptions
     if (environment === undefined || asked === undefined) return refuse(404, 'Not found')
     const request = environmentRequest.safeParse(body)
     if (!request.success) return refuse(400, 'Which device?')
+    // What it says the balance is would undo the gift.
+    const isCharging = worker.status.state === 'working' && worker.status.environment === name
+    if (asked === 'credits' && isCharging) return refuse(409, 'The worker keeps the account now')
     await act(environments[environment], asked, request.data.device)
     return { status: 200, body: status() }
   }
@@ -120,7 +137,7 @@ export function createControls({ userId, environments, worker }: ControlsOptions
           const { httpUrl, webSocketUrl } = environments[name]
           return { name, httpUrl, webSocketUrl }
         })
-        return { status: 200, body: { userId, environments: described } satisfies DemoSetup }
+        return { status: 200, body: { environments: described } satisfies DemoSetup }
       }
       if (method === 'GET' && path === '/demo/status') return { status: 200, body: status() }
       return method === 'POST' ? post(path, body) : refuse(404, 'Not found')

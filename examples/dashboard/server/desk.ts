@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { Controls } from './controls.js'
 import { readJson, sendJson } from './json.js'
 import { closeServer, listenNear, loopback } from './listen.js'
+import { createOwnAddress } from './own-address.js'
 import type { PageBundle } from './page-bundle.js'
 
 /** Where the dashboard's page comes from, and where its buttons reach. It stays up whatever they do. */
@@ -32,15 +33,11 @@ export async function startDesk(options: {
   onError: (error: Error) => void
 }): Promise<Desk> {
   const { page, controls, onError } = options
-  let hosts: readonly string[] = []
+  let own = createOwnAddress(options.port)
 
-  const isOurs = (origin: string) => hosts.some((host) => origin === `http://${host}`)
-
-  // Other pages in the same browser can reach the loopback address too, some under a name of their
-  // own that they let point here.
-  function isFromOurPage({ headers }: IncomingMessage): boolean {
-    const { host, origin } = headers
-    return hosts.includes(host ?? '') && (origin === undefined || isOurs(origin))
+  function isFromOurPage(request: IncomingMessage): boolean {
+    const { origin } = request.headers
+    return own.isUnderOwnName(request) && (origin === undefined || own.isOwnOrigin(origin))
   }
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -73,6 +70,6 @@ export async function startDesk(options: {
     })
   })
   const port = await listenNear(server, options.port)
-  hosts = [`${loopback}:${port}`, `localhost:${port}`]
-  return { url: `http://${loopback}:${port}`, isOurs, close: () => closeServer(server) }
+  own = createOwnAddress(port)
+  return { url: own.url, isOurs: own.isOwnOrigin, close: () => closeServer(server) }
 }

@@ -6,7 +6,9 @@ import { type ConnectedDevice, createSyncServer, type SyncServer } from 'statewi
 import * as z from 'zod'
 import { sendJson } from './json.js'
 import { createLedger } from './ledger.js'
-import { closeServer, listenAt, listenNear, loopback } from './listen.js'
+import { closeServer, listenAt, listenNear } from './listen.js'
+import { createOwnAddress, type OwnAddress } from './own-address.js'
+import { createSignIn, type SignInOptions } from './sign-in/sign-in.js'
 import { createWires } from './wires.js'
 
 /** Both environments of the demo. */
@@ -22,6 +24,7 @@ export type EnvironmentOptions = {
   secret: string
   /** Whether a page of this origin may connect and ask. */
   isOurPage: (origin: string) => boolean
+  signIn?: SignInOptions
   onConnected?: (client: { userId: string; deviceId: string }) => void
   onError: (error: Error) => void
 }
@@ -44,6 +47,12 @@ export type EnvironmentServer = {
   writeFrame(userId: string, deviceId: string, text: string): number
   /** Sends a batch to all of a user's devices, and to admins what only they see. */
   sendNews(userId: string): void
+  /** Gives a user credits, and tells their devices. */
+  addCredits(userId: string, credits: number): void
+  /** Declares a device's access tokens over; gives the number of its sign-ins. */
+  expire(userId: string, deviceId: string): number
+  /** Ends a device's sign-ins, as a user does who has lost it; gives how many there were. */
+  revoke(userId: string, deviceId: string): number
 }
 
 /** How long sockets have to say goodbye: the silent ones among them never will. */
@@ -57,6 +66,19 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
   const wireOf = (userId: string, deviceId: string) => `${userId}:${deviceId}`
   type Running = { http: Server; sync: SyncServer<typeof kull.receive> }
   let running: Running | undefined
+  let own: OwnAddress = createOwnAddress(options.port)
+  const signIn = createSignIn({
+    ...options.signIn,
+    environment: name,
+    isOurPage,
+    own: () => own,
+    // 4401: the client asks for a fresh token, and is signed out where it gets none.
+    onRefused({ userId, deviceId }) {
+      for (const client of running?.sync.clients(userId) ?? []) {
+        if (client.deviceId === deviceId) client.close(4401, 'Not signed in any more')
+      }
+    },
+  })
   // Stops and starts come from a page's buttons, in any order and before the last one is done.
   let last: Promise<void> = Promise.resolve()
 
@@ -64,11 +86,7 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
     const sync = createSyncServer({
       protocol: kull,
       allowedOrigins: isOurPage,
-      // Everyone is an admin here, so that every type of message can be seen.
-      authenticate: (_request, { byProtocol }) => {
-        const answer = byProtocol()
-        return answer.ok ? { ...answer, isAdmin: true } : answer
-      },
+      authenticate: signIn.authenticate,
       onConnected: (client) => options.onConnected?.(client),
       onError,
     })
@@ -83,15 +101,20 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
       {
         authorize: createBearerCheck(secret),
         creditBalance: ledger.balanceOf,
+        identify: signIn.identify,
         service: `kull-${name}`,
         onError,
       },
     )
     const http = createServer((request, response) => {
-      void answer(request, response)
+      answer(request, response).catch((error: unknown) => {
+        onError(error instanceof Error ? error : new Error(String(error)))
+        if (!response.headersSent) sendJson(response, 500, { error: 'Internal error' })
+      })
     })
     async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-      if (isPreflight(request, response) || (await routes(request, response))) return
+      if (isPreflight(request, response) || (await signIn.route(request, response))) return
+      if (await routes(request, response)) return
       sendJson(response, 404, { error: 'Not found' })
     }
     http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
@@ -106,13 +129,19 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
     return { http, sync }
   }
 
-  // The page is served from another port, and asks for the balance with an Authorization header.
+  // The page is served from another port, and asks with headers of its own.
   function isPreflight(request: IncomingMessage, response: ServerResponse): boolean {
     const { origin } = request.headers
     if (origin === undefined || !isOurPage(origin)) return false
-    response.setHeader('access-control-allow-origin', origin).setHeader('vary', 'origin')
+    response
+      .setHeader('access-control-allow-origin', origin)
+      .setHeader('access-control-expose-headers', 'date, retry-after')
+      .setHeader('vary', 'origin')
     if (request.method !== 'OPTIONS') return false
-    response.setHeader('access-control-allow-headers', 'authorization').writeHead(204).end()
+    response
+      .setHeader('access-control-allow-headers', 'authorization, content-type')
+      .writeHead(204)
+      .end()
     return true
   }
 
@@ -123,12 +152,13 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
 
   running = create()
   const port = await listenNear(running.http, options.port)
+  own = createOwnAddress(port)
 
   return {
     name,
     port,
-    httpUrl: `http://${loopback}:${port}`,
-    webSocketUrl: `ws://${loopback}:${port}/ws`,
+    httpUrl: own.url,
+    webSocketUrl: `${own.url.replace('http', 'ws')}/ws`,
     get isUp() {
       return running !== undefined
     },
@@ -162,5 +192,13 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
         messageCount: 3,
       })
     },
+    addCredits(userId, change) {
+      const newBalance = ledger.balanceOf(userId) + change
+      ledger.record(userId, newBalance)
+      const update = { userId, newBalance, change, reason: 'Gift' }
+      running?.sync.broadcastToUser(userId, 'CREDIT_UPDATE', update)
+    },
+    expire: (...device) => signIn.expireDevice(...device),
+    revoke: (...device) => signIn.revokeDevice(...device),
   }
 }

@@ -2,25 +2,37 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 
 const mostBytes = 65_536
 
-/** A request's body as JSON; `undefined` where it is none, or too long for anything that is asked here. */
-export async function readJson(request: IncomingMessage): Promise<unknown> {
+/** A request's body as text; `undefined` where it is too long for anything that is asked here. */
+export async function readText(request: IncomingMessage): Promise<string | undefined> {
   const chunks: Buffer[] = []
   let size = 0
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.byteLength
     if (size <= mostBytes) chunks.push(chunk)
   }
-  if (size > mostBytes) return undefined
+  return size > mostBytes ? undefined : Buffer.concat(chunks).toString()
+}
+
+/** A request's body as JSON; `undefined` where it is none, or too long. */
+export async function readJson(request: IncomingMessage): Promise<unknown> {
+  const text = await readText(request)
   try {
-    return JSON.parse(Buffer.concat(chunks).toString())
+    return text === undefined ? undefined : JSON.parse(text)
   } catch {
     return undefined
   }
 }
 
 /** Answers with JSON. */
-export function sendJson(response: ServerResponse, status: number, body: unknown): void {
+export function sendJson(
+  response: ServerResponse,
+  status: number,
+  body: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): void {
   const bytes = Buffer.from(JSON.stringify(body))
   const type = 'application/json; charset=utf-8'
-  response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(bytes)
+  response
+    .writeHead(status, { 'content-type': type, 'cache-control': 'no-store', ...headers })
+    .end(bytes)
 }

@@ -70,6 +70,8 @@ export interface Channel {
   openLine(): void
   /** Opens the way out to a server without delivery. */
   openPlainLine(): void
+  /** No answer is waited for: to be told when there is one to wait for. */
+  rest(): void
   /** Sends nothing more for now; answers to what was sent are still heard. */
   hold(): void
 }
@@ -234,6 +236,9 @@ export function createChannel(options: ChannelOptions): Channel {
     openPlainLine() {
       outbox().transmission.open({ kind: 'plain' })
       options.lineOpened()
+    },
+    rest() {
+      outbox().transmission.rest()
     },
     hold() {
       options.lineClosed()

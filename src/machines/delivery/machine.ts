@@ -42,7 +42,7 @@ export interface DeliveryContext extends DeliveryInput {
 }
 
 interface ChannelCommand {
-  readonly type: 'open' | 'close' | 'resume' | 'openLine' | 'openPlainLine' | 'hold'
+  readonly type: 'open' | 'close' | 'resume' | 'openLine' | 'openPlainLine' | 'rest' | 'hold'
 }
 
 const channelActor = fromCallback<ChannelCommand, { readonly channel: Channel }>(
@@ -86,6 +86,7 @@ export function createDeliveryMachine() {
       openLine: sendTo('channel', { type: 'openLine' }),
       openPlainLine: sendTo('channel', { type: 'openPlainLine' }),
       hold: sendTo('channel', { type: 'hold' }),
+      rest: sendTo('channel', { type: 'rest' }),
       notePlain: ({ context }) => {
         context.notePlain(true)
       },
@@ -168,6 +169,7 @@ export function createDeliveryMachine() {
             initial: 'quiet',
             states: {
               quiet: {
+                entry: 'rest',
                 on: { 'outbox.transmitted': 'awaitingAck' },
               },
               awaitingAck: {
@@ -201,9 +203,6 @@ export function createDeliveryMachine() {
     },
   })
 }
-
-/** The machine that {@link createDeliveryMachine} makes. */
-export type DeliveryMachine = ReturnType<typeof createDeliveryMachine>
 
 // Nothing on its way is never overdue.
 function dueFrom({ clock, oldestSentAt, policy }: DeliveryContext): number {

@@ -155,6 +155,3 @@ export function createOutboxMachine() {
     },
   })
 }
-
-/** The machine that {@link createOutboxMachine} makes. */
-export type OutboxMachine = ReturnType<typeof createOutboxMachine>

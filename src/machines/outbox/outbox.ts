@@ -22,6 +22,7 @@ import {
   type Ownership,
   type Transmission,
   type TransmissionCounts,
+  type TransmissionOptions,
 } from './transmission.js'
 
 /** What an outbox holds, as its owner's app sees it. Immutable. */
@@ -76,7 +77,7 @@ export type OutboxFact =
   | { readonly type: 'outbox.blocked' }
   /** The server takes this number later. */
   | { readonly type: 'outbox.refusedForNow'; readonly n: number }
-  /** Something is on its way that the server will have to answer, and nothing was before. */
+  /** Something is on its way that the server will have to answer, and nobody waits for it yet. */
   | { readonly type: 'outbox.transmitted' }
 
 /** What {@link createOutbox} needs. None of the functions throws. */
@@ -89,7 +90,9 @@ export interface OutboxOptions {
   /** What makes room for messages of a type that other tabs add. */
   readonly whenFull: (type: string) => WhenFull
   readonly encode: (message: KeptMessage, number: Numbering | undefined) => Encoded
+  readonly encodeBatch: TransmissionOptions['encodeBatch']
   readonly hand: (frame: string) => Handover
+  readonly maxFrameBytes: number
   /** The status is another one. */
   readonly changed: () => void
   readonly tell: (fact: OutboxFact) => void
@@ -127,9 +130,12 @@ export function createOutbox(options: OutboxOptions): Outbox {
   // Taken back while nobody here could know whether they had been sent.
   const takenBack = new Set<string>()
   const giveUp = new AbortController()
+  // One random id for all: making one for each message would cost more than the rest of accepting it.
+  const prefix = makeId()
   let owner: Ownership | undefined
   let isDisposed = false
   let announcedExpiry: number | undefined
+  let ids = 0
   const counts = { accepted: 0, delivered: 0 }
 
   const transmission = createTransmission(
@@ -137,7 +143,9 @@ export function createOutbox(options: OutboxOptions): Outbox {
       queue,
       owner: () => owner,
       encode,
+      encodeBatch: options.encodeBatch,
       hand: options.hand,
+      maxFrameBytes: options.maxFrameBytes,
       removeExpired() {
         // At its end itself a message may still be sent.
         const before = clock.epoch() - 1
@@ -176,7 +184,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
     if (isDisposed) return refuse(type, 'disposed', 'The client has been disposed.')
     const acceptedAt = clock.epoch()
     const message: KeptMessage = {
-      id: makeId(),
+      id: nextId(),
       type,
       acceptedAt,
       priority,
@@ -199,9 +207,14 @@ export function createOutbox(options: OutboxOptions): Outbox {
     counts.accepted += 1
     keep(entry)
     announceExpiry()
-    transmission.pump()
+    transmission.pumpAccepted()
     changed()
     return open.receipt
+  }
+
+  function nextId(): string {
+    ids += 1
+    return `${prefix}/${ids}`
   }
 
   function refuse(type: string, reason: NotSentReason, detail: string): Receipt {
@@ -229,7 +242,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
       if (durable !== wasDurable) changed()
       entry.whenKept?.()
       if (owner !== undefined && takenBack.has(entry.message.id)) forget(entry)
-      transmission.pump()
+      transmission.pumpAccepted()
     })
   }
 

@@ -224,7 +224,8 @@ export function createQueue({ maxMessages, maxBytes }: OutboxLimits): OutboxQueu
       )
     },
     next() {
-      for (const entry of waiting()) return entry
+      for (const entry of again) return entry
+      for (const { entries } of lanes) for (const entry of entries) return entry
       return undefined
     },
     number(entry, n) {

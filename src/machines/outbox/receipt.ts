@@ -107,32 +107,62 @@ export function createSettledReceipt(type: string, outcome: SendOutcome): Receip
 
 /** A receipt whose outcome is not known yet. `abort` is called only while that is so. */
 export function createReceipt(type: string, abort: () => void): OpenReceipt {
-  let outcome: SendOutcome | undefined
-  let settle!: (outcome: SendOutcome) => void
-  let tellDurable!: (isDurable: boolean) => void
-  const settled = new Promise<SendOutcome>((resolve) => {
-    settle = resolve
-  })
-  const durable = new Promise<boolean>((resolve) => {
-    tellDurable = resolve
-  })
+  const settled = createAnswer<SendOutcome>()
+  const durable = createAnswer<boolean>()
   return {
     receipt: {
       type,
       get outcome() {
-        return outcome
+        return settled.value
       },
-      settled,
-      durable,
+      get settled() {
+        return settled.promise()
+      },
+      get durable() {
+        return durable.promise()
+      },
       abort() {
-        if (outcome === undefined) abort()
+        if (settled.value === undefined) abort()
       },
     },
-    settle(settledAs) {
-      outcome ??= settledAs
-      settle(outcome)
-      tellDurable(false)
+    settle(outcome) {
+      settled.give(outcome)
+      durable.give(false)
     },
-    tellDurable,
+    tellDurable: (isDurable) => durable.give(isDurable),
+  }
+}
+
+interface Answer<T> {
+  readonly value: T | undefined
+  /** Resolves once the value is given. */
+  promise(): Promise<T>
+  /** The first value stands. */
+  give(value: T): void
+}
+
+// The promise is made when it is asked for: most receipts are looked at once, or not at all.
+function createAnswer<T>(): Answer<T> {
+  let value: T | undefined
+  let promise: Promise<T> | undefined
+  let resolve: ((value: T) => void) | undefined
+  return {
+    get value() {
+      return value
+    },
+    promise() {
+      promise ??=
+        value === undefined
+          ? new Promise((settle) => {
+              resolve = settle
+            })
+          : Promise.resolve(value)
+      return promise
+    },
+    give(given) {
+      if (value !== undefined) return
+      value = given
+      resolve?.(given)
+    },
   }
 }

@@ -38,7 +38,11 @@ export interface TransmissionOptions {
   readonly queue: OutboxQueue
   readonly owner: () => Ownership | undefined
   readonly encode: (message: KeptMessage, number: Numbering | undefined) => Encoded
+  /** Makes one frame of several messages; `undefined` where the envelope has no batches. */
+  readonly encodeBatch: (messages: readonly NumberedMessage[]) => Encoded | undefined
   readonly hand: (frame: string) => Handover
+  /** No frame larger than this is ever taken by `hand`, in bytes. */
+  readonly maxFrameBytes: number
   /** Lets go of what should have been sent before now. */
   readonly removeExpired: () => void
   /** Takes an entry, which has left the queue, to its end. */
@@ -47,7 +51,7 @@ export interface TransmissionOptions {
   readonly blocked: () => void
   /** The server takes no more for now. */
   readonly refusedForNow: (n: number) => void
-  /** Something is on its way that the server will have to answer, and nothing was before. */
+  /** Something is on its way that the server will have to answer; told once after each `rest`. */
   readonly begun: () => void
 }
 
@@ -55,6 +59,12 @@ export interface TransmissionOptions {
 export interface Numbering {
   readonly cid: string
   readonly n: number
+}
+
+/** A message with its number on the wire. */
+export interface NumberedMessage {
+  readonly message: KeptMessage
+  readonly number: Numbering
 }
 
 /** What was counted of messages on their way. */
@@ -80,6 +90,11 @@ export interface Transmission {
   hold(): void
   /** Sends what can be sent now. */
   pump(): void
+  /**
+   * The same after a message was accepted: the first of a turn of the event loop is sent at once,
+   * those that follow in it together.
+   */
+  pumpAccepted(): void
   /** Takes the number of an entry away again, where it was not handed over with it. */
   withdraw(entry: Entry): void
   /** The server has taken everything up to this number. */
@@ -88,35 +103,57 @@ export interface Transmission {
   refuse(n: number, code: string, isForNow: boolean): void
   /** When the oldest message that is on its way was handed over, in the clock's `now`. */
   readonly oldestSentAt: number | undefined
+  /** From now on whoever watches for answers wants to know when there is one to wait for. */
+  rest(): void
   /** The server has closed since a message was too large: the largest on its way is given up. */
   refuseLargest(): void
 }
+
+// Each frame is a call into the system, which costs more than all else that is done about a
+// message. Of several that wait a frame holds as many as a server reads at once.
+const MOST_IN_FRAME = 64
+const LARGEST_BATCH_BYTES = 65_536
+// What a number adds to a message's frame, beside the outbox's name.
+const NUMBER_BYTES = 40
 
 /** Makes the way out of an outbox. */
 export function createTransmission(
   options: TransmissionOptions,
   clock: { readonly now: () => number },
 ): Transmission {
-  const { queue, owner, encode, hand, finish } = options
+  const { queue, owner, encode, hand, finish, maxFrameBytes } = options
   const counts = { transmitted: 0, retransmitted: 0 }
   let line: Line | undefined
   let isFlowing = false
   let isWriting = false
   let isPumping = false
   let nextNumber = 1
-  // Numbered on this line and not handed over yet, with the frame of each.
-  let outgoing: { readonly entry: Entry; readonly frame: string }[] = []
+  // Numbered on this line and not handed over yet.
+  let outgoing: Entry[] = []
+  let isTurnOpen = false
   const sentAt = new Map<Entry, number>()
+  let isAnnounced = true
 
   function pump(): void {
+    const ownership = owner()
     // Whoever hears of an outcome may send at once: the loop that told of it comes to that, too.
-    if (isPumping || !isFlowing || isWriting || owner() === undefined) return
+    if (isPumping || !isFlowing || isWriting || ownership === undefined) return
     isPumping = true
     // Late timers: what was read from the socket may run before them.
     options.removeExpired()
     if (line?.kind === 'plain') pumpPlain()
-    else if (line !== undefined && handOutgoing()) numberMore(line)
+    else if (line !== undefined && handOutgoing(ownership, line)) numberMore(ownership, line)
     isPumping = false
+  }
+
+  function pumpAccepted(): void {
+    if (isTurnOpen) return
+    isTurnOpen = true
+    queueMicrotask(() => {
+      isTurnOpen = false
+      pump()
+    })
+    pump()
   }
 
   // Those with a number keep it until they are sent: the server may turn out to have delivery
@@ -130,7 +167,8 @@ export function createTransmission(
       const encoded = encode(entry.message, undefined)
       if (entry.isAbandoned) settle(entry, { outcome: 'unknown', reason: 'aborted' })
       else if (!encoded.ok) giveUp(entry, 'invalid')
-      else if (!handOver(entry, encoded.frame)) return
+      else if (entry.bytes > maxFrameBytes) giveUp(entry, 'too-large')
+      else if (!handOver([entry], encoded.frame)) return
       else {
         queue.remove(entry)
         finish(entry, { outcome: 'sent' })
@@ -144,56 +182,88 @@ export function createTransmission(
     return entry?.keeping === 'pending' ? undefined : entry
   }
 
-  function handOver(entry: Entry, frame: string): boolean {
+  function handOver(entries: readonly Entry[], frame: string): boolean {
     const handover = hand(frame)
     if (handover !== 'sent') {
       isFlowing = false
       if (handover === 'full') options.blocked()
       return false
     }
-    counts.transmitted += 1
-    if (entry.wasTransmitted) counts.retransmitted += 1
-    entry.wasTransmitted = true
-    return true
-  }
-
-  function handOutgoing(): boolean {
-    for (let first = outgoing[0]; first !== undefined; first = outgoing[0]) {
-      if (!handOver(first.entry, first.frame)) return false
-      outgoing.shift()
-      sentAt.set(first.entry, clock.now())
-      if (sentAt.size === 1) options.begun()
+    counts.transmitted += entries.length
+    for (const entry of entries) {
+      if (entry.wasTransmitted) counts.retransmitted += 1
+      entry.wasTransmitted = true
     }
     return true
   }
 
-  function numberMore(to: Extract<Line, { kind: 'acknowledged' }>): void {
-    const ownership = owner()
-    if (ownership === undefined) return
-    const { cid } = ownership
+  function handOutgoing({ cid }: Ownership, to: Standing): boolean {
+    while (outgoing.length > 0) {
+      const { entries, frame } = nextFrame(
+        cid,
+        Math.min(to.maxBytes, maxFrameBytes, LARGEST_BATCH_BYTES),
+      )
+      if (!handOver(entries, frame)) return false
+      outgoing = outgoing.slice(entries.length)
+      for (const entry of entries) sentAt.set(entry, clock.now())
+      announce()
+    }
+    return true
+  }
+
+  function nextFrame(cid: string, maxBytes: number) {
+    let bytes = 0
+    const fitting = outgoing.slice(0, MOST_IN_FRAME).findIndex((entry) => {
+      bytes += entry.bytes + cid.length + NUMBER_BYTES
+      return bytes > maxBytes
+    })
+    const entries = outgoing.slice(0, fitting < 0 ? MOST_IN_FRAME : Math.max(1, fitting))
+    const numbered = entries.map(({ message, n = 0 }) => ({ message, number: { cid, n } }))
+    const batch = entries.length > 1 ? options.encodeBatch(numbered) : undefined
+    if (batch?.ok === true) return { entries, frame: batch.frame }
+    // It could be encoded when it was accepted.
+    const [first] = numbered
+    const single = first && encode(first.message, first.number)
+    return { entries: entries.slice(0, 1), frame: single?.ok === true ? single.frame : '' }
+  }
+
+  function announce(): void {
+    if (isAnnounced || sentAt.size === 0) return
+    isAnnounced = true
+    options.begun()
+  }
+
+  function numberMore(ownership: Ownership, to: Standing): void {
     while (queue.numbered.length < to.window) {
       const entry = nextKept()
       if (entry === undefined) break
       const n = nextNumber
-      const encoded = encode(entry.message, { cid, n })
-      if (!encoded.ok) giveUp(entry, 'invalid')
-      else if (sizeOf(encoded.frame) > to.maxBytes) giveUp(entry, 'too-large')
-      else {
+      if (isTooLarge(entry, { cid: ownership.cid, n }, Math.min(to.maxBytes, maxFrameBytes))) {
+        giveUp(entry, 'too-large')
+      } else {
         queue.number(entry, n)
         entry.sentEpoch = to.epoch
         nextNumber += 1
-        outgoing.push({ entry, frame: encoded.frame })
+        outgoing.push(entry)
       }
     }
     if (outgoing.length > 0) writeNumbers(ownership, to)
   }
 
-  function writeNumbers({ write }: Ownership, to: Standing): void {
+  // Only what is near the limit has to be looked at.
+  function isTooLarge(entry: Entry, number: Numbering, maxBytes: number): boolean {
+    if (entry.bytes + number.cid.length + NUMBER_BYTES <= maxBytes) return false
+    const encoded = encode(entry.message, number)
+    return !encoded.ok || sizeOf(encoded.frame) > maxBytes
+  }
+
+  function writeNumbers(ownership: Ownership, to: Standing): void {
+    const { write } = ownership
     if (write === undefined) {
-      handOutgoing()
+      handOutgoing(ownership, to)
       return
     }
-    const put = outgoing.map(({ entry: { message, n } }) => ({
+    const put = outgoing.map(({ message, n }) => ({
       ...message,
       ...(n !== undefined && { sent: { n, epoch: to.epoch } }),
     }))
@@ -254,11 +324,12 @@ export function createTransmission(
 
   /** Takes back the numbers that were given on this line and not used. */
   function withdrawFrom(at: number): void {
-    const [first, ...others] = outgoing.slice(at).map(({ entry }) => entry)
+    const withdrawn = outgoing.slice(at)
+    const [first] = withdrawn
     if (first === undefined) return
     outgoing = outgoing.slice(0, at)
     nextNumber = first.n ?? nextNumber
-    queue.renumberLater([first, ...others])
+    queue.renumberLater(withdrawn)
   }
 
   return {
@@ -288,8 +359,9 @@ export function createTransmission(
       isFlowing = false
     },
     pump,
+    pumpAccepted,
     withdraw(entry) {
-      const at = outgoing.findIndex((one) => one.entry === entry)
+      const at = outgoing.indexOf(entry)
       if (at >= 0) withdrawFrom(at)
     },
     acknowledge(n) {
@@ -316,6 +388,10 @@ export function createTransmission(
     get oldestSentAt() {
       for (const at of sentAt.values()) return at
       return undefined
+    },
+    rest() {
+      isAnnounced = false
+      announce()
     },
     refuseLargest() {
       let largest: Entry | undefined

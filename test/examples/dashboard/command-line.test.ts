@@ -9,10 +9,15 @@ it('[DEMO-19] watches on port 5000 unless told otherwise', () => {
     pictures: 60,
     seed: 'statewire',
     paceMs: 150,
+    accessLifeMs: 3_600_000,
   })
   expect(parseCommandLine([], { PORT: '8080' })).toMatchObject({ port: 8080 })
   expect(parseCommandLine([], { PORT: '0' })).toMatchObject({ port: 0 })
   expect(parseCommandLine([], { PORT: '' })).toMatchObject({ port: 5000 })
+})
+
+it('[DEMO-26] makes access tokens last as long as it is told', () => {
+  expect(parseCommandLine(['--token-life', '10'], {})).toMatchObject({ accessLifeMs: 10_000 })
 })
 
 it('[DEMO-20] runs once, as fast as it can, wherever the option stands', () => {
@@ -46,6 +51,9 @@ it.each([
   [['--pace=-1'], {}, /--pace/],
   [['--pace', 'slow'], {}, /--pace/],
   [['--pace', '60001'], {}, /--pace/],
+  [['--token-life', '1'], {}, /--token-life/],
+  [['--token-life', 'long'], {}, /--token-life/],
+  [['--token-life', '86401'], {}, /--token-life/],
   [[], { PORT: 'http' }, /PORT/],
   [[], { PORT: '-1' }, /PORT/],
   [[], { PORT: '65534' }, /PORT/],

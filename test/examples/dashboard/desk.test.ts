@@ -39,6 +39,9 @@ function createEnvironment(name: EnvironmentName, done: string[]): EnvironmentSe
     silence: note('silence'),
     writeFrame: note('write'),
     sendNews: note('news'),
+    addCredits: note('credits'),
+    expire: note('expire'),
+    revoke: note('revoke'),
   }
 }
 
@@ -96,7 +99,6 @@ it('[DEMO-18] serves the page, which may load and reach nothing beyond the demo'
 it('tells the page what there is, and how it stands', async () => {
   const { url, environments } = await serve({ state: 'failed', message: 'No photos' })
   expect(await (await fetch(`${url}/demo/setup`)).json()).toEqual({
-    userId: 'ada',
     environments: [
       {
         name: 'development',
@@ -127,6 +129,9 @@ it.each([
     'news',
     ['news ada', 'write ada mac {"type":"STUDIO_WEATHER","data":{"sky":"overcast","lux":9400}}'],
   ],
+  ['credits', ['credits ada 100']],
+  ['expire', ['expire ada mac']],
+  ['revoke', ['revoke ada mac']],
 ])('does %s to the environment that is named', async (action, expected) => {
   const { post, done } = await serve()
   const response = await post(`/demo/staging/${action}`, mac)
@@ -147,6 +152,10 @@ it('runs the worker where it is asked to, one job at a time', async () => {
   const refused = await busy.post('/demo/worker', { environment: 'staging' })
   expect(refused.status).toBe(409)
   expect(await refused.json()).toEqual({ error: 'The worker is at work' })
+  // It keeps the account, and the balance that it says next would undo a gift.
+  expect((await busy.post('/demo/staging/credits', mac)).status).toBe(409)
+  expect((await busy.post('/demo/development/credits', mac)).status).toBe(200)
+  expect(busy.done).toEqual(['development credits ada 100'])
 })
 
 it.each([

@@ -200,7 +200,7 @@ it('[DEMO-18] answers pages of its own and no others', async () => {
   const ours = await preflight(page)
   expect(ours.status).toBe(204)
   expect(ours.headers.get('access-control-allow-origin')).toBe(page)
-  expect(ours.headers.get('access-control-allow-headers')).toBe('authorization')
+  expect(ours.headers.get('access-control-allow-headers')).toBe('authorization, content-type')
   const theirs = await preflight('http://evil.test')
   expect(theirs.status).toBe(405)
   expect(theirs.headers.get('access-control-allow-origin')).toBeNull()

@@ -1,36 +1,66 @@
-import { html, type TemplateResult } from 'lit-html'
-import { overallProgress } from 'statewire/kull'
-import type { Session } from '../session.js'
-import { lastSyncText } from '../text.js'
+import { html, nothing, type TemplateResult } from 'lit-html'
+import type { ConnectionStatus } from 'statewire'
+import {
+  type KullNotification,
+  type KullState,
+  type NotificationPermission,
+  overallProgress,
+} from 'statewire/kull'
+import type { SessionStatus } from 'statewire/session'
+import type { MessageLog } from '../message-log.js'
+import { lastSyncText, permissionText, userText } from '../text.js'
 import { badgeView, bannerView } from './banner.js'
 import { type Actions, type ControlsModel, controlsView } from './controls.js'
 import { creditsView } from './credits.js'
 import { devicesView } from './devices.js'
 import { logView } from './log.js'
 import { shootsView } from './shoots.js'
+import { type SignInActions, signInView } from './sign-in.js'
+import { toastsView } from './toasts.js'
 
 /** Everything that is on the screen. */
 export type PageModel = {
-  session: Session
+  connection: { status: ConnectionStatus; state: KullState; lastSyncTime: number | undefined }
+  session: SessionStatus
+  log: MessageLog
+  toasts: readonly KullNotification[]
+  /** Whether the browser shows notifications. */
+  permission: NotificationPermission
   deviceId: string
-  controls: ControlsModel
+  controls: Omit<ControlsModel, 'isSignedIn'>
   nowMs: number
 }
 
 /** Everything that its buttons do. */
-export type AppActions = Actions & { clearLog: () => void }
+export type AppActions = Actions &
+  SignInActions & {
+    signOut: () => void
+    askPermission: () => void
+    dismiss: (kind: KullNotification['kind']) => void
+    clearLog: () => void
+  }
 
 /** The whole page. */
 export function appView(model: PageModel, actions: AppActions): TemplateResult {
-  const { session, deviceId, nowMs } = model
-  const { status, state, lastSyncTime } = session.sync.getSnapshot()
+  const { session, deviceId, nowMs, log } = model
+  const { status, lastSyncTime } = model.connection
+  const isSignedIn = session.state === 'signedIn'
   return html`
     ${bannerView(status, nowMs)}
     <header class="top">
       <div>
         <h1>Kull</h1>
-        <p class="quiet clipped" data-test="self">${deviceId} · ${session.environment.name}</p>
+        <p class="quiet clipped" data-test="self">${deviceId} · ${model.controls.environment}</p>
       </div>
+      ${
+        isSignedIn
+          ? html`<div class="account">
+              <span class="clipped" data-test="user">${userText(session.user)}</span>
+              ${permissionView(model.permission, actions.askPermission)}
+              <button type="button" class="small" @click=${actions.signOut}>Sign out</button>
+            </div>`
+          : nothing
+      }
       <div class="sync">
         ${badgeView(status)}
         <p class="quiet" data-test="last-sync">${lastSyncText(lastSyncTime, nowMs)}</p>
@@ -38,14 +68,35 @@ export function appView(model: PageModel, actions: AppActions): TemplateResult {
     </header>
     <main>
       <div class="column">
-        <div class="pair">
-          ${creditsView(state.creditBalance, state.lastCreditUpdate)}
-          ${devicesView(state.connectedDevices.values(), deviceId)}
-        </div>
-        ${shootsView(state.activeShootProgress.values(), overallProgress(state))}
-        ${logView(session.log, actions.clearLog)}
+        ${isSignedIn ? syncedView(model) : signInView(session, nowMs, actions)}
+        ${logView(log, actions.clearLog)}
       </div>
-      ${controlsView(model.controls, actions)}
+      ${controlsView({ ...model.controls, isSignedIn }, actions)}
     </main>
+    ${toastsView(model.toasts, actions.dismiss)}
   `
+}
+
+function syncedView({ connection: { state }, deviceId }: PageModel): TemplateResult {
+  return html`
+    <div class="pair">
+      ${creditsView(state.creditBalance, state.lastCreditUpdate)}
+      ${devicesView(state.connectedDevices.values(), deviceId)}
+    </div>
+    ${shootsView(state.activeShootProgress.values(), overallProgress(state))}
+  `
+}
+
+// Asked for here and nowhere else: a page that asks unbidden is refused for good.
+function permissionView(permission: NotificationPermission, ask: () => void): TemplateResult {
+  return permission === 'default'
+    ? html`<button
+        type="button"
+        class="small"
+        title="Asks the browser to show notifications while this page is hidden"
+        @click=${ask}
+      >
+        Notify me
+      </button>`
+    : html`<span class="quiet" data-test="permission">${permissionText(permission)}</span>`
 }

@@ -22,33 +22,57 @@ export type ControlsModel = {
   demo: DemoStatus | undefined
   /** What went wrong with the latest button; empty if nothing did. */
   trouble: string
+  /** Whether this device is: what is about a connection is of no use before. */
+  isSignedIn: boolean
 }
 
 /** Everything that can be done to this device, its server, and the worker. */
 export function controlsView(model: ControlsModel, actions: Actions): TemplateResult {
   const { environment, demo } = model
   const isUp = demo?.environments.find(({ name }) => name === environment)?.isUp ?? true
-  const hurt = (action: EnvironmentAction, words: string, explanation: string) =>
+  const hurt: Hurt = (action, words, explanation) =>
     button(words, explanation, () => actions.control(action))
 
   return html`<section class="card controls" aria-labelledby="controls-title">
     <h2 id="controls-title">Try it</h2>
-    ${group(
-      'This device',
-      button('Start', 'Connects and loads state', actions.start),
-      button('Stop', 'Disconnects and clears the state', actions.stop),
-      button('Connect', 'Connects; the state stays', actions.connect),
-      button('Disconnect', 'Disconnects; the state stays', actions.disconnect),
-    )}
+    ${
+      model.isSignedIn
+        ? group(
+            'This device',
+            button('Start', 'Connects and loads state', actions.start),
+            button('Stop', 'Disconnects and clears the state', actions.stop),
+            button('Connect', 'Connects; the state stays', actions.connect),
+            button('Disconnect', 'Disconnects; the state stays', actions.disconnect),
+          )
+        : nothing
+    }
     ${environmentView(model, actions)}
     ${group(
-      'Hurt the connection',
-      hurt('cut', 'Cut the socket', 'Ends the TCP connection without a goodbye'),
-      hurt('silence', 'Go silent', 'The socket stays open, but nothing comes through any more'),
+      model.isSignedIn ? 'Hurt the connection' : 'The server',
+      model.isSignedIn
+        ? [
+            hurt('cut', 'Cut the socket', 'Ends the TCP connection without a goodbye'),
+            hurt('silence', 'Go silent', 'The socket stays open; nothing comes through any more'),
+          ]
+        : nothing,
       hurt('restart', 'Restart the server', 'Closes every socket with 1001 and comes back'),
       isUp
         ? hurt('stop', 'Stop the server', 'It stays away until it is started')
         : hurt('start', 'Start the server', 'On the same port, with the same accounts'),
+    )}
+    ${model.isSignedIn ? signedInView(model, actions, hurt) : nothing}
+    <p class="trouble" role="alert" data-test="trouble">${model.trouble}</p>
+  </section>`
+}
+
+type Hurt = (action: EnvironmentAction, words: string, explanation: string) => TemplateResult
+
+function signedInView(model: ControlsModel, actions: Actions, hurt: Hurt): TemplateResult {
+  return html`
+    ${group(
+      'Hurt the sign-in',
+      hurt('expire', 'Expire the token', 'The server takes this access token no more'),
+      hurt('revoke', 'Revoke the sign-in', 'As if from another device: this one is signed out'),
     )}
     ${group(
       'Say something odd',
@@ -59,10 +83,13 @@ export function controlsView(model: ControlsModel, actions: Actions): TemplateRe
         'A batch, an admin message, and a type that this page does not know',
       ),
     )}
-    ${group('Worker', button('Run the worker', 'Processes the folder once', actions.runWorker))}
-    <p class="quiet" data-test="worker">${demo === undefined ? nothing : workerText(demo.worker)}</p>
-    <p class="trouble" role="alert" data-test="trouble">${model.trouble}</p>
-  </section>`
+    ${group(
+      'Account',
+      button('Run the worker', 'Processes the folder once', actions.runWorker),
+      hurt('credits', 'Add 100 credits', 'Every device is told'),
+    )}
+    <p class="quiet" data-test="worker">${model.demo === undefined ? nothing : workerText(model.demo.worker)}</p>
+  `
 }
 
 function environmentView(model: ControlsModel, actions: Actions): TemplateResult {
@@ -86,7 +113,10 @@ function environmentView(model: ControlsModel, actions: Actions): TemplateResult
   </fieldset>`
 }
 
-function group(title: string, ...buttons: readonly TemplateResult[]): TemplateResult {
+function group(
+  title: string,
+  ...buttons: readonly (TemplateResult | TemplateResult[] | typeof nothing)[]
+): TemplateResult {
   return html`<fieldset>
     <legend>${title}</legend>
     <div class="buttons">${buttons}</div>

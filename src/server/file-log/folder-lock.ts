@@ -1,0 +1,57 @@
+import { utimes } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Clock, TimerHandle } from '../../clock.js'
+import { SyncError } from '../../errors.js'
+import { acquireLock, hasCode } from '../../storage/node-lock.js'
+
+/** A folder that is this process's own for as long as it runs. */
+export interface HeldFolder {
+  /** Whether nobody took it over, which a process that was stopped for long has to ask. */
+  isHeld(): Promise<boolean>
+  release(): Promise<void>
+}
+
+/** What {@link holdFolder} needs. */
+export interface HoldFolderOptions {
+  readonly directory: string
+  readonly clock: Clock
+  readonly timeoutMs: number
+}
+
+// The lock is meant to be held for an instant: where the system cannot tell that its holder lives,
+// it is taken from one that has been silent for 10 s.
+const SIGN_OF_LIFE_MS = 3_000
+
+/**
+ * Takes a folder. Rejects with SyncError `option-invalid` where another process has it, or this
+ * one has it already.
+ */
+export async function holdFolder(options: HoldFolderOptions): Promise<HeldFolder> {
+  const { clock, timeoutMs } = options
+  const directory = join(options.directory, 'lock')
+  const lock = await acquireLock({ directory, clock, timeoutMs }).catch((cause: unknown) => {
+    if (!hasCode(cause, 'ELOCKED')) throw cause
+    throw new SyncError('option-invalid', 'directory: it is open already', { cause })
+  })
+  let timer: TimerHandle
+  let isReleased = false
+
+  function schedule(): void {
+    timer = clock.setTimeout(() => {
+      const now = new Date(clock.epoch())
+      // Where it was taken over the file is gone, as `isHeld` tells.
+      void utimes(join(directory, String(lock.fence)), now, now).catch(() => {})
+      schedule()
+    }, SIGN_OF_LIFE_MS)
+  }
+
+  schedule()
+  return {
+    isHeld: async () => !isReleased && (await lock.isHeld()),
+    async release() {
+      isReleased = true
+      clock.clearTimeout(timer)
+      await lock.release()
+    },
+  }
+}

@@ -1,0 +1,151 @@
+import { describe, expect, it } from 'vitest'
+import { createSyncServer, type DeliveryOptions } from '../../../src/server/index.js'
+import { createMemoryLog } from '../../../src/server/index.js'
+import type { receive, send } from '../../../src/schemas/kull/index.js'
+import { createManualClock } from '../../../src/testing/clock.js'
+import { kull } from '../support.js'
+import { createHeldLog, progress, speak, startServer, until } from './support.js'
+
+const claim = { cid: 'out-1', fence: 1 }
+
+describe('closing', () => {
+  it('[DSRV-19] says when to come back, finishes what is being written, and then closes', async () => {
+    const held = createHeldLog()
+    const draws = [0.1, 0.9]
+    const { connect, sync } = await startServer({ log: held, random: () => draws.shift() ?? 0 })
+    const mac = speak(await connect('?token=ada:mac&caps=1'))
+    const bob = speak(await connect('?token=bob:mac&caps=1'))
+    await Promise.all([mac.resume(claim), bob.resume(claim)])
+    held.hold()
+    mac.report(1)
+    await mac.settled()
+    const closing = sync.close()
+    await until(mac, () => mac.types.includes('$drain'))
+    mac.report(2)
+    mac.say({ type: '$resume', payload: claim })
+    await mac.settled()
+    expect(sync.broadcastToUser('ada', 'PING')).toBe(0)
+    await expect(sync.publishToUser('ada', 'PING')).rejects.toMatchObject({ code: 'disposed' })
+    expect(mac.of('$ack')).toEqual([])
+    expect(sync.stats().sockets).toBe(2)
+    held.release()
+    await closing
+    expect(await mac.closed).toEqual({ code: 1001, reason: 'Server is closing' })
+    expect(mac.of('$ack')).toEqual([{ cid: 'out-1', n: 1 }])
+    expect(mac.numbered.map(({ id }) => id)).toEqual(['out-1/1'])
+    await bob.closed
+    expect([...mac.of('$drain'), ...bob.of('$drain')]).toEqual([
+      { afterMs: 1_000 },
+      { afterMs: 9_000 },
+    ])
+    expect(mac.of('$roster')).toEqual(bob.of('$roster'))
+  })
+
+  it('[DSRV-19] waits no longer than the grace for a log that does not answer', async () => {
+    const clock = createManualClock()
+    const held = createHeldLog()
+    const { connect, sync } = await startServer({ log: held }, { clock })
+    const mac = speak(await connect('?token=ada:mac&caps=1'))
+    await mac.resume(claim)
+    held.hold()
+    mac.report(1)
+    await mac.settled()
+    const closing = sync.close({ code: 4100, reason: 'moved', graceMs: 500 })
+    await until(mac, () => mac.types.includes('$drain'))
+    clock.advance(500)
+    await closing
+    expect(await mac.closed).toEqual({ code: 4100, reason: 'moved' })
+    expect(mac.of('$ack')).toEqual([])
+    expect(clock.pending.count).toBe(0)
+  })
+})
+
+describe('what is remembered', () => {
+  it('[DSRV-20] forgets the least recently used outboxes, never those that are heard', async () => {
+    const { connect, left } = await startServer({ maxClients: 2 })
+    const mac = speak(await connect('?token=ada:mac&caps=1'))
+    await mac.resume(claim)
+    mac.report(1)
+    const phone = speak(await connect('?token=ada:phone&caps=1'))
+    for (const cid of ['a', 'b', 'c']) await phone.resume({ cid, fence: 1 })
+    // Only the last two are left, and the one of mac, which is heard, is among them.
+    expect(await mac.resume(claim)).toMatchObject({ hwm: 1, known: true })
+    expect(await phone.resume({ cid: 'c', fence: 1 })).toMatchObject({ known: true })
+    expect(await phone.resume({ cid: 'a', fence: 1 })).toMatchObject({ known: false })
+    mac.socket.close()
+    await left(1)
+    await phone.resume({ cid: 'd', fence: 1 })
+    const back = speak(await connect('?token=ada:mac&caps=1'))
+    expect(await back.resume(claim)).toMatchObject({ hwm: 0, known: false })
+  })
+
+  it('[DSRV-20] lets go of users whom nobody is connected for', async () => {
+    const closed: string[] = []
+    const opened: string[] = []
+    const memory = createMemoryLog()
+    const { connect, sync, left } = await startServer({
+      log: {
+        ...memory,
+        open(userId) {
+          opened.push(userId)
+          return memory.open(userId)
+        },
+        close(userId) {
+          closed.push(userId)
+          memory.close?.(userId)
+        },
+      },
+    })
+    const ada = speak(await connect('?token=ada:mac&caps=1'))
+    await ada.resume(claim)
+    ada.report(1)
+    await until(ada, () => ada.of('$ack').length === 1)
+    for (let user = 0; user < 1_001; user += 1) sync.broadcastToUser(`user-${user}`, 'PING')
+    expect(closed).toEqual(['user-0'])
+    ada.socket.close()
+    await left(1)
+    for (let user = 0; user < 1_001; user += 1) sync.broadcastToUser(`user-${user}`, 'PING')
+    expect(closed).toContain('ada')
+    const back = speak(await connect('?token=ada:mac&caps=1'))
+    expect(
+      await back.resume({ ...claim, epoch: String(ada.of('$hello')[0]!['epoch']), seq: 0 }),
+    ).toMatchObject({ hwm: 1, known: true, head: 1 })
+    expect(opened.filter((user) => user === 'ada')).toHaveLength(2)
+  })
+})
+
+describe('options', () => {
+  it.each<[string, unknown]>([
+    ['log', {}],
+    ['maxEntries', 0],
+    ['maxLogBytes', -1],
+    ['maxClients', 1.5],
+    ['window', Number.NaN],
+    ['highWaterBytes', '1'],
+    ['idleMs', 0],
+    ['idleMs', Number.POSITIVE_INFINITY],
+    ['drainSpreadMs', -1],
+    ['accept', true],
+    ['random', 1],
+    ['makeEpoch', 'x'],
+  ])('[DSRV-21] names %s where it makes no sense', (name, value) => {
+    const delivery = { [name]: value } as DeliveryOptions<typeof receive, typeof send>
+    expect(() => createSyncServer({ protocol: kull, delivery })).toThrow(
+      expect.objectContaining({
+        code: 'option-invalid',
+        message: expect.stringContaining(`delivery.${name}`) as string,
+      }) as Error,
+    )
+  })
+
+  it('[DSRV-1] numbers what is relayed for plain clients, too', async () => {
+    const { connect, sync } = await startServer()
+    const plain = speak(await connect('?token=ada:plain'))
+    plain.report(1)
+    await until(plain, () => plain.types.includes('SHOOT_PROGRESS'))
+    expect(plain.frames.at(-1)).toMatchObject({ data: { ...progress, processedCount: 1 } })
+    const mac = speak(await connect('?token=ada:mac&caps=1'))
+    expect(await mac.resume()).toMatchObject({ head: 1 })
+    expect(sync.stats().delivery).toMatchObject({ taken: 0, resumes: 1 })
+  })
+})

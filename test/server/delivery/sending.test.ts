@@ -1,0 +1,494 @@
+import { describe, expect, it } from 'vitest'
+import type { AnyIncomingMessage, DeliveryLog, LogChange } from '../../../src/server/index.js'
+import { createMemoryLog } from '../../../src/server/index.js'
+import type { receive, send } from '../../../src/schemas/kull/index.js'
+import { createManualClock } from '../../../src/testing/clock.js'
+import { createHeldLog, progress, speak, startServer, until } from './support.js'
+
+type Incoming = AnyIncomingMessage<typeof receive, typeof send>
+
+const claim = { cid: 'out-1', fence: 1 }
+
+function spyOn(log: DeliveryLog): DeliveryLog & { readonly changes: LogChange[] } {
+  const changes: LogChange[] = []
+  return {
+    ...log,
+    changes,
+    commit(userId, change) {
+      changes.push(change)
+      return log.commit(userId, change)
+    },
+  }
+}
+
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
+
+describe('what goes to all devices', () => {
+  it('[DSRV-9] is numbered, whoever causes it, and the same to plain clients as ever', async () => {
+    const { connect, sync } = await startServer()
+    const plain = await connect('?token=ada:plain')
+    await plain.received(1)
+    const mac = speak(await connect('?token=ada:mac&caps=1'))
+    await mac.resume(claim)
+    expect(sync.broadcastToUser('ada', 'SHOOT_PROGRESS', progress)).toBe(2)
+    expect(
+      sync.broadcastBatchToUser('ada', [
+        { type: 'SHOOT_PROGRESS', data: progress },
+        { type: 'PROMPT_CHANGE', data: { promptId: 'p-1', action: 'voted' } },
+      ]),
+    ).toBe(2)
+    expect(sync.broadcastBatchToUser('ada', [])).toBe(0)
+    plain.say({ type: 'UPDATE_PROGRESS', payload: progress })
+    await until(mac, () => mac.numbered.length === 4)
+    mac.report(1)
+    expect(
+      await sync.publishToUser('ada', 'PROMPT_CHANGE', { promptId: 'p', action: 'voted' }),
+    ).toEqual({ epoch: 'epoch-1', seq: expect.any(Number) as number })
+    await until(mac, () => mac.numbered.length === 6)
+    expect(mac.numbered.map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5, 6])
+    const caused = mac.numbered.map(({ type, deviceId, id }) => [type, deviceId, id])
+    expect(caused).toContainEqual(['SHOOT_PROGRESS', 'mac', 'out-1/1'])
+    expect(caused).toContainEqual(['SHOOT_PROGRESS', 'plain', undefined])
+    await until(plain, () => plain.frames.length === 7)
+    expect(plain.types).toContain('BATCH')
+    expect(plain.raw.join()).not.toMatch(/"(seq|epoch|id)":/)
+    // What is for one socket, one device or admins has no number.
+    sync.sendToDevice('ada', 'mac', 'PING')
+    sync.clients('ada')[0]!.send('PING')
+    await until(mac, () => mac.types.at(-1) === 'PING')
+    expect(mac.numbered).toHaveLength(6)
+  })
+
+  it('[DSRV-9] is kept as it was when it was sent, or not taken at all', async () => {
+    const log = createHeldLog()
+    const { connect, sync } = await startServer({ log })
+    const plain = await connect('?token=ada:plain')
+    await plain.received(1)
+    log.hold()
+    const data = { promptId: 'p-1', action: 'voted' as const }
+    expect(sync.broadcastToUser('ada', 'PROMPT_CHANGE', data)).toBe(1)
+    data.promptId = 'changed'
+    const cyclic: Record<string, unknown> = { ...progress }
+    cyclic['self'] = cyclic
+    for (const bad of [cyclic, { ...progress, totalCount: Number.NaN }]) {
+      const invalid = expect.objectContaining({ code: 'message-invalid' }) as Error
+      expect(() => sync.broadcastToUser('ada', 'SHOOT_PROGRESS', bad as never)).toThrow(invalid)
+      await expect(sync.publishToUser('ada', 'SHOOT_PROGRESS', bad as never)).rejects.toEqual(
+        invalid,
+      )
+    }
+    await plain.settled()
+    expect(plain.types).toEqual(['DEVICE_CONNECTED'])
+    log.release()
+    await plain.received(2)
+    expect(plain.frames[1]!.data).toEqual({ promptId: 'p-1', action: 'voted' })
+  })
+
+  it('[DSRV-22] reaches plain clients as it would without delivery, and a client that is told both', async () => {
+    const seen: Incoming[] = []
+    const { connect, sync } = await startServer({}, { onMessage: (message) => seen.push(message) })
+    const plain = speak(await connect('?token=ada:plain'))
+    plain.report(1)
+    plain.report(1)
+    plain.say({ type: 'SUBSCRIBE' })
+    plain.say({ type: '$resume', payload: {} })
+    plain.say({ type: 'PING' })
+    await until(plain, () => plain.types.includes('PONG'))
+    expect(plain.types).toEqual(['DEVICE_CONNECTED', 'SHOOT_PROGRESS', 'SHOOT_PROGRESS', 'PONG'])
+    const mac = speak(await connect('?token=ada:mac&caps=1'))
+    await mac.resume(claim)
+    // Without cid and n a message is a plain one.
+    mac.say({ type: 'UPDATE_PROGRESS', payload: progress })
+    await until(mac, () => mac.numbered.length === 1)
+    expect(mac.numbered[0]).toMatchObject({ seq: 3, deviceId: 'mac' })
+    expect(mac.of('$ack')).toEqual([])
+    expect(seen.map(({ type }) => type)).toEqual([
+      ...['UPDATE_PROGRESS', 'UPDATE_PROGRESS', 'SUBSCRIBE', 'PING', 'UPDATE_PROGRESS'],
+    ])
+    expect(seen.every((message) => !('id' in message))).toBe(true)
+    expect(sync.stats()).toMatchObject({ unknown: 1, delivery: { taken: 0 } })
+  })
+})
+
+describe('what a client sends', () => {
+  it('[DSRV-10] is taken when it is the next, once', async () => {
+    const { connect, sync } = await startServer()
+    const mac = speak(await connect('?token=ada:mac&caps=1'))
+    expect(await mac.resume(claim)).toMatchObject({ hwm: 0, known: false, refused: [] })
+    // One after the other: what comes in one read is acknowledged together.
+    mac.report(1)
+    await until(mac, () => mac.of('$ack').length === 1)
+    mac.report(3)
+    mac.report(1)
+    await until(mac, () => mac.of('$ack').length === 2)
+    mac.report(2)
+    await until(mac, () => mac.of('$ack').length === 3)
+    expect(mac.of('$ack')).toEqual([
+      { cid: 'out-1', n: 1 },
+      { cid: 'out-1', n: 1 },
+      { cid: 'out-1', n: 2 },
+    ])
+    expect(mac.numbered.map(({ id, data }) => [id, data!['processedCount']])).toEqual([
+      ['out-1/1', 1],
+      ['out-1/2', 2],
+    ])
+    expect(sync.stats().delivery).toMatchObject({ taken: 2, gaps: 1, duplicates: 1 })
+    const again = speak(await connect('?token=ada:mac&caps=1'))
+    expect(await again.resume(claim)).toMatchObject({ hwm: 2, known: true, refused: [] })
+  })
+
+  it('[DSRV-10] is acknowledged together where it comes together, in batches too', async () => {
+    const { connect, sync } = await startServer()
+    const mac = speak(await connect('?token=ada:mac&caps=1'))
+    await mac.resume(claim)
+    const report = (n: number): object => ({
+      type: 'UPDATE_PROGRESS',
+      payload: { shootId: 's', status: 'processing', processedCount: n, totalCount: 9 },
+      cid: 'out-1',
+      n,
+    })
+    mac.say({ type: 'BATCH', messages: [report(1), report(2), { type: 'PING' }, report(3)] })
+    await until(mac, () => mac.of('$ack').length === 1)
+    expect(mac.of('$ack')).toEqual([{ cid: 'out-1', n: 3 }])
+    expect(mac.numbered.map(({ id }) => id)).toEqual(['out-1/1', 'out-1/2', 'out-1/3'])
+    expect(sync.stats().delivery).toMatchObject({ taken: 3, duplicates: 0 })
+  })
+
+  it('[DSRV-10] goes into the log together with its mark', async () => {
+    const log = spyOn(createMemoryLog())
+    const { connect } = await startServer({ log })
+    const mac = speak(await connect('?token=ada:mac&caps=1'))
+    await mac.resume(claim)
+    mac.report(1)
+    await until(mac, () => mac.of('$ack').length === 1)
+    const [marked, taken] = log.changes
+    expect(log.changes).toHaveLength(2)
+    expect(marked).toMatchObject({ marks: [{ deviceId: 'mac', cid: 'out-1', hwm: 0, fence: 1 }] })
+    expect(marked).not.toHaveProperty('append')
+    expect(taken).toMatchObject({ append: [{ seq: 1, id: 'out-1/1' }], marks: [{ hwm: 1 }] })
+  })
+
+  it('[DSRV-12] that can never be taken is refused for good, and remembered', async () => {
+    const { connect, sync } = await startServer({ window: 4 })
+    const mac = speak(await connect('?token=ada:mac&caps=1'))
+    await mac.resume(claim)
+    const broken = (n: number) => ({
+      type: 'UPDATE_PROGRESS',
+      payload: { wrong: n },
+      cid: 'out-1',
+      n,
+    })
+    mac.say(broken(1))
+    mac.say({ type: 'NEWER', payload: {}, cid: 'out-1', n: 2 })
+    // As invalid a second time, and out of turn: neither changes anything.
+    mac.say(broken(1))
+    mac.say(broken(9))
+    mac.report(3)
+    await until(mac, () => mac.of('$ack').some(({ n }) => n === 3))
+    expect(mac.of('$nack')).toEqual([
+      { cid: 'out-1', n: 1, code: 'invalid', retry: false },
+      { cid: 'out-1', n: 2, code: 'unknown-type', retry: false },
+    ])
+    expect(mac.numbered.map(({ id }) => id)).toEqual(['out-1/3'])
+    expect(sync.stats()).toMatchObject({
+      invalid: 3,
+      unknown: 1,
+      delivery: { refused: 2, gaps: 1 },
+    })
+    expect(await mac.resume(claim)).toMatchObject({
+      hwm: 3,
+      refused: [
+        [1, 'invalid'],
+        [2, 'unknown-type'],
+      ],
+    })
+    mac.report(4)
+    mac.report(5)
+    await until(mac, () => mac.of('$ack').some(({ n }) => n === 5))
+    expect(await mac.resume(claim)).toMatchObject({ hwm: 5, refused: [[2, 'unknown-type']] })
+  })
+
+  it('[DSRV-13] is refused by accept, for good or for now', async () => {
+    const asked: (string | undefined)[] = []
+    let isBusy = true
+    const accept = (message: Incoming) => {
+      asked.push(message.id)
+      if (message.type !== 'UPDATE_PROGRESS') return undefined
+      const { processedCount } = message.payload
+      if (processedCount === 13) return { refuse: 'unlucky' }
+      return processedCount === 3 && isBusy ? { refuse: 'busy', retry: true } : undefined
+    }
+    const { connect } = await startServer({ accept })
+    const mac = speak(await connect('?token=ada:mac&caps=1'))
+    await mac.resume(claim)
+    mac.report(1)
+    mac.report(2, 13)
+    mac.report(3)
+    mac.report(4)
+    await until(mac, () => mac.of('$nack').length === 2)
+    await mac.settled()
+    expect(mac.of('$nack')).toEqual([
+      { cid: 'out-1', n: 2, code: 'unlucky', retry: false },
+      { cid: 'out-1', n: 3, code: 'busy', retry: true },
+    ])
+    expect(mac.of('$ack').at(-1)).toEqual({ cid: 'out-1', n: 2 })
+    isBusy = false
+    mac.report(3)
+    mac.report(4)
+    await until(mac, () => mac.of('$ack').at(-1)!['n'] === 4)
+    expect(mac.numbered.map(({ id }) => id)).toEqual(['out-1/1', 'out-1/3', 'out-1/4'])
+    expect(asked).toEqual(['out-1/1', 'out-1/2', 'out-1/3', 'out-1/3', 'out-1/4'])
+  })
+
+  it('[DSRV-13] waits for an accept that takes its time; one that fails is reported', async () => {
+    const clock = createManualClock()
+    const errors: { code: string }[] = []
+    const answers: ((answer?: { refuse: string }) => void)[] = []
+    const failing = [
+      () => {
+        throw new Error('no')
+      },
+      () => Promise.reject(new Error('no')),
+      () => ({ wrong: 1 }) as never,
+      () => Promise.resolve(1 as never),
+      () => new Promise<undefined>(() => {}),
+    ]
+    const { connect, sync } = await startServer(
+      {
+        accept: () => {
+          const fail = failing.shift()
+          if (fail !== undefined) return fail()
+          return new Promise((resolve) => answers.push(resolve))
+        },
+      },
+      { clock, onError: (error) => errors.push(error) },
+    )
+    const mac = speak(await connect('?token=ada:mac&caps=1'))
+    await mac.resume(claim)
+    for (let round = 1; round <= 4; round += 1) {
+      mac.report(1)
+      await until(mac, () => mac.of('$nack').length === round)
+    }
+    mac.report(1)
+    await mac.settled()
+    clock.advance(10_000)
+    await until(mac, () => mac.of('$nack').length === 5)
+    expect(new Set(mac.of('$nack').map((nack) => JSON.stringify(nack)))).toEqual(
+      new Set([JSON.stringify({ cid: 'out-1', n: 1, code: 'failed', retry: true })]),
+    )
+    expect(errors.map(({ code }) => code)).toEqual(Array.from({ length: 5 }, () => 'handler-threw'))
+    mac.report(1)
+    mac.report(2)
+    await mac.settled()
+    // Others do not wait for it.
+    expect(sync.broadcastToUser('ada', 'PING')).toBe(1)
+    expect(answers).toHaveLength(1)
+    answers[0]!()
+    await until(mac, () => mac.of('$ack').length === 1)
+    answers[1]!({ refuse: 'late' })
+    await until(mac, () => mac.of('$ack').length === 2)
+    expect(mac.of('$nack').at(-1)).toEqual({ cid: 'out-1', n: 2, code: 'late', retry: false })
+    expect(clock.pending.deadlines).toHaveLength(2)
+  })
+
+  it('[DSRV-14] is heard from the newest socket with the largest fence, and under its own device', async () => {
+    const { connect, sync } = await startServer()
+    const first = speak(await connect('?token=ada:mac&caps=1'))
+    await first.resume({ cid: 'out-1', fence: 3 })
+    first.report(1)
+    await until(first, () => first.of('$ack').length === 1)
+    const second = speak(await connect('?token=ada:mac&caps=1'))
+    expect(await second.resume({ cid: 'out-1', fence: 3 })).toMatchObject({ hwm: 1, known: true })
+    first.report(2)
+    await first.settled()
+    second.report(2, 22)
+    await until(second, () => second.of('$ack').length === 1)
+    const old = speak(await connect('?token=ada:mac&caps=1'))
+    expect(await old.resume({ cid: 'out-1', fence: 2 })).not.toHaveProperty('hwm')
+    old.report(3, 33)
+    await old.settled()
+    // Whatever it knows of the outbox, another device and another user have one of their own.
+    const phone = speak(await connect('?token=ada:phone&caps=1'))
+    expect(await phone.resume({ cid: 'out-1', fence: 9 })).toMatchObject({ hwm: 0, known: false })
+    const bob = speak(await connect('?token=bob:mac&caps=1'))
+    expect(await bob.resume({ cid: 'out-1', fence: 9 })).toMatchObject({ hwm: 0, known: false })
+    // Nor is anybody heard who did not say so before.
+    bob.report(1, 1, 'out-2')
+    await bob.settled()
+    second.report(3)
+    await until(second, () => second.of('$ack').length === 2)
+    expect(second.numbered.map(({ data }) => data!['processedCount'])).toEqual([22, 3])
+    expect(sync.stats().delivery).toMatchObject({ fenced: 3, taken: 3 })
+  })
+
+  it('[DSRV-14] is heard of one outbox at a time, and no longer once the socket has turned away', async () => {
+    const { connect, sync } = await startServer()
+    const mac = speak(await connect('?token=ada:mac&caps=1'))
+    await mac.resume(claim)
+    await mac.resume({ cid: 'out-2', fence: 1 })
+    mac.report(1)
+    mac.report(1, 1, 'out-2')
+    await until(mac, () => mac.of('$ack').length === 1)
+    expect(mac.of('$ack')).toEqual([{ cid: 'out-2', n: 1 }])
+    await mac.resume({})
+    mac.report(2, 2, 'out-2')
+    await mac.settled()
+    expect(sync.stats().delivery).toMatchObject({ fenced: 2, taken: 1 })
+  })
+
+  it('[DSRV-15] is settled before the answer to a resume, which marks a new outbox first', async () => {
+    const held = createHeldLog()
+    const log = spyOn(held)
+    const { connect } = await startServer({ log })
+    const mac = speak(await connect('?token=ada:mac&caps=1'))
+    await mac.received(1)
+    held.hold()
+    const resumed = mac.resume(claim)
+    await mac.settled()
+    expect(mac.types).toEqual(['$hello'])
+    expect(log.changes).toHaveLength(1)
+    held.release()
+    expect(await resumed).toMatchObject({ known: false })
+    held.hold()
+    mac.report(1)
+    mac.report(2)
+    await mac.settled()
+    const next = speak(await connect('?token=ada:mac&caps=1'))
+    const answered = next.resume(claim)
+    await next.settled()
+    expect(next.types).toEqual(['$hello'])
+    mac.report(3)
+    await mac.settled()
+    held.release()
+    expect(await answered).toMatchObject({ hwm: 2, known: true })
+    expect(next.numbered).toEqual([])
+  })
+
+  it('[DSRV-16] reaches the handlers once, after it was written, with an id', async () => {
+    const held = createHeldLog()
+    const seen: unknown[] = []
+    const { connect, sync } = await startServer(
+      { log: held },
+      {
+        on: {
+          UPDATE_PROGRESS: ({ id, client }) => {
+            // The log has it by now, so that this comes after it.
+            seen.push([id, sync.broadcastToUser(client.userId, 'PING')])
+            throw new Error('stops nothing')
+          },
+        },
+        onMessage: ({ type, id }) => seen.push([type, id]),
+      },
+    )
+    const mac = speak(await connect('?token=ada:mac&caps=1'))
+    await mac.resume(claim)
+    held.hold()
+    mac.report(1)
+    mac.report(1)
+    await mac.settled()
+    expect(seen).toEqual([])
+    held.release()
+    await until(mac, () => mac.numbered.length === 2)
+    expect(seen).toEqual([
+      ['out-1/1', 1],
+      ['UPDATE_PROGRESS', 'out-1/1'],
+    ])
+    expect(mac.numbered.map(({ type }) => type)).toEqual(['SHOOT_PROGRESS', 'PING'])
+  })
+})
+
+describe('a log that takes its time', () => {
+  it('[DSRV-17] is waited for, and given all that waits at once', async () => {
+    const held = createHeldLog()
+    const log = spyOn(held)
+    const { connect, sync } = await startServer({ log })
+    const plain = await connect('?token=ada:plain')
+    const mac = speak(await connect('?token=ada:mac&caps=1'))
+    await mac.resume(claim)
+    await plain.received(2)
+    const before = log.changes.length
+    held.hold()
+    for (let n = 1; n <= 100; n += 1) mac.report(n)
+    await mac.settled()
+    expect(sync.broadcastToUser('ada', 'PING')).toBe(2)
+    const published = sync.publishToUser('ada', 'PING')
+    await plain.settled()
+    expect(plain.frames).toHaveLength(2)
+    expect(mac.of('$ack')).toEqual([])
+    held.release()
+    expect(await published).toEqual({ epoch: expect.any(String) as string, seq: 102 })
+    await until(mac, () => mac.numbered.length === 102)
+    await plain.received(104)
+    expect(mac.of('$ack').at(-1)).toEqual({ cid: 'out-1', n: 100 })
+    // One for what came first, one for all that came while it was being written.
+    expect(log.changes.length - before).toBeLessThanOrEqual(3)
+    expect(mac.of('$ack').length).toBeLessThanOrEqual(3)
+  })
+
+  it('[DSRV-18] that fails has taken nothing: nobody is told, and clients send again', async () => {
+    const errors: { code: string; cause?: unknown }[] = []
+    const held = createHeldLog()
+    const { connect, sync } = await startServer(
+      { log: held },
+      { onError: (error) => errors.push(error) },
+    )
+    const mac = speak(await connect('?token=ada:mac&caps=1'))
+    await mac.resume(claim)
+    mac.report(1)
+    await until(mac, () => mac.of('$ack').length === 1)
+    held.hold()
+    held.failNext()
+    mac.report(2)
+    await mac.settled()
+    mac.report(3)
+    mac.report(4)
+    await mac.settled()
+    held.release()
+    await until(mac, () => mac.of('$nack').length === 1)
+    await mac.settled()
+    expect(mac.of('$nack')).toEqual([{ cid: 'out-1', n: 2, code: 'unavailable', retry: true }])
+    expect(errors).toMatchObject([{ code: 'log-failed', cause: { message: 'disk full' } }])
+    for (let n = 2; n <= 4; n += 1) mac.report(n)
+    await until(mac, () => mac.of('$ack').at(-1)!['n'] === 4)
+    expect(mac.numbered.map(({ seq, id }) => [seq, id])).toEqual([
+      [1, 'out-1/1'],
+      [2, 'out-1/2'],
+      [3, 'out-1/3'],
+      [4, 'out-1/4'],
+    ])
+    held.failNext()
+    sync.broadcastToUser('ada', 'PING')
+    held.failNext()
+    await turn()
+    await expect(sync.publishToUser('ada', 'PING')).rejects.toMatchObject({ code: 'log-failed' })
+    await mac.settled()
+    expect(mac.numbered).toHaveLength(4)
+    expect(sync.stats().delivery).toMatchObject({ logFailures: 3, taken: 4, gaps: 2 })
+    // A resume that cannot be marked is answered by the next connection.
+    held.failNext()
+    mac.say({ type: '$resume', payload: { cid: 'new', fence: 1 } })
+    expect(await mac.closed).toEqual({ code: 1011, reason: 'Unavailable' })
+  })
+
+  it('[DSRV-18] whose queue is full takes no more, until it has room again', async () => {
+    const held = createHeldLog()
+    const { connect, sync } = await startServer({ log: held, maxEntries: 5 })
+    const mac = speak(await connect('?token=ada:mac&caps=1'))
+    await mac.resume(claim)
+    held.hold()
+    const outcomesOf = Promise.allSettled(
+      Array.from({ length: 8 }, () => sync.publishToUser('ada', 'PING')),
+    )
+    mac.report(1)
+    await mac.settled()
+    expect(mac.of('$nack')).toEqual([{ cid: 'out-1', n: 1, code: 'unavailable', retry: true }])
+    held.release()
+    const outcomes = await outcomesOf
+    expect(outcomes.map(({ status }) => status)).toEqual([
+      ...Array.from({ length: 6 }, () => 'fulfilled'),
+      ...['rejected', 'rejected'],
+    ])
+    mac.report(1)
+    await until(mac, () => mac.of('$ack').length === 1)
+  })
+})
