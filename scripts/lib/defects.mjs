@@ -161,8 +161,8 @@ export const defects = [
   {
     name: 'what was refused for now is overtaken',
     file: queue,
-    find: 'yield* again\n    for (const { entries } of lanes) yield* entries',
-    replace: 'for (const { entries } of lanes) yield* entries\n    yield* again',
+    find: 'for (const entry of again) return entry\n',
+    replace: 'if (byId.size === again.size) for (const entry of again) return entry\n',
   },
   {
     name: 'expired messages are sent',

@@ -45,7 +45,7 @@ interface Conversation {
 export interface Behaviour {
   /** Does not greet: a plain server. */
   isPlain: boolean
-  /** Takes messages, and loses every acknowledgement of them. */
+  /** Takes messages, or refuses them for good, and loses every word of it. */
   losesAcks: boolean
   /** Takes no message at all. */
   ignoresMessages: boolean
@@ -200,6 +200,11 @@ export function createModelServer(network: FakeTransport) {
       const refusal = behaviour.refuse(text)
       if (refusal !== undefined) {
         refusals.push({ text, isForNow: refusal.retry })
+        if (behaviour.losesAcks && !refusal.retry) {
+          mark.hwm = n
+          mark.refused.push([n, refusal.code])
+          return
+        }
         if (refusal.retry) {
           const conversation = conversations.get(socket)
           if (conversation !== undefined) conversation.again = n

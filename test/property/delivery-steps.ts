@@ -178,11 +178,12 @@ export const ordinary = {
 } as const
 
 // What single steps seldom make: a message that was taken, and not known to be.
-const unheardAck: Step[] = [
+const unheard = (end: Step): Step[] => [
   { do: 'is', what: 'losesAcks', on: true },
   { ...ordinary, do: 'send', count: 2 },
+  { ...ordinary, do: 'send', isPoison: true },
   { do: 'advance', ms: 60 },
-  { do: 'drop' },
+  end,
   { do: 'is', what: 'losesAcks', on: false },
 ]
 
@@ -197,7 +198,8 @@ const nextEpoch: Step[] = [
 export function histories(canCrash: boolean): fc.Arbitrary<History> {
   const parts = weigh<readonly Step[]>(
     [40, steps(canCrash).map((step) => [step])],
-    [1, fc.constant(unheardAck)],
+    [1, fc.constant(unheard({ do: 'drop' }))],
+    [canCrash ? 1 : 0, fc.constant(unheard({ do: 'crash' }))],
     [1, fc.constant(nextEpoch)],
   )
   return fc.record({
