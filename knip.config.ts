@@ -7,6 +7,8 @@ export default {
       entry: [
         ...entries().map(({ source }) => source.slice(2)),
         'scripts/*.{mjs,ts}',
+        // Named to Vitest.
+        'scripts/lib/defects-setup.mjs',
         'test/**/*.{test,test-d}.ts',
       ],
       project: ['src/**/*.ts', 'test/**/*.ts', 'bench/**/*.ts', 'scripts/**/*.{mjs,ts}'],

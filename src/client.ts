@@ -244,7 +244,7 @@ export function createSyncClient<
 
   function connect(): void {
     assertLive()
-    delivery?.aim(false)
+    if (delivery?.aim(false) === true) connection.send({ type: 'reconnect' })
     connection.send({ type: 'connect' })
   }
 

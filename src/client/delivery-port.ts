@@ -65,9 +65,10 @@ export interface AttachedDelivery {
   send(type: string, payload: unknown, options: SendOptions | undefined): Receipt
   /**
    * What is sent from now on may be for another server or user. A live connection stays with the
-   * outbox it has, unless it is about to be left.
+   * outbox it has, unless it is about to be left. Gives whether what is being connected is to be
+   * left, too: it was begun for another.
    */
-  aim(isLeaving: boolean): void
+  aim(isLeaving: boolean): boolean
   connectionOpened(): void
   connectionDropped(failure: ConnectionFailure | undefined): void
   /** The state is cleared. */

@@ -49,6 +49,8 @@ function attach(options: ResolvedDelivery, context: DeliveryContext): AttachedDe
   const cursor = createCursor()
   let actors: ReadonlyMap<string, DeliveryActor> = new Map()
   let isOnline = false
+  // How often the key has changed, by the time of the newest attempt and now.
+  let aims = { ofAttempt: 0, all: 0 }
   let key = currentKey('default')
 
   function tell(actor: string, event: { readonly type: string }): void {
@@ -208,7 +210,12 @@ function attach(options: ResolvedDelivery, context: DeliveryContext): AttachedDe
     started(made) {
       actors = made
     },
-    prepare: sayCapable,
+    prepare(request) {
+      aims = { ...aims, ofAttempt: aims.all }
+      // With the URL and the credentials: it goes with them.
+      use(currentKey(key))
+      sayCapable(request)
+    },
     send(type, payload, given = {}) {
       if (given.signal?.aborted === true) {
         const detail = 'Its signal was aborted before.'
@@ -227,16 +234,19 @@ function attach(options: ResolvedDelivery, context: DeliveryContext): AttachedDe
       return receipt
     },
     aim(isLeaving) {
-      if (isOnline && !isLeaving) return
+      if (isOnline && !isLeaving) return false
       const next = currentKey(key)
-      if (next === key) return
+      if (next === key) return false
+      aims = { ...aims, all: aims.all + 1 }
       // Before the outbox changes: what waits in the other is not for this server.
       goOffline()
       use(next)
+      return true
     },
     connectionOpened() {
+      // A handler has aimed elsewhere since: this connection is about to be left.
+      if (aims.ofAttempt !== aims.all) return
       isOnline = true
-      use(currentKey(key))
       tell(DELIVERY, { type: 'connection.opened' })
     },
     connectionDropped(failure) {

@@ -14,7 +14,7 @@ export interface DeliveryOptions {
   readonly store?: (key: string) => OutboxStore
   /**
    * Names the outbox that messages go into: by server, user and device, where any of them can
-   * change. Asked at `start`, `connect` and `reconnect`, and when a connection opens; each key has
+   * change. Asked at `start`, `connect` and `reconnect`, and with each attempt; each key has
    * an outbox of its own, and what waits in the others stays there. Default: one outbox.
    */
   readonly key?: () => string

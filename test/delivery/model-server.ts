@@ -9,18 +9,43 @@ export interface Logged {
   readonly id?: string
 }
 
+/** A client's message that was taken, in whatever memory. */
+export interface Taken {
+  /** How many times the server had lost its marks before. */
+  readonly memory: number
+  readonly cid: string
+  readonly n: number
+  readonly text: string
+}
+
 interface Mark {
   hwm: number
   fence: number
   refused: [number, string][]
   owner: FakeSocket | undefined
+  /** The client has shown that it heard of this mark. */
+  isInUse: boolean
+}
+
+/** What was said on one connection, as far as it obliges the client. */
+interface Conversation {
+  readonly window: number
+  readonly maxBytes: number
+  cid: string | undefined
+  /** How often marks had been lost when it was said where the client stands. */
+  memory: number
+  /** Numbers that came and were not answered. */
+  unanswered: number[]
+  /** The number that has to come next, and the one that was refused for now, which may. */
+  next: number
+  again: number | undefined
 }
 
 /** What a model server is told to do wrong, or otherwise than usual. */
 export interface Behaviour {
   /** Does not greet: a plain server. */
   isPlain: boolean
-  /** Takes messages, and loses every acknowledgement of them. */
+  /** Takes messages, or refuses them for good, and loses every word of it. */
   losesAcks: boolean
   /** Takes no message at all. */
   ignoresMessages: boolean
@@ -60,6 +85,14 @@ export function createModelServer(network: FakeTransport) {
   const following = new Set<FakeSocket>()
   const plain: string[] = []
   const resumes: unknown[] = []
+  const taken: Taken[] = []
+  const refusals: { readonly text: string; readonly isForNow: boolean }[] = []
+  const conversations = new Map<FakeSocket, Conversation>()
+  const breaches: string[] = []
+  const ambiguous = new Set<string>()
+  // Every state there ever was, as text, with where it stood.
+  const states = new Map<string, { readonly epoch: string; readonly seq: number }[]>()
+  let memory = 0
 
   const first = (): number => log[0]?.seq ?? head + 1
 
@@ -71,11 +104,17 @@ export function createModelServer(network: FakeTransport) {
     if (socket.isOpen) socket.sendsRaw(JSON.stringify({ type, data, seq, epoch, id }))
   }
 
+  function noteState(): void {
+    const text = JSON.stringify([...lines])
+    states.set(text, [...(states.get(text) ?? []), { epoch, seq: head }])
+  }
+
   function append(type: string, data: { id: string; text: string }, id?: string): void {
     head += 1
     const entry: Logged = { seq: head, type, data, ...(id !== undefined && { id }) }
     log.push(entry)
     lines.set(data.id, data.text)
+    noteState()
     for (const socket of following) sendLogged(socket, entry)
   }
 
@@ -111,21 +150,67 @@ export function createModelServer(network: FakeTransport) {
   function stand(socket: FakeSocket, cid: string, fence: number) {
     const known = marks.get(cid)
     if (known !== undefined && known.fence > fence) return {}
-    const mark: Mark = known ?? { hwm: 0, fence, refused: [], owner: socket }
+    const mark: Mark = known ?? { hwm: 0, fence, refused: [], owner: socket, isInUse: false }
+    // It may not have heard that we had forgotten it, and nothing tells.
+    if (known?.isInUse === false && memory > 0) ambiguous.add(`${memory} ${cid}`)
+    const conversation = conversations.get(socket)
+    if (conversation !== undefined) {
+      const next = mark.hwm + 1
+      Object.assign(conversation, { cid, memory, unanswered: [], next, again: undefined })
+    }
     mark.owner = socket
     mark.fence = fence
     marks.set(cid, mark)
     return { hwm: mark.hwm, known: known !== undefined, refused: mark.refused }
   }
 
+  /** Notes what the document forbids. */
+  function watch(socket: FakeSocket, cid: string, n: number, bytes: number): void {
+    const conversation = conversations.get(socket)
+    if (conversation?.cid !== cid) {
+      breaches.push(`${cid}/${n} came before it was said where it stands`)
+      return
+    }
+    const { next, again, window, maxBytes } = conversation
+    if (n !== next && n !== again) breaches.push(`${cid}/${n} came where ${next} was next`)
+    if (bytes > maxBytes) breaches.push(`${cid}/${n} has ${bytes} bytes, of ${maxBytes}`)
+    if (n === again) {
+      // What came after it was ignored, and comes again.
+      answered(socket, (other) => other >= n)
+      conversation.again = undefined
+    }
+    conversation.unanswered.push(n)
+    const ahead = conversation.unanswered.length
+    if (ahead > window) breaches.push(`${ahead} are on their way, of ${window}`)
+    conversation.next = n + 1
+  }
+
+  function answered(socket: FakeSocket, isOver: (n: number) => boolean): void {
+    const conversation = conversations.get(socket)
+    if (conversation === undefined) return
+    conversation.unanswered = conversation.unanswered.filter((n) => !isOver(n))
+  }
+
   function take(socket: FakeSocket, cid: string, n: number, text: string): void {
     const mark = marks.get(cid)
     if (behaviour.ignoresMessages || mark?.owner !== socket) return
+    mark.isInUse = true
     if (n > mark.hwm + 1) return
     if (n === mark.hwm + 1) {
       const refusal = behaviour.refuse(text)
       if (refusal !== undefined) {
-        if (!refusal.retry) {
+        refusals.push({ text, isForNow: refusal.retry })
+        if (behaviour.losesAcks && !refusal.retry) {
+          mark.hwm = n
+          mark.refused.push([n, refusal.code])
+          return
+        }
+        if (refusal.retry) {
+          const conversation = conversations.get(socket)
+          if (conversation !== undefined) conversation.again = n
+          answered(socket, (other) => other >= n)
+        } else {
+          answered(socket, (other) => other === n)
           mark.hwm = n
           mark.refused.push([n, refusal.code])
         }
@@ -133,22 +218,49 @@ export function createModelServer(network: FakeTransport) {
         return
       }
       mark.hwm = n
+      taken.push({ memory, cid, n, text })
       append('SAID', { id: `${cid}/${n}`, text }, `${cid}/${n}`)
     }
-    if (!behaviour.losesAcks) send(socket, '$ack', { cid, n: mark.hwm })
+    if (behaviour.losesAcks) return
+    answered(socket, (other) => other <= mark.hwm)
+    send(socket, '$ack', { cid, n: mark.hwm })
   }
 
-  network.peer.accepts((socket) => {
-    if (behaviour.isPlain || !socket.request.url.includes('caps=1')) return
+  function greet(socket: FakeSocket): void {
     const { maxBytes, window } = behaviour
+    conversations.set(socket, {
+      window,
+      maxBytes,
+      cid: undefined,
+      memory,
+      unanswered: [],
+      next: 1,
+      again: undefined,
+    })
     send(socket, '$hello', { v: 1, epoch, head, first: first(), maxBytes, idleMs: 30_000, window })
-  })
-  network.peer.answersAnything(({ type, data, meta }, socket) => {
+  }
+
+  function meet(socket: FakeSocket): void {
+    if (!behaviour.isPlain && socket.request.url.includes('caps=1')) greet(socket)
+  }
+
+  noteState()
+  network.peer.accepts(meet)
+  network.peer.answersAnything(({ type, data, meta, raw }, socket) => {
+    // It broke off, which the client has not heard yet.
+    if (!socket.isOpen) return
     if (type === '$resume') resume(socket, data)
     else if (type === 'SAY' || type === 'NOTE') {
       const { text } = data as { text: string }
-      if (meta.cid === undefined || meta.n === undefined) plain.push(text)
-      else take(socket, meta.cid, meta.n, text)
+      if (meta.cid !== undefined && meta.n !== undefined) {
+        watch(socket, meta.cid, meta.n, raw.length)
+        take(socket, meta.cid, meta.n, text)
+      } else {
+        plain.push(text)
+        if (conversations.get(socket)?.cid !== undefined) {
+          breaches.push(`${text} came without a number from one who had resumed`)
+        }
+      }
     }
   })
 
@@ -158,6 +270,39 @@ export function createModelServer(network: FakeTransport) {
     plain,
     /** What clients said about where they stand. */
     resumes,
+    /** Every client's message that was ever taken, in order, of lost memories too. */
+    taken,
+    /** Every refusal, in order. */
+    refusals,
+    /** What clients did that the document forbids. */
+    breaches,
+    /** Memory and cid of clients that cannot know whether they were forgotten. */
+    ambiguous,
+    /** Where each state stood that there ever was, by its lines as JSON. */
+    states,
+    /** How many times the marks of clients were lost. */
+    get memory() {
+      return memory
+    },
+    /** The same for what is heard on an attempt's connection: as when it resumed. */
+    memoryOf(attempt: number): number {
+      const socket = network.sockets[attempt - 1]
+      return (socket && conversations.get(socket)?.memory) ?? memory
+    },
+    /** The state as it is now: id and text of each line. */
+    get lines() {
+      return [...lines]
+    },
+    /** Accepts attempts, as at first. */
+    accepts(): void {
+      network.peer.accepts(meet)
+    },
+    /** Greets those who are connected and were not greeted. */
+    greets(): void {
+      for (const socket of network.sockets) {
+        if (socket.isOpen && !conversations.has(socket)) greet(socket)
+      }
+    },
     get epoch() {
       return epoch
     },
@@ -200,17 +345,27 @@ export function createModelServer(network: FakeTransport) {
     },
     /** Forgets the marks of clients alone. */
     forgetsClients(): void {
+      memory += 1
       marks = new Map()
     },
-    /** Loses its memory. */
-    forgets(): void {
+    /** Says of somebody else what would matter if it were of those who hear it. */
+    mutters(): void {
+      for (const socket of following) {
+        send(socket, '$ack', { cid: 'nobody', n: 1_000_000 })
+        send(socket, '$nack', { cid: 'nobody', n: 1, code: 'busy', retry: true })
+      }
+    },
+    /** Loses its memory; `isFollowed`: but not of who is connected. */
+    forgets({ isFollowed = false } = {}): void {
+      memory += 1
       epochs += 1
       epoch = `epoch-${epochs}`
       head = 0
       log = []
       marks = new Map()
       lines = new Map()
-      following.clear()
+      if (!isFollowed) following.clear()
+      noteState()
     },
   }
 }

@@ -96,6 +96,9 @@ export function createDeliveryMachine() {
       giveUp: ({ context }) => {
         context.giveUp()
       },
+      expectGreeting: assign(({ context }) => ({
+        dueAt: context.clock.now() + context.policy.greetingMs,
+      })),
       expectAnswer: assign(({ context }) => ({
         dueAt: context.clock.now() + context.policy.answerTimeoutMs,
       })),
@@ -122,7 +125,14 @@ export function createDeliveryMachine() {
           },
 
           greeting: {
-            after: { greetingTimeout: { target: 'plain', actions: 'notePlain' } },
+            entry: 'expectGreeting',
+            after: {
+              greetingTimeout: [
+                // The greeting may be waiting to be read.
+                { guard: 'firedLate', target: 'greeting', reenter: true },
+                { target: 'plain', actions: 'notePlain' },
+              ],
+            },
             on: { 'server.plain': { target: 'plain', actions: 'notePlain' } },
           },
 
@@ -143,6 +153,7 @@ export function createDeliveryMachine() {
             },
             on: {
               'server.stands': 'live',
+              'server.draining': 'draining',
               'outbox.acquired': { target: 'resuming', reenter: true },
             },
           },

@@ -20,8 +20,11 @@ export type OutboxEvent =
 
 /** The outbox machine's memory. */
 export interface OutboxContext extends OutboxInput {
-  /** The number that the server refused for now, and how many times in a row. */
-  readonly refusal: { readonly n: number; readonly times: number }
+  /**
+   * The number that the server refused for now, how many times in a row, and until when, in
+   * monotonic milliseconds, nothing is sent for that.
+   */
+  readonly refusal: { readonly n: number; readonly times: number; readonly until: number }
 }
 
 /** What the machine asks of the outbox. */
@@ -48,6 +51,8 @@ const outboxActor = fromCallback<OutboxCommand, OutboxInput>(({ input: { outbox 
 const BLOCKED_MS = 25
 const LONGEST_REFUSAL_MS = 30_000
 
+const noRefusal = { n: 0, times: 0, until: Number.NEGATIVE_INFINITY }
+
 /**
  * Makes the machine that decides when an outbox sends: while it is ours, there is a line, the
  * socket has room and the server takes messages. It also lets go of what has expired. No message
@@ -65,23 +70,27 @@ export function createOutboxMachine() {
       nextExpiry: ({ context: { outbox, clock } }) =>
         clampDelay((outbox().nextExpiryAt() ?? clock.epoch()) - clock.epoch()),
       hasRoomAgain: BLOCKED_MS,
-      refusalWait: ({ context: { refusal } }) =>
-        Math.min(1_000 * 2 ** (refusal.times - 1), LONGEST_REFUSAL_MS),
+      refusalWait: ({ context: { clock, refusal } }) => clampDelay(refusal.until - clock.now()),
+    },
+    guards: {
+      isRefused: ({ context: { clock, refusal } }) => clock.now() < refusal.until,
     },
     actions: {
       acquire: sendTo('outbox', { type: 'acquire' }),
       flow: sendTo('outbox', { type: 'flow' }),
       hold: sendTo('outbox', { type: 'hold' }),
       removeExpired: sendTo('outbox', { type: 'removeExpired' }),
-      noteRefusal: assign(({ context: { refusal }, event }) => {
+      noteRefusal: assign(({ context: { clock, refusal }, event }) => {
         if (event.type !== 'outbox.refusedForNow') return {}
         const times = event.n === refusal.n ? refusal.times + 1 : 1
-        return { refusal: { n: event.n, times } }
+        const waitMs = Math.min(1_000 * 2 ** (times - 1), LONGEST_REFUSAL_MS)
+        return { refusal: { n: event.n, times, until: clock.now() + waitMs } }
       }),
+      forgetRefusal: assign({ refusal: noRefusal }),
     },
   }).createMachine({
     id: 'outbox',
-    context: ({ input }) => ({ ...input, refusal: { n: 0, times: 0 } }),
+    context: ({ input }) => ({ ...input, refusal: noRefusal }),
     invoke: { src: 'outbox', id: 'outbox', input: ({ context }) => context },
     type: 'parallel',
     states: {
@@ -102,7 +111,13 @@ export function createOutboxMachine() {
 
       flow: {
         initial: 'held',
-        on: { 'line.closed': '.held', 'line.opened': '.sending' },
+        on: {
+          'line.closed': '.held',
+          'line.opened': [{ guard: 'isRefused', target: '.refused' }, { target: '.sending' }],
+          // Also while it is held: what the server will not hear now, it will not sooner for that.
+          'outbox.refusedForNow': { actions: 'noteRefusal' },
+          'outbox.lost': { actions: 'forgetRefusal' },
+        },
         states: {
           held: { entry: 'hold' },
           sending: {
@@ -110,7 +125,10 @@ export function createOutboxMachine() {
             on: {
               // Another line: from within the state, since a region that re-enters itself takes
               // the other regions with it.
-              'line.opened': { target: 'sending', reenter: true },
+              'line.opened': [
+                { guard: 'isRefused', target: 'refused' },
+                { target: 'sending', reenter: true },
+              ],
               'outbox.blocked': 'blocked',
               'outbox.refusedForNow': { target: 'refused', actions: 'noteRefusal' },
             },

@@ -127,6 +127,8 @@ export function createOutbox(options: OutboxOptions): Outbox {
   const { changed, clock, encode, keeper, limits, makeId, tell } = options
   const queue = createQueue(limits)
   const elsewhere = createElsewhere(limits)
+  // Taken back while nobody here could know whether they had been sent.
+  const takenBack = new Set<string>()
   const giveUp = new AbortController()
   // One random id for all: making one for each message would cost more than the rest of accepting it.
   const prefix = makeId()
@@ -144,6 +146,11 @@ export function createOutbox(options: OutboxOptions): Outbox {
       encodeBatch: options.encodeBatch,
       hand: options.hand,
       maxFrameBytes: options.maxFrameBytes,
+      removeExpired() {
+        // At its end itself a message may still be sent.
+        const before = clock.epoch() - 1
+        if ((queue.nextExpiryAt() ?? Number.POSITIVE_INFINITY) <= before) removeExpired(before)
+      },
       finish,
       blocked: () => tell({ type: 'outbox.blocked' }),
       refusedForNow: (n) => tell({ type: 'outbox.refusedForNow', n }),
@@ -161,12 +168,13 @@ export function createOutbox(options: OutboxOptions): Outbox {
     removed(id, outcome) {
       // Written by a client of this library, so that it is one of its outcomes.
       elsewhere.take(id)?.receipt?.settle(outcome as unknown as SendOutcome)
+      takenBack.delete(id)
       changed()
     },
   })
 
   function finish(entry: Entry, outcome: SendOutcome): void {
-    if (outcome.outcome === 'delivered') counts.delivered += 1
+    if (outcome.outcome === 'delivered' && !entry.isAbandoned) counts.delivered += 1
     endEntry(entry, outcome, owner?.write)
     changed()
   }
@@ -233,6 +241,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
       entry.receipt?.tellDurable(durable)
       if (durable !== wasDurable) changed()
       entry.whenKept?.()
+      if (owner !== undefined && takenBack.has(entry.message.id)) forget(entry)
       transmission.pumpAccepted()
     })
   }
@@ -251,6 +260,16 @@ export function createOutbox(options: OutboxOptions): Outbox {
     if (next !== undefined) tell({ type: 'outbox.expiryScheduled' })
   }
 
+  function removeExpired(epochMs: number): void {
+    announcedExpiry = undefined
+    for (const entry of queue.expired(epochMs)) {
+      transmission.withdraw(entry)
+      // Who heard of another one may have taken it back.
+      if (queue.remove(entry)) finish(entry, notSent('expired'))
+    }
+    announceExpiry()
+  }
+
   function createKept(message: KeptMessage, receipt: OpenReceipt | undefined): Entry {
     const encoded = encode(message, undefined)
     return createEntry(message, encoded.ok ? sizeOf(encoded.frame) : 0, 'kept', receipt)
@@ -261,11 +280,15 @@ export function createOutbox(options: OutboxOptions): Outbox {
     const unknown = { outcome: 'unknown', reason } as const
     if (entry === undefined) {
       const left = elsewhere.take(id)
-      left?.receipt?.settle(unknown)
+      if (left !== undefined) {
+        takenBack.add(id)
+        left.receipt?.settle(unknown)
+      }
       changed()
       return left !== undefined
     }
     if (entry.isAbandoned) return false
+    transmission.withdraw(entry)
     if (entry.n === undefined) {
       queue.remove(entry)
       finish(entry, entry.wasTransmitted ? unknown : notSent(reason))
@@ -289,12 +312,21 @@ export function createOutbox(options: OutboxOptions): Outbox {
     // What was still being kept when the outbox was read is in the storage by now, or soon.
     const late = elsewhere.entries().filter(({ keeping }) => keeping === 'pending')
     for (const { message } of late) elsewhere.take(message.id)
-    queue.restore([...found, ...late])
+    for (const entry of found) entry.isAbandoned = takenBack.has(entry.message.id)
+    const isOver = (entry: Entry): boolean => entry.isAbandoned && !entry.wasTransmitted
+    queue.restore([...found.filter((entry) => !isOver(entry)), ...late])
+    found.filter(isOver).forEach(forget)
     kept.lost.addEventListener('abort', lose, { once: true })
     announceExpiry()
     tell({ type: 'outbox.acquired' })
     if (kept.lost.aborted) lose()
     changed()
+  }
+
+  /** Out of the storage with what was taken back before it was known whose it is to send. */
+  function forget(entry: Entry): void {
+    takenBack.delete(entry.message.id)
+    endEntry(entry, { outcome: 'unknown', reason: 'aborted' }, owner?.write)
   }
 
   function lose(): void {
@@ -313,6 +345,9 @@ export function createOutbox(options: OutboxOptions): Outbox {
     transmission,
     accept,
     acquire() {
+      // Another outbox may have been in use since it was told.
+      announcedExpiry = undefined
+      announceExpiry()
       if (owner !== undefined) {
         tell({ type: 'outbox.acquired' })
       } else if (keeper !== undefined) {
@@ -327,9 +362,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
       return owner
     },
     removeExpired() {
-      announcedExpiry = undefined
-      for (const entry of queue.takeExpired(clock.epoch())) finish(entry, notSent('expired'))
-      announceExpiry()
+      removeExpired(clock.epoch())
     },
     nextExpiryAt: () => queue.nextExpiryAt(),
     status() {
@@ -366,7 +399,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
       transmission.close()
       for (const entry of [...queue.entries(), ...elsewhere.entries()]) {
         // What is kept is sent by the next run.
-        const isOver = entry.keeping === 'none' && !entry.wasTransmitted && entry.n === undefined
+        const isOver = entry.keeping === 'none' && !entry.wasTransmitted
         entry.receipt?.settle(
           isOver ? notSent('disposed') : { outcome: 'unknown', reason: 'disposed' },
         )

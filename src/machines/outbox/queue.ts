@@ -61,8 +61,8 @@ export interface OutboxQueue {
   /** Takes everything out. */
   clear(): void
   find(id: string): Entry | undefined
-  /** Takes out those that never had a number and are not worth one any more. */
-  takeExpired(epochMs: number): Entry[]
+  /** Those that were not transmitted and are not worth it any more. */
+  expired(epochMs: number): Entry[]
   /** No entry expires before this, in milliseconds since the epoch. */
   nextExpiryAt(): number | undefined
   /** All entries in the order in which they are sent. */
@@ -248,17 +248,16 @@ export function createQueue({ maxMessages, maxBytes }: OutboxLimits): OutboxQueu
       for (const entry of [...byId.values()]) remove(entry)
     },
     find: (id) => byId.get(id),
-    takeExpired(epochMs) {
+    expired(epochMs) {
       const expired: Entry[] = []
       soonestExpiry = Number.POSITIVE_INFINITY
       for (const entry of byId.values()) {
         const { expiresAt } = entry.message
         // What may be on its way already is not for us to call off.
-        if (expiresAt === undefined || entry.n !== undefined || entry.wasTransmitted) continue
+        if (expiresAt === undefined || entry.wasTransmitted) continue
         if (expiresAt <= epochMs) expired.push(entry)
         else soonestExpiry = Math.min(soonestExpiry, expiresAt)
       }
-      for (const entry of expired) remove(entry)
       return expired
     },
     nextExpiryAt: () => (soonestExpiry === Number.POSITIVE_INFINITY ? undefined : soonestExpiry),

@@ -43,6 +43,8 @@ export interface TransmissionOptions {
   readonly hand: (frame: string) => Handover
   /** No frame larger than this is ever taken by `hand`, in bytes. */
   readonly maxFrameBytes: number
+  /** Lets go of what should have been sent before now. */
+  readonly removeExpired: () => void
   /** Takes an entry, which has left the queue, to its end. */
   readonly finish: (entry: Entry, outcome: SendOutcome) => void
   /** The socket takes no more for now. */
@@ -93,6 +95,8 @@ export interface Transmission {
    * those that follow in it together.
    */
   pumpAccepted(): void
+  /** Takes the number of an entry away again, where it was not handed over with it. */
+  withdraw(entry: Entry): void
   /** The server has taken everything up to this number. */
   acknowledge(n: number): void
   /** The server has refused this number, for good or for now. */
@@ -122,6 +126,7 @@ export function createTransmission(
   let line: Line | undefined
   let isFlowing = false
   let isWriting = false
+  let isPumping = false
   let nextNumber = 1
   // Numbered on this line and not handed over yet.
   let outgoing: Entry[] = []
@@ -131,9 +136,14 @@ export function createTransmission(
 
   function pump(): void {
     const ownership = owner()
-    if (!isFlowing || isWriting || line === undefined || ownership === undefined) return
-    if (line.kind === 'plain') pumpPlain()
-    else if (handOutgoing(ownership, line)) numberMore(ownership, line)
+    // Whoever hears of an outcome may send at once: the loop that told of it comes to that, too.
+    if (isPumping || !isFlowing || isWriting || ownership === undefined) return
+    isPumping = true
+    // Late timers: what was read from the socket may run before them.
+    options.removeExpired()
+    if (line?.kind === 'plain') pumpPlain()
+    else if (line !== undefined && handOutgoing(ownership, line)) numberMore(ownership, line)
+    isPumping = false
   }
 
   function pumpAccepted(): void {
@@ -146,10 +156,17 @@ export function createTransmission(
     pump()
   }
 
+  // Those with a number keep it until they are sent: the server may turn out to have delivery
+  // after all, and to have taken them.
+  function nextPlain(): Entry | undefined {
+    return isFlowing ? (queue.numbered[0] ?? nextKept()) : undefined
+  }
+
   function pumpPlain(): void {
-    for (let entry = nextKept(); entry !== undefined; entry = nextKept()) {
+    for (let entry = nextPlain(); entry !== undefined; entry = nextPlain()) {
       const encoded = encode(entry.message, undefined)
-      if (!encoded.ok) giveUp(entry, 'invalid')
+      if (entry.isAbandoned) settle(entry, { outcome: 'unknown', reason: 'aborted' })
+      else if (!encoded.ok) giveUp(entry, 'invalid')
       else if (entry.bytes > maxFrameBytes) giveUp(entry, 'too-large')
       else if (!handOver([entry], encoded.frame)) return
       else {
@@ -277,9 +294,12 @@ export function createTransmission(
   function stand({ epoch, hwm, isKnown, refused }: Standing): void {
     const codes = new Map(refused)
     const stays: Entry[] = []
+    const [{ n: first = 0 } = {}] = queue.numbered
+    // It may have forgotten us twice, and have told of it when we did not hear.
+    const isTheSame = isKnown && hwm >= first - 1
     for (const entry of [...queue.numbered]) {
       const { n = 0 } = entry
-      const isRemembered = isKnown && entry.sentEpoch === epoch
+      const isRemembered = isTheSame && entry.sentEpoch === epoch
       const code = codes.get(n)
       if (isRemembered && n <= hwm) {
         settle(entry, code === undefined ? delivered(entry) : { outcome: 'refused', code })
@@ -296,11 +316,20 @@ export function createTransmission(
     outgoing = []
     nextNumber = n
     for (const entry of entries) sentAt.delete(entry)
-    const wanted = entries.filter((entry) => !entry.isAbandoned)
-    for (const entry of entries) {
-      if (entry.isAbandoned) settle(entry, { outcome: 'unknown', reason: 'aborted' })
-    }
-    queue.renumberLater(wanted)
+    const abandoned = entries.filter(({ isAbandoned }) => isAbandoned)
+    // Before anybody is told: who hears of one message may take others back.
+    queue.renumberLater(entries.filter(({ isAbandoned }) => !isAbandoned))
+    for (const entry of abandoned) settle(entry, { outcome: 'unknown', reason: 'aborted' })
+  }
+
+  /** Takes back the numbers that were given on this line and not used. */
+  function withdrawFrom(at: number): void {
+    const withdrawn = outgoing.slice(at)
+    const [first] = withdrawn
+    if (first === undefined) return
+    outgoing = outgoing.slice(0, at)
+    nextNumber = first.n ?? nextNumber
+    queue.renumberLater(withdrawn)
   }
 
   return {
@@ -313,12 +342,12 @@ export function createTransmission(
       line = opened
       sentAt.clear()
       if (opened.kind === 'acknowledged') stand(opened)
-      else renumber([...queue.numbered], 1)
+      else withdrawFrom(0)
     },
     close() {
       isFlowing = false
       line = undefined
-      outgoing = []
+      withdrawFrom(0)
       sentAt.clear()
     },
     flow() {
@@ -331,6 +360,10 @@ export function createTransmission(
     },
     pump,
     pumpAccepted,
+    withdraw(entry) {
+      const at = outgoing.indexOf(entry)
+      if (at >= 0) withdrawFrom(at)
+    },
     acknowledge(n) {
       for (let entry = queue.numbered[0]; entry !== undefined; entry = queue.numbered[0]) {
         if (entry.n === undefined || entry.n > n) break

@@ -1,0 +1,56 @@
+import * as fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { play } from './delivery-history.js'
+import { histories } from './delivery-steps.js'
+
+/** What must have been seen over all runs of a property; far less than what is. */
+const witnesses = {
+  resumed: 400,
+  reset: 250,
+  duplicates: 60,
+  gaps: 20,
+  retransmitted: 60,
+  refused: 250,
+  refusedForNow: 25,
+  delivered: 1_000,
+  possibleDuplicate: 25,
+  unknown: 40,
+  expired: 300,
+  replaced: 250,
+  aborted: 90,
+  cleared: 60,
+  full: 200,
+  sent: 30,
+  plain: 30,
+  memories: 50,
+  forgotten: 50,
+  hooks: 90,
+}
+
+async function holds(
+  { canCrash, numRuns }: { readonly canCrash: boolean; readonly numRuns: number },
+  atLeast: Record<string, number>,
+): Promise<void> {
+  const seen: Record<string, number> = {}
+  await fc.assert(
+    fc.asyncProperty(histories(canCrash), async (history) => {
+      for (const [name, count] of Object.entries(await play(history))) {
+        seen[name] = (seen[name] ?? 0) + count
+      }
+    }),
+    { numRuns: fc.readConfigureGlobal().numRuns ?? numRuns },
+  )
+  // Without these the properties would hold of clients that do nothing.
+  const scarce = Object.entries(atLeast).filter(([name, least]) => (seen[name] ?? 0) < least)
+  expect(scarce.map(([name]) => [name, seen[name]])).toEqual([])
+}
+
+describe('a client with delivery, under any faults', () => {
+  it('[DLV-20] is told the truth about each message, and has the state of the server', async () => {
+    await holds({ canCrash: false, numRuns: 400 }, witnesses)
+  })
+
+  it('[DLV-20] [OUT-14] loses nothing that is kept when it is killed', async () => {
+    await holds({ canCrash: true, numRuns: 300 }, { ...witnesses, crashes: 200, survived: 40 })
+  })
+})
