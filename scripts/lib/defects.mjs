@@ -185,7 +185,7 @@ export const defects = [
   {
     name: 'a receipt settles twice',
     file: receipt,
-    find: 'if (value !== undefined) return',
+    find: 'if (this.value !== undefined) return',
     replace: '',
   },
   // What is kept.
