@@ -39,6 +39,8 @@ interface Conversation {
   /** The number that has to come next, and the one that was refused for now, which may. */
   next: number
   again: number | undefined
+  /** A refusal was lost on it: only another resume tells. */
+  isBroken: boolean
 }
 
 /** What a model server is told to do wrong, or otherwise than usual. */
@@ -156,7 +158,14 @@ export function createModelServer(network: FakeTransport) {
     const conversation = conversations.get(socket)
     if (conversation !== undefined) {
       const next = mark.hwm + 1
-      Object.assign(conversation, { cid, memory, unanswered: [], next, again: undefined })
+      Object.assign(conversation, {
+        cid,
+        memory,
+        unanswered: [],
+        next,
+        again: undefined,
+        isBroken: false,
+      })
     }
     mark.owner = socket
     mark.fence = fence
@@ -196,17 +205,20 @@ export function createModelServer(network: FakeTransport) {
     if (behaviour.ignoresMessages || mark?.owner !== socket) return
     mark.isInUse = true
     if (n > mark.hwm + 1) return
+    const conversation = conversations.get(socket)
+    const isUnheard = behaviour.losesAcks || conversation?.isBroken === true
     if (n === mark.hwm + 1) {
       const refusal = behaviour.refuse(text)
       if (refusal !== undefined) {
         refusals.push({ text, isForNow: refusal.retry })
-        if (behaviour.losesAcks && !refusal.retry) {
+        if (isUnheard && !refusal.retry) {
           mark.hwm = n
           mark.refused.push([n, refusal.code])
+          // What is said later must not be heard either: nothing overtakes on a connection.
+          if (conversation !== undefined) conversation.isBroken = true
           return
         }
         if (refusal.retry) {
-          const conversation = conversations.get(socket)
           if (conversation !== undefined) conversation.again = n
           answered(socket, (other) => other >= n)
         } else {
@@ -221,7 +233,7 @@ export function createModelServer(network: FakeTransport) {
       taken.push({ memory, cid, n, text })
       append('SAID', { id: `${cid}/${n}`, text }, `${cid}/${n}`)
     }
-    if (behaviour.losesAcks) return
+    if (isUnheard) return
     answered(socket, (other) => other <= mark.hwm)
     send(socket, '$ack', { cid, n: mark.hwm })
   }
@@ -236,6 +248,7 @@ export function createModelServer(network: FakeTransport) {
       unanswered: [],
       next: 1,
       again: undefined,
+      isBroken: false,
     })
     send(socket, '$hello', { v: 1, epoch, head, first: first(), maxBytes, idleMs: 30_000, window })
   }
