@@ -471,6 +471,20 @@ describe('signs of life', () => {
     expect(receipt.outcome).toEqual(delivered)
   })
 
+  it('[DLV-15] leave a server that drains and does not close', async () => {
+    const { sync, say, server, clock } = createBench()
+    sync.start()
+    await clock.advanceAsync(0)
+    server.drains(3_000)
+    const waiting = say('waiting')
+    await clock.advanceAsync(14_999)
+    expect(sync.status.state).toBe('connected')
+    await clock.advanceAsync(1)
+    expect(sync.status).toMatchObject({ state: 'reconnecting', cause: { code: 'answer-timeout' } })
+    await clock.advanceAsync(3_000)
+    expect(waiting.outcome).toEqual(delivered)
+  })
+
   it('[DLV-16] are owed: no answer to where we stand ends the connection', async () => {
     const { sync, server, clock } = createBench()
     server.behaviour.ignoresResume = true

@@ -197,7 +197,15 @@ export function createDeliveryMachine() {
           },
 
           // Acknowledgements still come; nothing new goes out.
-          draining: {},
+          draining: {
+            entry: 'expectAnswer',
+            after: {
+              answerTimeout: [
+                { guard: 'firedLate', target: 'draining', reenter: true },
+                { actions: 'giveUp' },
+              ],
+            },
+          },
         },
       },
     },
