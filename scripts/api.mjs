@@ -4,7 +4,17 @@ import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { Extractor, ExtractorConfig, ExtractorLogLevel } from '@microsoft/api-extractor'
 import { entries } from './lib/entries.mjs'
-import { root } from './lib/run.mjs'
+import { root, run } from './lib/run.mjs'
+
+// Compiled anew and all at once: the compiler puts the members of a union into the order in which
+// it came across them, which an incremental build changes.
+const declarations = join(root, '.cache/declarations')
+rmSync(declarations, { recursive: true, force: true })
+const { code } = await run('tsc', [
+  ...['-p', 'tsconfig.build.json', '--outDir', declarations, '--emitDeclarationOnly'],
+  ...['--declarationMap', 'false', '--incremental', 'false'],
+])
+if (code !== 0) process.exit(code)
 
 const check = process.argv.includes('--check')
 const reportFolder = join(root, 'etc/api')
@@ -18,7 +28,7 @@ function extract({ path, types }) {
   const config = ExtractorConfig.prepare({
     configObject: {
       projectFolder: root,
-      mainEntryPointFilePath: join(root, types),
+      mainEntryPointFilePath: join(declarations, types.replace('./dist/', '')),
       compiler: { tsconfigFilePath: join(root, 'tsconfig.build.json') },
       apiReport: {
         enabled: true,
