@@ -151,6 +151,16 @@ export async function readOutcomes(
   return parse(await readIfThere(join(directory, name))) as OutcomeFile | undefined
 }
 
+/** The ids of the messages whose fate is kept there, the oldest first. */
+export async function readOver(directory: string): Promise<Set<string>> {
+  const over = new Set<string>()
+  for (const name of await listFolder(directory)) {
+    const file = await readOutcomes(directory, name)
+    for (const { id } of file?.outcomes ?? []) over.add(id)
+  }
+  return over
+}
+
 /** The journal of an owner. */
 export function journalOf(root: string, fence: number): string {
   return join(root, `journal-${padded(fence)}`)

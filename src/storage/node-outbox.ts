@@ -60,9 +60,21 @@ export function createFileOutboxStore(options: FileOutboxOptions): OutboxStore {
     if (closing.signal.aborted) throw closedError()
   }
 
+  // What is added while the outbox is taken over would be neither in what is read of it nor told
+  // as another's, so one waits for the other.
+  let turn: Promise<unknown> = Promise.resolve()
+  function inTurn<T>(run: () => Promise<T>): Promise<T> {
+    const done = turn.then(run)
+    turn = done.catch(() => undefined)
+    return done
+  }
+
   // One group after the other, whichever way each of them goes.
-  const commit = createGroupCommit<readonly KeptMessage[]>(async (groups) => {
-    const messages = groups.flat()
+  const commit = createGroupCommit<readonly KeptMessage[]>((groups) =>
+    inTurn(() => keep(groups.flat())),
+  )
+
+  async function keep(messages: readonly KeptMessage[]): Promise<void> {
     try {
       if (ownership?.isOver === false) {
         // What went another way before stands in front.
@@ -78,7 +90,7 @@ export function createFileOutboxStore(options: FileOutboxOptions): OutboxStore {
     isInboxUsed = true
     const records = messages.map((message) => ({ by, message }))
     lastInbox = await writeInbox(folders.inbox, records, lastInbox)
-  })
+  }
 
   /** Waits for the lock's folder to change, or for time to pass. */
   function createPause(signals: readonly AbortSignal[]): Pause {
@@ -125,9 +137,13 @@ export function createFileOutboxStore(options: FileOutboxOptions): OutboxStore {
           for (const watcher of [...watchers]) watcher.added(messages)
         }
         const parts = { folders, lock, by, clock, pollMs, leaseMs, onAdded }
-        const opened = await openOwnership(parts).catch(async (error: unknown) => {
-          await lock.release()
-          throw error
+        const opened = await inTurn(async () => {
+          const taken = await openOwnership(parts).catch(async (error: unknown) => {
+            await lock.release()
+            throw error
+          })
+          if (!isUnwanted()) ownership = taken ?? ownership
+          return taken
         })
         if (opened !== undefined && isUnwanted()) await opened.owned.release()
         if (isUnwanted()) throw abortError()
@@ -163,7 +179,7 @@ export function createFileOutboxStore(options: FileOutboxOptions): OutboxStore {
     },
     async acquire(signal) {
       assertOpen()
-      const owning = own(signal).then((opened) => (ownership = opened))
+      const owning = own(signal)
       waiting.add(owning)
       try {
         return (await owning).owned

@@ -1,6 +1,6 @@
 import { createMemoryOutboxStore } from 'statewire/storage'
 import { describe, expect, it } from 'vitest'
-import type { OutboxStore } from '../../src/storage/outbox-store.js'
+import type { OutboxStore, OutboxWatcher } from '../../src/storage/outbox-store.js'
 import { createBench, createWorld } from './harness.js'
 
 const delivered = { outcome: 'delivered' }
@@ -139,6 +139,31 @@ describe('a kept outbox', () => {
     expect(server.texts.filter((text) => text === 'taken')).toHaveLength(1)
     expect(server.texts.filter((text) => text === 'waiting')).toHaveLength(1)
     expect(waiting.outcome).toEqual(delivered)
+  })
+
+  it('[OUT-16] settles what its next owner tells before the last one knows of it', async () => {
+    const world = createWorld()
+    const handle = createMemoryOutboxStore().open()
+    const watchers: OutboxWatcher[] = []
+    const store: OutboxStore = {
+      ...handle,
+      watch(watcher) {
+        watchers.push(watcher)
+        return handle.watch(watcher)
+      },
+    }
+    const { say, sync, server, settle } = createBench({ world, delivery: { store: () => store } })
+    await settle()
+    const [gone, stays] = [say('gone'), say('stays')]
+    await settle()
+    expect(sync.outbox.status.isOwner).toBe(true)
+    const { id = '' } = sync.outbox.messages()[0] ?? {}
+    for (const watcher of watchers) watcher.removed(id, { outcome: 'delivered' })
+    expect(gone.outcome).toEqual(delivered)
+    sync.start()
+    await settle()
+    expect(stays.outcome).toEqual(delivered)
+    expect(server.texts).toEqual(['stays'])
   })
 
   it('[OUT-16] does no harm in the hands of an owner that thaws', async () => {

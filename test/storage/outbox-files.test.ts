@@ -266,6 +266,32 @@ describe('an outbox of files', () => {
     await until(() => heard.removed.length === 1)
   })
 
+  it('[KEEP-19] does not bring back what is over for an owner that was put off', async () => {
+    const directory = await makeDirectory()
+    const inbox = join(directory, 'inbox')
+    const thawed = open(directory)
+    await thawed.add([keptMessage('a')])
+    const [name = ''] = await readdir(inbox)
+    const bytes = await readFile(join(inbox, name))
+    // As if that had been in the journal of the one who was put off, too, and is added anew.
+    const addAgain = () => writeFile(join(inbox, name), bytes)
+    const remove = [{ id: 'a', outcome: { outcome: 'delivered' } }]
+
+    const store = open(directory)
+    const { added } = record(store)
+    const owned = await store.acquire(never)
+    await owned.write({ remove })
+    await addAgain()
+    // What comes behind it is taken in, so that it was looked at.
+    await open(directory).add([keptMessage('b')])
+    await until(() => added.includes('b'))
+    expect(added).toEqual(['b'])
+    await owned.release()
+    await addAgain()
+    expect(idsOf((await open(directory).acquire(never)).messages)).toEqual(['b'])
+    expect((await readdir(inbox)).length).toBe(0)
+  })
+
   it('[KEEP-17] keeps fences growing where the lock’s folder was removed', async () => {
     const directory = await makeDirectory()
     const store = open(directory)

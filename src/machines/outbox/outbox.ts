@@ -166,9 +166,13 @@ export function createOutbox(options: OutboxOptions): Outbox {
       changed()
     },
     removed(id, outcome) {
-      // Written by a client of this library, so that it is one of its outcomes.
-      elsewhere.take(id)?.receipt?.settle(outcome as unknown as SendOutcome)
       takenBack.delete(id)
+      // Whoever has put us off may tell of a message before we learn that the outbox is lost.
+      const entry = elsewhere.take(id) ?? queue.find(id)
+      if (entry === undefined) return
+      queue.remove(entry)
+      // Written by a client of this library, so that it is one of its outcomes.
+      entry.receipt?.settle(outcome as unknown as SendOutcome)
       changed()
     },
   })
