@@ -27,7 +27,9 @@ import type { KeptMessage, OwnedOutbox } from './outbox-store.js'
 
 /** An outbox in the hands of a handle. */
 export interface FileOwnership {
-  readonly owned: OwnedOutbox
+  readonly owned: Omit<OwnedOutbox, 'messages'>
+  /** Everything that is kept by now, in order. */
+  readonly messages: readonly KeptMessage[]
   readonly isOver: boolean
   /** Keeps messages that the handle itself accepted. */
   put(messages: readonly KeptMessage[]): Promise<void>
@@ -85,7 +87,6 @@ export async function openOwnership(parts: FileOwnershipParts): Promise<FileOwne
   await tidyUp(folders, found, inbox.files, untold)
   let compactAbove = Math.max(LARGE_BYTES, LARGE_FACTOR * journal.bytes)
 
-  const messages = book.messages
   const lost = new AbortController()
   let isReleased = false
   let timer: TimerHandle
@@ -183,12 +184,14 @@ export async function openOwnership(parts: FileOwnershipParts): Promise<FileOwne
     get isOver() {
       return isReleased || lost.signal.aborted
     },
+    get messages() {
+      return book.messages
+    },
     ingest,
     put: (added) => commit({ put: toPut(added) }),
     owned: {
       fence,
       identity: book.identity,
-      messages,
       lost: lost.signal,
       write: ({ identity, put, remove }) =>
         commit({

@@ -51,6 +51,8 @@ export function createFileOutboxStore(options: FileOutboxOptions): OutboxStore {
   let lastInbox = 0
   let isInboxUsed = false
   let lastAdd: Promise<void> | undefined
+  // Until it is handed out, what is added is among its messages, and nobody is told.
+  let isHandedOut = false
 
   const outcomes = createOutcomeReader(folders, by, { clock, everyMs: pollMs }, (id, outcome) => {
     for (const watcher of [...watchers]) watcher.removed(id, outcome)
@@ -122,6 +124,7 @@ export function createFileOutboxStore(options: FileOutboxOptions): OutboxStore {
           },
         })
         const onAdded: OutboxWatcher['added'] = (messages) => {
+          if (!isHandedOut) return
           for (const watcher of [...watchers]) watcher.added(messages)
         }
         const parts = { folders, lock, by, clock, pollMs, leaseMs, onAdded }
@@ -136,6 +139,21 @@ export function createFileOutboxStore(options: FileOutboxOptions): OutboxStore {
     } finally {
       line.stop()
     }
+  }
+
+  // What this handle added since the inbox was read: its owner, itself, is told of none of it.
+  async function takeIn(opened: FileOwnership): Promise<FileOwnership> {
+    isHandedOut = false
+    // From now on, what is added goes into the journal.
+    ownership = opened
+    try {
+      await lastAdd?.catch(() => undefined)
+      await opened.ingest()
+    } catch (error) {
+      await opened.owned.release().catch(() => undefined)
+      throw error
+    }
+    return opened
   }
 
   let closed: Promise<void> | undefined
@@ -163,10 +181,12 @@ export function createFileOutboxStore(options: FileOutboxOptions): OutboxStore {
     },
     async acquire(signal) {
       assertOpen()
-      const owning = own(signal).then((opened) => (ownership = opened))
+      const owning = own(signal).then(takeIn)
       waiting.add(owning)
       try {
-        return (await owning).owned
+        const { owned, messages } = await owning
+        isHandedOut = true
+        return { ...owned, messages }
       } finally {
         waiting.delete(owning)
       }
