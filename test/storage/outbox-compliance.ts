@@ -327,16 +327,16 @@ export function describeOutbox(kind: string, make: () => OutboxPlace | Promise<O
       const store = open()
       const heard = record(store)
       const added: string[] = []
-      let isOwned = false
-      const acquiring = store.acquire(never).then(({ messages }) => {
-        isOwned = true
-        return { found: messages.map(({ id }) => id), before: [...added] }
-      })
+      const acquiring = store.acquire(never).then(({ messages }) => ({
+        found: messages.map(({ id }) => id),
+        before: [...added],
+      }))
+      const isOwned = settled(acquiring)
       do {
         const id = `m${added.length}`
         await store.add([keptMessage(id)])
         added.push(id)
-      } while (!isOwned)
+      } while (!(await isOwned()))
       const { found, before } = await acquiring
       await store.close()
       expect(found).toEqual(expect.arrayContaining(before))

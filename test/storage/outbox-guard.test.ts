@@ -92,11 +92,13 @@ it('[KEEP-8] hands over what was added before it was closed, whatever the storag
   const asked: string[] = []
   const { store } = guard({
     ready: () => ready,
-    async add(messages) {
+    add(messages) {
       asked.push(...messages.map(({ id }) => `add ${id}`))
+      return Promise.resolve()
     },
-    async close() {
+    close() {
       asked.push('close')
+      return Promise.resolve()
     },
   })
   const first = store.add([a])
