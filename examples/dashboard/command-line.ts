@@ -8,7 +8,11 @@ export type Command =
       /** How long access tokens last, in milliseconds. */
       accessLifeMs: number
     } & Common)
-  | ({ run: 'once' } & Common)
+  | ({
+      run: 'once'
+      /** Whether the worker loses its connection for half of the run. */
+      isOffline: boolean
+    } & Common)
   | { run: 'help' }
 
 type Common = {
@@ -27,6 +31,8 @@ Processes the photos of a folder, by default of one made for the occasion, while
 devices watch: in a browser, or headless.
 
   --once            without a browser: prints a JSON summary and exits
+  --offline         with --once: the worker loses its connection for half of the
+                    run, and the summary says what became of that
   --pictures <n>    how many pictures to make where no folder is given
                     (default 60; 24 with --once)
   --seed <text>     what they are made from (default statewire)
@@ -59,6 +65,11 @@ export function parseCommandLine(
   if (positionals.length > 1) return { run: 'refuse', message: 'One folder at a time, please' }
 
   const isOnce = values.once
+  if (values.offline && !isOnce) {
+    const message =
+      '--offline goes with --once; in the browser, "Stop the server" takes everyone offline'
+    return { run: 'refuse', message }
+  }
   const pictures = Number(values.pictures ?? (isOnce ? 24 : 60))
   if (!Number.isInteger(pictures) || pictures < 1 || pictures > 10_000) {
     return { run: 'refuse', message: '--pictures must be a whole number from 1 to 10000' }
@@ -68,7 +79,7 @@ export function parseCommandLine(
     return { run: 'refuse', message: '--pace must be a number of milliseconds from 0 to 60000' }
   }
   const common = { folder: positionals[0], pictures, seed: values.seed, paceMs }
-  if (isOnce) return { run: 'once', ...common }
+  if (isOnce) return { run: 'once', isOffline: values.offline, ...common }
 
   const { PORT: given = '' } = env
   const port = given === '' ? 5000 : Number(given)
@@ -88,6 +99,7 @@ function parse(args: readonly string[]) {
     allowPositionals: true,
     options: {
       once: { type: 'boolean', default: false },
+      offline: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
       pictures: { type: 'string' },
       seed: { type: 'string', default: 'statewire' },

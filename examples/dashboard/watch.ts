@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
 import { ada } from './accounts.js'
 import { createCleanUp } from './clean-up.js'
 import { providePictures } from './picture-folder.js'
@@ -7,6 +8,7 @@ import { startDesk } from './server/desk.js'
 import { type EnvironmentName, startEnvironment } from './server/environment-server.js'
 import { buildPage } from './server/page-bundle.js'
 import { createWorkerDesk } from './server/worker-desk.js'
+import { createTemporaryFolder } from './temporary-folder.js'
 
 const userId = ada.id
 const workerId = 'photo-worker'
@@ -29,11 +31,13 @@ export async function watch(
 ): Promise<void> {
   const onError = (error: Error) => console.error(error.message, error.cause ?? '')
   const page = await buildPage()
-  await using folder = await providePictures(wanted, signal)
+  await using temporary = await createTemporaryFolder()
+  const folder = await providePictures(wanted, temporary.path, signal)
   await using cleanUp = createCleanUp()
   const secret = randomUUID()
   const worker = createWorkerDesk({
-    folder: folder.path,
+    folder,
+    outboxFolder: join(temporary.path, 'worker-outbox'),
     userId,
     deviceId: workerId,
     secret,
@@ -48,6 +52,7 @@ export async function watch(
       port,
       secret,
       isOurPage: (origin) => isOurPage(origin),
+      folder: join(temporary.path, `log-${name}`),
       signIn: { accessLifeMs: wanted.accessLifeMs },
       onConnected({ deviceId }) {
         if (hasBegun || deviceId === workerId) return
@@ -88,7 +93,7 @@ export async function watch(
 
 development  ${environments.development.webSocketUrl}
 staging      ${environments.staging.webSocketUrl}
-photos       ${folder.path}
+photos       ${folder}
 
 Ctrl-C ends it.`)
 

@@ -61,6 +61,8 @@ export function createGuardedOutboxStore(
   let owned: OwnedOutbox | undefined
   let isOthers = false
   let lastFence = 0
+  // How many `add`s the storage has not been asked for yet: it has to open first.
+  let toBeAdded = 0
 
   const hasFailed = (): boolean => failure.signal.aborted
   const isClosed = (): boolean => closing.signal.aborted
@@ -207,7 +209,9 @@ export function createGuardedOutboxStore(
     async add(messages) {
       if (isClosed()) return { durable: false }
       copy.apply({ put: messages })
+      toBeAdded += 1
       await open()
+      toBeAdded -= 1
       if (hasFailed()) return { durable: false }
       const durable = await attempt('add', operationTimeoutMs, async () => {
         await store.add(messages)
@@ -256,6 +260,8 @@ export function createGuardedOutboxStore(
       closing.abort()
       watchers.clear()
       await withDeadline({ clock, limitMs: timeoutMs }, async () => {
+        // They go on first, since they have waited for it longer.
+        if (toBeAdded > 0) await opening
         stopWatching()
         await store.close()
       })

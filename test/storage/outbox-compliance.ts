@@ -339,6 +339,27 @@ export function describeOutbox(kind: string, make: () => OutboxPlace | Promise<O
       expect(given.slice(0, before.length)).toEqual(before)
     })
 
+    it('[KEEP-7] a handle finds what it added until it owns the outbox', async () => {
+      const store = open()
+      const heard = record(store)
+      const added: string[] = []
+      const acquiring = store.acquire(never).then(({ messages }) => ({
+        found: messages.map(({ id }) => id),
+        before: [...added],
+      }))
+      const isOwned = settled(acquiring)
+      do {
+        const id = `m${added.length}`
+        await store.add([keptMessage(id)])
+        added.push(id)
+      } while (!(await isOwned()))
+      const { found, before } = await acquiring
+      await store.close()
+      expect(found).toEqual(expect.arrayContaining(before))
+      expect((await kept()).messages.map(({ id }) => id)).toEqual(added)
+      expect(heard.added).toEqual([])
+    })
+
     it('[KEEP-7] whoever accepted a message is told what became of it, and the owner is not', async () => {
       const [owner, other] = [open(), open()]
       const heard = [record(owner), record(other)]

@@ -86,6 +86,45 @@ describeOutbox('a guarded outbox', () => {
   }
 })
 
+it('[KEEP-8] hands over what was added before it was closed, whatever the storage is at', async () => {
+  let opened!: () => void
+  const ready = new Promise<void>((resolve) => (opened = resolve))
+  const asked: string[] = []
+  const { store } = guard({
+    ready: () => ready,
+    add(messages) {
+      asked.push(...messages.map(({ id }) => `add ${id}`))
+      return Promise.resolve()
+    },
+    close() {
+      asked.push('close')
+      return Promise.resolve()
+    },
+  })
+  const first = store.add([a])
+  opened()
+  await first
+  // Open by now, and asked in the same breath.
+  const second = store.add([b])
+  await store.close()
+  expect(await second).toEqual({ durable: true })
+  expect(asked).toEqual(['add a', 'add b', 'close'])
+})
+
+it('[KEEP-8] waits with closing for a storage that opens', async () => {
+  let opened!: () => void
+  const ready = new Promise<void>((resolve) => (opened = resolve))
+  const { store, inner, place } = guard({ ready: () => ready })
+  const added = store.add([a])
+  const closed = store.close()
+  opened()
+  await closed
+  expect(await added).toEqual({ durable: true })
+  await inner.close()
+  const next = await place.open().acquire(never)
+  expect(idsOf(next.messages)).toEqual(['a'])
+})
+
 describe('storage that never answers', () => {
   it('[KEEP-20] is waited for 3 s, once; then memory is owned at once', async () => {
     const { store, clock, reports } = guard({ ready: hang, add: hang, acquire: hang, close: hang })

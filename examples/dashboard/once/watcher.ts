@@ -1,4 +1,5 @@
 import { createSyncClient, type SyncError } from 'statewire'
+import { createDelivery } from 'statewire/delivery'
 import { kull, loadCredits, type Shoot } from 'statewire/kull'
 import type { EnvironmentServer } from '../server/environment-server.js'
 import type { UserView } from './compare.js'
@@ -18,10 +19,10 @@ export type Watcher = Disposable & {
   onChange: (listener: () => void) => () => void
 }
 
-/** Connects a device to an environment. */
+/** Connects a device to an environment: with delivery, or as a client that has never heard of it. */
 export function createWatcher(
   environment: Pick<EnvironmentServer, 'webSocketUrl' | 'httpUrl'>,
-  { userId, deviceId }: { userId: string; deviceId: string },
+  { userId, deviceId, isPlain }: { userId: string; deviceId: string; isPlain: boolean },
   onError: (error: SyncError) => void,
 ): Watcher {
   const shoots = new Map<string, Shoot>()
@@ -33,6 +34,7 @@ export function createWatcher(
       baseUrl: environment.httpUrl,
       headers: { authorization: `Bearer ${userId}:${deviceId}` },
     }),
+    ...(!isPlain && { delivery: createDelivery() }),
     onError,
   })
   sync.state$.subscribe(({ activeShootProgress }) => {

@@ -4,6 +4,7 @@ import { kull } from 'statewire/kull'
 import { createBearerCheck, createKullRoutes } from 'statewire/kull/server'
 import { type ConnectedDevice, createSyncServer, type SyncServer } from 'statewire/server'
 import * as z from 'zod'
+import { createDeliveryMemory, type OpenMemory } from './delivery.js'
 import { sendJson } from './json.js'
 import { createLedger } from './ledger.js'
 import { closeServer, listenAt, listenNear } from './listen.js'
@@ -25,6 +26,8 @@ export type EnvironmentOptions = {
   /** Whether a page of this origin may connect and ask. */
   isOurPage: (origin: string) => boolean
   signIn?: SignInOptions
+  /** Where it keeps what it sent and acknowledged. Default: in memory, which outlives its restarts. */
+  folder?: string
   onConnected?: (client: { userId: string; deviceId: string }) => void
   onError: (error: Error) => void
 }
@@ -62,9 +65,10 @@ const graceMs = 250
 export async function startEnvironment(options: EnvironmentOptions): Promise<EnvironmentServer> {
   const { name, secret, isOurPage, onError } = options
   const ledger = createLedger()
+  const memory = createDeliveryMemory(options.folder)
   const wires = createWires()
   const wireOf = (userId: string, deviceId: string) => `${userId}:${deviceId}`
-  type Running = { http: Server; sync: SyncServer<typeof kull.receive> }
+  type Running = { http: Server; sync: SyncServer<typeof kull.receive>; opened: OpenMemory }
   let running: Running | undefined
   let own: OwnAddress = createOwnAddress(options.port)
   const signIn = createSignIn({
@@ -82,9 +86,11 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
   // Stops and starts come from a page's buttons, in any order and before the last one is done.
   let last: Promise<void> = Promise.resolve()
 
-  function create(): Running {
+  async function create(): Promise<Running> {
+    const opened = await memory.open()
     const sync = createSyncServer({
       protocol: kull,
+      delivery: opened.delivery,
       allowedOrigins: isOurPage,
       authenticate: signIn.authenticate,
       onConnected: (client) => options.onConnected?.(client),
@@ -126,7 +132,7 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
       wires.add(new URLSearchParams(query).get('token') ?? '', socket)
       sync.handleUpgrade(request, socket, head)
     })
-    return { http, sync }
+    return { http, sync, opened }
   }
 
   // The page is served from another port, and asks with headers of its own.
@@ -150,8 +156,19 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
     return last
   }
 
-  running = create()
-  const port = await listenNear(running.http, options.port)
+  async function listen<T>(next: Running, begin: () => Promise<T>): Promise<T> {
+    try {
+      const begun = await begin()
+      running = next
+      return begun
+    } catch (error) {
+      await next.opened.end()
+      throw error
+    }
+  }
+
+  const first = await create()
+  const port = await listen(first, () => listenNear(first.http, options.port))
   own = createOwnAddress(port)
 
   return {
@@ -166,17 +183,17 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
     stop: () =>
       inTurn(async () => {
         if (running === undefined) return
-        const { http, sync } = running
+        const { http, sync, opened } = running
         running = undefined
         await sync.close({ graceMs })
         await closeServer(http)
+        await opened.end()
       }),
     start: () =>
       inTurn(async () => {
         if (running !== undefined) return
-        const next = create()
-        await listenAt(next.http, port)
-        running = next
+        const next = await create()
+        await listen(next, () => listenAt(next.http, port))
       }),
     cut: (userId, deviceId) => wires.cut(wireOf(userId, deviceId)),
     silence: (userId, deviceId) => wires.silence(wireOf(userId, deviceId)),

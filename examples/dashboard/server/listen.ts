@@ -1,5 +1,5 @@
-import type { Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { Server as HttpServer } from 'node:http'
+import type { AddressInfo, Server } from 'node:net'
 
 /** Everything of the demo listens here and nowhere else: its control routes are nobody's business. */
 export const loopback = '127.0.0.1'
@@ -29,7 +29,7 @@ export function listenAt(server: Server, port: number): Promise<number> {
 }
 
 /** Stops listening, ends every connection that is left, and resolves once the port is free. */
-export function closeServer(server: Server): Promise<void> {
+export function closeServer(server: HttpServer): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => {
       resolve()

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import type { WorkerJob } from '../worker/job.js'
 import { startWorker, type WorkerProcess } from '../worker/worker-process.js'
 import type { WorkerStatus } from './controls.js'
@@ -12,7 +13,10 @@ export type WorkerDesk = {
   close(): Promise<void>
 }
 
-/** Makes the desk of a worker that does the same job again and again. */
+/**
+ * Makes the desk of a worker that does the same job again and again. Below `outboxFolder` each
+ * environment has one of its own: what one run was stopped before it could say, the next one says.
+ */
 export function createWorkerDesk(job: Omit<WorkerJob, 'webSocketUrl' | 'httpUrl'>): WorkerDesk {
   let status: WorkerStatus = { state: 'idle' }
   let current: WorkerProcess | undefined
@@ -25,7 +29,12 @@ export function createWorkerDesk(job: Omit<WorkerJob, 'webSocketUrl' | 'httpUrl'
     run({ name, webSocketUrl, httpUrl }) {
       if (current !== undefined || isClosed) return false
       status = { state: 'working', environment: name }
-      const worker = startWorker({ ...job, webSocketUrl, httpUrl })
+      const worker = startWorker({
+        ...job,
+        webSocketUrl,
+        httpUrl,
+        outboxFolder: join(job.outboxFolder, name),
+      })
       current = worker
       void worker.outcome.then((outcome) => {
         current = undefined

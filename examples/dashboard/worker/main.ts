@@ -1,5 +1,6 @@
-// The worker's process: gets one job from whoever forked it, and says what became of it.
-import type { WorkerJob, WorkerOutcome } from './job.js'
+// The worker's process: gets one job from whoever forked it, and says how far it is and what
+// became of it.
+import type { WorkerJob, WorkerMessage, WorkerOutcome } from './job.js'
 import { work } from './work.js'
 
 const controller = new AbortController()
@@ -15,14 +16,22 @@ process.once('SIGTERM', stop)
 
 process.once('message', (job) => {
   void run(job as WorkerJob).then((outcome) => {
-    if (process.connected) process.send?.(outcome, () => process.disconnect())
+    say({ outcome }, () => process.disconnect())
   })
 })
 
+function say(message: WorkerMessage, done = () => {}): void {
+  if (process.connected) process.send?.(message, done)
+}
+
 async function run(job: WorkerJob): Promise<WorkerOutcome> {
   try {
-    const onError = (error: Error) => console.error(error)
-    return { ok: true, report: await work(job, { signal: controller.signal, onError }) }
+    const report = await work(job, {
+      signal: controller.signal,
+      onProgress: (progress) => say({ progress }),
+      onError: (error: Error) => console.error(error),
+    })
+    return { ok: true, report }
   } catch (error) {
     return { ok: false, message: error instanceof Error ? error.message : String(error) }
   }

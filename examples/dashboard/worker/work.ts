@@ -1,21 +1,40 @@
 import { basename } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { createSyncClient, type SyncError } from 'statewire'
+import { createDelivery } from 'statewire/delivery'
 import { kull, type ShootProgress } from 'statewire/kull'
+import { createFileOutboxStore } from 'statewire/storage/node'
 import { analyzePhoto, cullShoot, findShoots, type Shoot } from '../photos/index.js'
 import { openAccount } from './account.js'
-import type { WorkerJob, WorkerReport } from './job.js'
+import type { JobProgress, WorkerJob, WorkerReport } from './job.js'
 import { createReports } from './reports.js'
+
+/** How long a worker that is stopped waits for the server to hear so, in milliseconds. */
+const farewellMs = 1_500
+
+// Nobody is there to press "Connect", and whoever waits for the job does not want to wait for long
+// once the server is there again.
+const backoff = {
+  stepsMs: [1_000, 2_000, 4_000],
+  jitter: 'none',
+  maxAttempts: Number.POSITIVE_INFINITY,
+} as const
+
+/** Who hears of a job. */
+export type WorkListeners = {
+  onProgress?: (progress: JobProgress) => void
+  onError: (error: SyncError) => void
+}
 
 /**
  * Culls every shoot of a folder, tells the user's devices how far it is, and charges a credit a photo.
  *
- * Rejects when aborted, when the folder holds no photo, when the connection is given up for good, and
- * when the server refuses a charge; the shoots that were not done are reported as `failed` first.
+ * Rejects when aborted, when the folder holds no photo, when the server will have nothing of this
+ * worker, and when it refuses a charge; the shoots that were not done are reported as `failed` first.
  */
 export async function work(
   job: WorkerJob,
-  { signal, onError }: { signal: AbortSignal; onError: (error: SyncError) => void },
+  { signal, onProgress, onError }: WorkListeners & { signal: AbortSignal },
 ): Promise<WorkerReport> {
   const startedAt = performance.now()
   const found = await findShoots(job.folder, { signal })
@@ -27,6 +46,10 @@ export async function work(
   using sync = createSyncClient(kull, {
     url: job.webSocketUrl,
     credentials: { userId, deviceId },
+    delivery: createDelivery({
+      store: () => createFileOutboxStore({ directory: job.outboxFolder }),
+    }),
+    backoff,
     onError,
   })
   sync.status$.subscribe((status) => {
@@ -34,14 +57,17 @@ export async function work(
   })
   sync.start()
 
-  const reports = createReports(sync, deviceId)
+  const reports = createReports(sync)
   try {
     const account = await openAccount(job, {
       signal: either,
       onRefused: (error) => stop.abort(error),
     })
     for (const shoot of found.shoots) reports.send(progressOf(job, shoot, 'queued', 0))
+    await reports.delivered(either)
+    const imagesTotal = found.shoots.reduce((total, { photos }) => total + photos.length, 0)
     let imagesProcessed = 0
+    onProgress?.({ imagesProcessed, imagesTotal })
     for (const shoot of found.shoots) {
       await cullShoot(shoot, {
         signal: either,
@@ -55,18 +81,20 @@ export async function work(
           const now = progressOf(job, shoot, 'processing', processedCount)
           reports.send({ ...now, currentImage, eta: etaSeconds })
           account.charge(`${shoot.name}/${currentImage}`)
+          onProgress?.({ imagesProcessed, imagesTotal })
         },
       })
       reports.send(progressOf(job, shoot, 'completed', shoot.photos.length))
     }
     await account.settled()
-    await reports.heard(either)
+    await reports.delivered(either)
     return {
       shoots: Object.fromEntries(reports.latest),
       creditBalance: account.balance,
       imagesProcessed,
       durationMs: Math.round(performance.now() - startedAt),
       reportsNotSent: reports.notSentCount,
+      delivery: reports.delivery,
     }
   } catch (error) {
     // Nobody else will ever say that these shoots do not go on.
@@ -75,6 +103,8 @@ export async function work(
       const { currentImage: _image, eta: _eta, ...rest } = progress
       reports.send({ ...rest, status: 'failed', errorMessage: 'The worker was stopped' })
     }
+    // It is kept, but nobody may come for it.
+    await reports.delivered(AbortSignal.timeout(farewellMs)).catch(() => undefined)
     // What was being waited for may have made an error of its own of the abort.
     throw either.aborted ? either.reason : error
   }

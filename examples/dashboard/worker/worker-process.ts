@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import type { WorkerJob, WorkerOutcome } from './job.js'
+import type { JobProgress, WorkerJob, WorkerMessage, WorkerOutcome } from './job.js'
 
 /** A worker in a process of its own, at work from the start. */
 export type WorkerProcess = {
@@ -13,15 +13,24 @@ export type WorkerProcess = {
 /** How long a worker has to say goodbye. */
 const graceMs = 4_000
 
-/** Starts a worker on a job. What it prints goes to standard error, since standard output is for results. */
-export function startWorker(job: WorkerJob): WorkerProcess {
+/**
+ * Starts a worker on a job. What it prints goes to standard error, since standard output is for
+ * results. `onProgress` hears how far it is: once it can begin, and after each photo.
+ */
+export function startWorker(
+  job: WorkerJob,
+  onProgress?: (progress: JobProgress) => void,
+): WorkerProcess {
   const main = fileURLToPath(new URL('./main.ts', import.meta.url))
   const child = fork(main, { stdio: ['ignore', 2, 2, 'ipc'] })
 
   const outcome = new Promise<WorkerOutcome>((resolve) => {
     let said: WorkerOutcome | undefined
-    child.once('message', (message) => {
-      said = message as WorkerOutcome
+    child.on('message', (message) => {
+      // Both are of one build.
+      const heard = message as WorkerMessage
+      if ('outcome' in heard) said = heard.outcome
+      else onProgress?.(heard.progress)
     })
     child.once('error', (error) => {
       resolve({ ok: false, message: `The worker could not be started: ${error.message}` })

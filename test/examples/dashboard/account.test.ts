@@ -37,6 +37,7 @@ async function serve(opening: number) {
     webSocketUrl: `ws://127.0.0.1:${port}/ws`,
     httpUrl: `http://127.0.0.1:${port}`,
     secret: 'open-sesame',
+    outboxFolder: '.',
     paceMs: 0,
   }
   return {

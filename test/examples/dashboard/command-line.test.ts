@@ -21,17 +21,29 @@ it('[DEMO-26] makes access tokens last as long as it is told', () => {
 })
 
 it('[DEMO-20] runs once, as fast as it can, wherever the option stands', () => {
-  const once = { run: 'once', folder: 'photos', pictures: 24, seed: 'statewire', paceMs: 0 }
+  const once = {
+    run: 'once',
+    isOffline: false,
+    folder: 'photos',
+    pictures: 24,
+    seed: 'statewire',
+    paceMs: 0,
+  }
   expect(parseCommandLine(['--once', 'photos'], {})).toEqual(once)
   expect(parseCommandLine(['photos', '--once'], {})).toEqual(once)
   const options = ['--once', '--pictures', '9', '--seed', 'x', '--pace=20']
   expect(parseCommandLine(options, {})).toEqual({
     run: 'once',
+    isOffline: false,
     folder: undefined,
     pictures: 9,
     seed: 'x',
     paceMs: 20,
   })
+})
+
+it('[DEMO-37] takes the worker offline where it runs once', () => {
+  expect(parseCommandLine(['--offline', '--once'], {})).toMatchObject({ isOffline: true })
 })
 
 it('helps', () => {
@@ -42,6 +54,7 @@ it('helps', () => {
 it.each([
   [['a', 'b'], {}, /One folder/],
   [['--twice'], {}, /--twice/],
+  [['--offline'], {}, /--offline goes with --once/],
   [['--pictures'], {}, /--pictures/],
   [['--pictures', '0'], {}, /--pictures/],
   [['--pictures', '1.5'], {}, /--pictures/],

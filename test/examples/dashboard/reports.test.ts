@@ -1,136 +1,142 @@
 import { createSyncClient } from 'statewire'
+import { createDelivery } from 'statewire/delivery'
 import { kull, type ShootProgress } from 'statewire/kull'
-import { createFakeTransport, createManualClock } from 'statewire/testing'
+import { createFileOutboxStore } from 'statewire/storage/node'
 import { expect, it, onTestFinished } from 'vitest'
+import { layLine } from '../../../examples/dashboard/once/line.js'
+import { startEnvironment } from '../../../examples/dashboard/server/environment-server.js'
 import { createReports } from '../../../examples/dashboard/worker/reports.js'
+import { temporaryFolder } from '../photos/temporary-folder.js'
+import { eventually } from './eventually.js'
 
+const userId = 'ada'
 const deviceId = 'photo-worker'
 
 function progress(shootId: string, processedCount: number): ShootProgress {
   return { shootId, status: 'processing', processedCount, totalCount: 9 }
 }
 
-/** A worker's client on a fake network whose server echoes progress, or does not. */
-function createBench({ echoes = true } = {}) {
-  const clock = createManualClock()
-  const network = createFakeTransport({ clock, protocol: kull })
-  const sync = createSyncClient(kull, {
-    url: 'ws://server.test/ws',
-    credentials: { userId: 'ada', deviceId },
-    transport: network,
-    clock,
+/** A worker's client, the line to a server that has delivery, and somebody who listens there. */
+async function createBench() {
+  const environment = await startEnvironment({
+    name: 'development',
+    port: 0,
+    secret: 'open-sesame',
+    isOurPage: () => false,
+    onError: (error) => expect.unreachable(error.message),
   })
-  onTestFinished(() => sync.dispose())
-  const reports = createReports(sync, deviceId)
-
-  function echo(data: ShootProgress, from = deviceId): void {
-    network.peer.sendsRaw(JSON.stringify({ type: 'SHOOT_PROGRESS', data, deviceId: from }))
-  }
-  const echoing = { on: echoes }
-  network.peer.answers('UPDATE_PROGRESS', ({ data }) => {
-    if (echoing.on) echo(data)
-  })
-  const connect = () => {
-    sync.start()
-    clock.advance(0)
-  }
-  /** Shoot and count of each progress that reached the server. */
-  const arrived = () =>
-    network.peer.messages.map(({ data }) => {
-      const { shootId, processedCount } = data as ShootProgress
-      return `${shootId} ${processedCount}`
+  onTestFinished(() => environment.stop())
+  const line = await layLine(environment.port)
+  onTestFinished(() => line[Symbol.asyncDispose]())
+  const directory = await temporaryFolder()
+  /** A run of the worker, on the outbox of the runs before. */
+  function run() {
+    const sync = createSyncClient(kull, {
+      url: `ws://127.0.0.1:${line.port}/ws`,
+      credentials: { userId, deviceId },
+      delivery: createDelivery({ store: () => createFileOutboxStore({ directory }) }),
+      backoff: { stepsMs: [20], jitter: 'none', maxAttempts: 1_000 },
     })
-  return { clock, network, reports, connect, arrived, echo, echoing }
+    onTestFinished(() => sync.dispose())
+    return { sync, reports: createReports(sync) }
+  }
+  const arrived: string[] = []
+  const listener = createSyncClient(kull, {
+    url: environment.webSocketUrl,
+    credentials: { userId, deviceId: 'mac' },
+  })
+  onTestFinished(() => listener.dispose())
+  listener.on('SHOOT_PROGRESS', ({ data }) => {
+    arrived.push(`${data.shootId} ${data.processedCount}`)
+  })
+  listener.start()
+  await eventually(() => expect(listener.isConnected).toBe(true))
+  return { arrived, line, run, ...run() }
 }
 
-/** Whether everything was heard by now. */
-async function isHeard(reports: ReturnType<typeof createReports>): Promise<boolean> {
-  const soon = new AbortController()
-  const heard = reports.heard(soon.signal).then(
-    () => true,
-    () => false,
-  )
-  await new Promise(setImmediate)
-  soon.abort()
-  return heard
-}
+const patience = () => AbortSignal.timeout(30_000)
 
-it('[DEMO-10] sends progress as it comes, and is done when the server has echoed it', async () => {
-  const { clock, reports, connect, arrived } = createBench()
-  connect()
-  reports.send(progress('a', 1))
-  reports.send(progress('a', 2))
-  reports.send(progress('b', 1))
-  clock.advance(0)
-  expect(arrived()).toEqual(['a 1', 'a 2', 'b 1'])
-  expect(await isHeard(reports)).toBe(true)
+it('[DEMO-10] sends progress as it comes, and is done when the server has it', async () => {
+  const { arrived, reports, sync } = await createBench()
+  sync.start()
+  await eventually(() => expect(sync.outbox.status.delivery).toBe('live'))
+  for (const [shoot, count] of [
+    ['a', 1],
+    ['a', 2],
+    ['b', 1],
+  ] as const) {
+    reports.send(progress(shoot, count))
+    await reports.delivered(patience())
+  }
+  expect(sync.outbox.status.depth).toBe(0)
+  await eventually(() => expect(arrived).toEqual(['a 1', 'a 2', 'b 1']))
   expect([...reports.latest.values()]).toEqual([progress('a', 2), progress('b', 1)])
   expect(reports.notSentCount).toBe(0)
 })
 
 it('[DEMO-10] sends the latest of each shoot once connected, and no older one', async () => {
-  const { clock, reports, connect, arrived } = createBench()
+  const { arrived, reports, sync } = await createBench()
+  await eventually(() => expect(sync.outbox.status.isOwner).toBe(true))
   for (const count of [1, 2, 3]) reports.send(progress('a', count))
   reports.send(progress('b', 1))
-  expect(await isHeard(reports)).toBe(false)
-  expect(reports.notSentCount).toBe(4)
-  connect()
-  clock.advance(0)
-  expect(arrived()).toEqual(['a 3', 'b 1'])
-  expect(await isHeard(reports)).toBe(true)
+  const soon = reports.delivered(AbortSignal.timeout(20))
+  await expect(soon).rejects.toThrow()
+  expect(reports.delivery).toEqual({ queuedAtMost: 2, resumes: 0, resets: 0, retransmissions: 0 })
+  sync.start()
+  await reports.delivered(patience())
+  await eventually(() => expect(arrived).toEqual(['a 3', 'b 1']))
+  expect(reports.notSentCount).toBe(2)
 })
 
 it('[DEMO-10] sends again what went into a connection that was dead already', async () => {
-  const { clock, network, reports, connect, arrived, echoing } = createBench()
-  connect()
+  const { arrived, line, reports, sync } = await createBench()
+  sync.start()
   reports.send(progress('a', 1))
-  clock.advance(0)
-  echoing.on = false
+  await reports.delivered(patience())
+  line.break()
   reports.send(progress('a', 2))
-  clock.advance(0)
-  expect(reports.notSentCount).toBe(0)
-  expect(await isHeard(reports)).toBe(false)
-
-  network.peer.drops()
-  echoing.on = true
-  clock.advance(1_000)
-  clock.advance(0)
-  expect(arrived()).toEqual(['a 1', 'a 2', 'a 2'])
-  expect(await isHeard(reports)).toBe(true)
-
-  network.peer.drops()
-  clock.advance(1_000)
-  expect(arrived()).toHaveLength(3)
+  await eventually(() => expect(sync.isConnected).toBe(false))
+  expect(sync.outbox.counts().transmitted).toBe(2)
+  reports.send(progress('b', 1))
+  line.mend()
+  await reports.delivered(patience())
+  expect(reports.delivery).toMatchObject({ queuedAtMost: 2, retransmissions: 1 })
+  expect(reports.delivery.resumes).toBeGreaterThan(0)
+  await eventually(() => expect(arrived).toEqual(['a 1', 'a 2', 'b 1']))
 })
 
-it('[DEMO-10] takes neither an older echo nor another device for its own', async () => {
-  const { clock, reports, connect, echo } = createBench({ echoes: false })
-  connect()
-  reports.send(progress('a', 1))
-  reports.send(progress('a', 2))
-  clock.advance(0)
-  echo(progress('a', 1))
-  echo(progress('a', 2), 'another-worker')
-  echo({ ...progress('a', 2), status: 'failed' })
-  echo(progress('b', 2))
-  expect(await isHeard(reports)).toBe(false)
-  echo(progress('a', 2))
-  expect(await isHeard(reports)).toBe(true)
+it('[DEMO-10] keeps what it could not send, and the next run sends it', async () => {
+  const { arrived, reports, run, sync } = await createBench()
+  await eventually(() => expect(sync.outbox.status.isOwner).toBe(true))
+  const receipt = sync.send('UPDATE_PROGRESS', progress('a', 4))
+  expect(await receipt.durable).toBe(true)
+  reports.send(progress('b', 5))
+  sync.dispose()
+  const next = run()
+  next.sync.start()
+  await eventually(() => expect(arrived).toEqual(['a 4', 'b 5']))
+})
+
+it('[DEMO-10] rejects where the server will never have a progress', async () => {
+  const { reports, sync } = await createBench()
+  sync.start()
+  reports.send({ ...progress('', 1) })
+  await expect(reports.delivered(patience())).rejects.toThrow('refused, no-shoot-id')
 })
 
 it('gives up waiting when told to, at once where it was told before', async () => {
-  const { reports } = createBench()
+  const { reports } = await createBench()
   reports.send(progress('a', 1))
   const reason = new Error('enough')
   const controller = new AbortController()
-  const heard = reports.heard(controller.signal)
+  const delivered = reports.delivered(controller.signal)
   controller.abort(reason)
-  await expect(heard).rejects.toBe(reason)
-  await expect(reports.heard(AbortSignal.abort(reason))).rejects.toBe(reason)
+  await expect(delivered).rejects.toBe(reason)
+  await expect(reports.delivered(AbortSignal.abort(reason))).rejects.toBe(reason)
 })
 
-it('throws what is no progress back at once, connected or not', () => {
-  const { reports, connect } = createBench()
-  connect()
+it('throws what is no progress back at once, connected or not', async () => {
+  const { reports, sync } = await createBench()
+  sync.start()
   expect(() => reports.send({ ...progress('a', 1), eta: Number.NaN })).toThrow(TypeError)
 })

@@ -38,13 +38,46 @@ describe('npm start -- --once', () => {
       differences: [],
     })
     expect(summary.durationMs).toBeGreaterThan(0)
-    // Progress and charge of each photo, and begin and end of each shoot.
-    for (const { messagesIn } of summary.devices) expect(messagesIn).toBeGreaterThan(36)
+    // The charge of each photo, and begin and end of each shoot; progress may speak for another.
+    for (const { messagesIn } of summary.devices) expect(messagesIn).toBeGreaterThan(20)
     expect(await demo.leftovers()).toEqual([])
   })
 
-  it('[DEMO-21] exits with 1 where a device saw what the worker never said', async () => {
-    const demo = await startDemo(onTestFinished, '--once', '--pictures', '6', '--pace', '200')
+  it('[DEMO-37] [DEMO-38] loses the connection for half of the run, and all agree at the end', async () => {
+    const demo = await startDemo(onTestFinished, '--once', '--offline', '--pictures', '24')
+    expect(await demo.ended).toBe(0)
+    const summary = JSON.parse(demo.output) as Summary
+    const seen = {
+      shoots: shoots('photos', { harbour: 8, 'old-town': 8, orchard: 8 }),
+      creditBalance: 476,
+    }
+    expect(summary).toMatchObject({ imagesProcessed: 24, worker: seen, differences: [] })
+    for (const device of summary.devices) expect(device).toMatchObject(seen)
+    const { offline } = summary
+    expect(offline).toEqual({
+      brokeAfterImages: 6,
+      mendedAfterImages: 18,
+      queuedAtMost: expect.any(Number) as number,
+      resumes: expect.any(Number) as number,
+      resets: expect.any(Number) as number,
+      retransmissions: expect.any(Number) as number,
+    })
+    // Reports of at least the shoots that it got to meanwhile waited, and one was lost on its way.
+    expect(offline?.queuedAtMost).toBeGreaterThan(1)
+    expect(offline?.resumes).toBeGreaterThan(0)
+    expect(offline?.retransmissions).toBeGreaterThan(0)
+    expect(await demo.leftovers()).toEqual([])
+  })
+
+  it.each([
+    ['[DEMO-21]', []],
+    ['[DEMO-37]', ['--offline']],
+  ])('%s exits with 1 where a device saw what the worker never said', async (_rule, options) => {
+    const demo = await startDemo(
+      onTestFinished,
+      ...['--once', '--pictures', '6', '--pace', '200'],
+      ...options,
+    )
     const url = await demo.prints(/ws:\S+(?=,)/)
     const intruder = createSyncClient(kull, {
       url,

@@ -48,6 +48,7 @@ async function prepare({ count = 24, paceMs = 0 } = {}) {
     webSocketUrl,
     httpUrl,
     secret: 'open-sesame',
+    outboxFolder: await temporaryFolder(),
     paceMs,
   }
   return { environment, errors, onError, job, seen, watcher }
@@ -63,11 +64,18 @@ it('[DEMO-9] reports each photo and charges for it', async () => {
     'completed',
   ])
   await eventually(() => expect(watcher.state.creditBalance).toBe(476))
-  await eventually(() => expect(seen).toHaveLength(30))
-  expect(seen.slice(0, 3)).toEqual(['harbour queued 0', 'old-town queued 0', 'orchard queued 0'])
-  for (const [at, shoot] of ['harbour', 'old-town', 'orchard'].entries()) {
-    const counts = [1, 2, 3, 4, 5, 6, 7, 8].map((count) => `${shoot} processing ${count}`)
-    expect(seen.slice(3 + 9 * at, 12 + 9 * at)).toEqual([...counts, `${shoot} completed 8`])
+  await eventually(() => expect(seen).toContain('orchard completed 8'))
+  // Of two photos that are done at once, the later one may speak for both.
+  const counts = new Map<string, number[]>()
+  for (const line of seen) {
+    const [shoot = '', status = '', count] = line.split(' ')
+    if (status === 'queued') expect(line).toBe(`${shoot} queued 0`)
+    else counts.set(shoot, [...(counts.get(shoot) ?? []), Number(count)])
+  }
+  expect([...counts.keys()]).toEqual(['harbour', 'old-town', 'orchard'])
+  for (const [shoot, reported] of counts) {
+    expect(reported).toEqual([...reported].sort((one, other) => one - other))
+    expect(seen.filter((line) => line.startsWith(shoot)).at(-1)).toBe(`${shoot} completed 8`)
   }
   expect(errors).toEqual([])
 })
@@ -86,7 +94,8 @@ it('[DEMO-10] [DEMO-11] goes on through a cut and a stopped server, and all agre
 
   const report = await working
   expect(report).toMatchObject({ imagesProcessed: 24, creditBalance: 476 })
-  expect(report.reportsNotSent).toBeGreaterThan(0)
+  expect(report.delivery.queuedAtMost).toBeGreaterThan(0)
+  expect(report.delivery.resumes).toBeGreaterThan(1)
   await eventually(() => expect(seen).toContain('orchard completed 8'))
 })
 
