@@ -8,6 +8,8 @@ import type { KeptMessage, KeptOutcome, OutboxIdentity } from './outbox-store.js
 /** A message, and the handle that accepted it. */
 export interface MessageRecord {
   readonly by: string
+  /** Counts what the handle accepted; absent where the owner changes what is there. */
+  readonly seq?: number
   readonly message: KeptMessage
 }
 
@@ -22,6 +24,8 @@ export interface Change {
   readonly identity?: OutboxIdentity
   readonly put?: readonly MessageRecord[]
   readonly remove?: readonly OutcomeRecord[]
+  /** How much of what each handle accepted was taken over. */
+  readonly seen?: readonly (readonly [by: string, seq: number])[]
 }
 
 /** What became of a message. */
@@ -149,16 +153,6 @@ export async function readOutcomes(
   name: string,
 ): Promise<OutcomeFile | undefined> {
   return parse(await readIfThere(join(directory, name))) as OutcomeFile | undefined
-}
-
-/** The ids of the messages whose fate is kept there, the oldest first. */
-export async function readOver(directory: string): Promise<Set<string>> {
-  const over = new Set<string>()
-  for (const name of await listFolder(directory)) {
-    const file = await readOutcomes(directory, name)
-    for (const { id } of file?.outcomes ?? []) over.add(id)
-  }
-  return over
 }
 
 /** The journal of an owner. */

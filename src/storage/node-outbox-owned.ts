@@ -19,7 +19,6 @@ import {
   publishOutcomes,
   readInbox,
   readJournal,
-  readOver,
   unlinkIfThere,
 } from './node-outbox-files.js'
 import { watchFolder } from './node-watch.js'
@@ -31,7 +30,7 @@ export interface FileOwnership {
   readonly owned: OwnedOutbox
   readonly isOver: boolean
   /** Keeps messages that the handle itself accepted. */
-  put(messages: readonly KeptMessage[]): Promise<void>
+  put(records: readonly MessageRecord[]): Promise<void>
   /** Takes over what is in the inbox. */
   ingest(): Promise<void>
 }
@@ -51,8 +50,6 @@ export interface FileOwnershipParts {
 // Beyond both, the journal is written anew: what is over takes more room than what is not.
 const LARGE_BYTES = 256 * 1024
 const LARGE_FACTOR = 4
-// About as many as the outcomes that are kept are of.
-const IDS_KEPT = 10_000
 
 /**
  * Takes over what the owner before left; `undefined` where the lock was lost meanwhile.
@@ -66,12 +63,9 @@ export async function openOwnership(parts: FileOwnershipParts): Promise<FileOwne
   const inbox = await readInbox(folders.inbox)
   const book = createOutboxBook()
   const untold = found.changes.flatMap((change) => tellings(book, found.fence, change))
-  const over = await readOver(folders.outcomes)
-  noteOver(over, untold)
   // An owner that was put off in the middle of a write does not know whether it stands, and adds
   // its messages again once it wakes; they may be over by then.
-  const isNew = ({ message: { id } }: MessageRecord): boolean => !book.has(id) && !over.has(id)
-  book.apply({ put: inbox.messages.filter(isNew) }, by)
+  book.apply({ put: inbox.messages.filter(book.isNew) }, by)
   // Larger also where somebody has removed the lock's folder.
   const fence = Math.max(lock.fence, found.fence + 1)
   const file = journalOf(folders.root, fence)
@@ -140,7 +134,6 @@ export async function openOwnership(parts: FileOwnershipParts): Promise<FileOwne
     const told = records.flatMap((record) => {
       return tellings(book, fence, JSON.parse(record) as ChangeRecord)
     })
-    noteOver(over, told)
     for (const telling of told) await publish(folders, telling)
     if (journal.bytes > compactAbove) {
       await journal.rewrite(toRecords(book.summary()))
@@ -154,7 +147,7 @@ export async function openOwnership(parts: FileOwnershipParts): Promise<FileOwne
     const turn = lastIngest.then(async () => {
       const { files, messages: added } = await readInbox(folders.inbox)
       if (files.length === 0) return
-      const fresh = added.filter(isNew)
+      const fresh = added.filter(book.isNew)
       await commit({ put: fresh })
       // Before anybody can be done with one of them, lest a power cut brings it back.
       await clearInbox(folders.inbox, files)
@@ -194,7 +187,7 @@ export async function openOwnership(parts: FileOwnershipParts): Promise<FileOwne
       return isReleased || lost.signal.aborted
     },
     ingest,
-    put: (added) => commit({ put: toPut(added) }),
+    put: (records) => commit({ put: records }),
     owned: {
       fence,
       identity: book.identity,
@@ -222,14 +215,6 @@ function tellings(book: OutboxBook, fence: number, change: ChangeRecord): Tellin
   const outcomes = book.apply(change, change.by)
   if (outcomes.length === 0) return []
   return [{ name: outcomeName(fence, change.n), by: change.by, outcomes }]
-}
-
-function noteOver(over: Set<string>, tellings: readonly Telling[]): void {
-  for (const { outcomes } of tellings) for (const { id } of outcomes) over.add(id)
-  for (const oldest of over) {
-    if (over.size <= IDS_KEPT) break
-    over.delete(oldest)
-  }
 }
 
 // A change that is made is made, whether others can be told or not.

@@ -49,6 +49,7 @@ export function createFileOutboxStore(options: FileOutboxOptions): OutboxStore {
   const closing = new AbortController()
   let ownership: FileOwnership | undefined
   let lastInbox = 0
+  let lastSeq = 0
   let isInboxUsed = false
   let lastAdd: Promise<void> | undefined
 
@@ -75,12 +76,13 @@ export function createFileOutboxStore(options: FileOutboxOptions): OutboxStore {
   )
 
   async function keep(messages: readonly KeptMessage[]): Promise<void> {
+    const records = messages.map((message) => ({ by, seq: (lastSeq += 1), message }))
     try {
       if (ownership?.isOver === false) {
         // What went another way before stands in front.
         if (isInboxUsed) await ownership.ingest()
         isInboxUsed = false
-        await ownership.put(messages)
+        await ownership.put(records)
         return
       }
     } catch (error) {
@@ -88,7 +90,6 @@ export function createFileOutboxStore(options: FileOutboxOptions): OutboxStore {
     }
     await makeFolders(folders)
     isInboxUsed = true
-    const records = messages.map((message) => ({ by, message }))
     lastInbox = await writeInbox(folders.inbox, records, lastInbox)
   }
 

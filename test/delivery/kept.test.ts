@@ -141,6 +141,34 @@ describe('a kept outbox', () => {
     expect(waiting.outcome).toEqual(delivered)
   })
 
+  it('[OUT-14] is not sent before it is kept, also where it is owned before that', async () => {
+    const world = createWorld()
+    const place = createMemoryOutboxStore()
+    const handle = place.open()
+    let keep: () => void = () => undefined
+    const held = new Promise<void>((resolve) => {
+      keep = resolve
+    })
+    const store: OutboxStore = {
+      ...handle,
+      add: (messages) => held.then(() => handle.add(messages)),
+    }
+    const { say, sync, server, settle } = createBench({ world, delivery: { store: () => store } })
+    const receipt = say('a')
+    sync.start()
+    await settle()
+    expect(sync.outbox.status).toMatchObject({ isOwner: true, depth: 1, delivery: 'live' })
+    expect(server.texts).toEqual([])
+    keep()
+    await settle()
+    expect(server.texts).toEqual(['a'])
+    expect(receipt.outcome).toEqual(delivered)
+    // Kept once, it is over once.
+    handle.crash()
+    const { messages } = await place.open().acquire(new AbortController().signal)
+    expect(messages).toEqual([])
+  })
+
   it('[OUT-16] settles what its next owner tells before the last one knows of it', async () => {
     const world = createWorld()
     const handle = createMemoryOutboxStore().open()

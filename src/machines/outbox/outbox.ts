@@ -310,9 +310,13 @@ export function createOutbox(options: OutboxOptions): Outbox {
     const { identity = { cid: makeId() }, fence } = kept
     owner = { cid: identity.cid, fence, write: (change) => kept.write(change) }
     if (kept.identity === undefined) void kept.write({ identity })
-    const found = kept.messages.map((message) =>
-      createKept(message, elsewhere.take(message.id)?.receipt),
-    )
+    const found = kept.messages.map((message) => {
+      const mine = elsewhere.take(message.id)
+      // What is still being kept is not to be numbered yet: it would be kept again, without its
+      // number, or when it is over.
+      const isPending = mine?.keeping === 'pending' && message.sent === undefined
+      return isPending ? mine : createKept(message, mine?.receipt)
+    })
     // What was still being kept when the outbox was read is in the storage by now, or soon.
     const late = elsewhere.entries().filter(({ keeping }) => keeping === 'pending')
     for (const { message } of late) elsewhere.take(message.id)
