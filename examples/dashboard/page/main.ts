@@ -97,6 +97,13 @@ async function run(setup: DemoSetup): Promise<void> {
       const next = known.find(({ name }) => name === wanted)
       if (next !== undefined) void environments.switchTo(next.environment).then(draw)
     },
+    reportShoot: () => current?.sent.reportShoot(),
+    reportProgress: () => current?.sent.reportProgress(),
+    reportNameless: () => current?.sent.reportNameless(),
+    takeBack: ({ receipt }) => {
+      receipt.abort()
+    },
+    removeWaiting: (id) => void current?.sync.outbox.remove(id),
     control: (action) => void press(control(name(), action, deviceId)),
     runWorker: () => void press(runWorker(name())),
     askPermission: () => void notifier.askPermission().then(draw),
@@ -120,6 +127,12 @@ async function run(setup: DemoSetup): Promise<void> {
       const nowMs = Date.now()
       const model = {
         connection: current.sync.getSnapshot(),
+        delivery: {
+          outbox: current.sync.outbox.status,
+          counts: current.sync.outbox.counts(),
+          waiting: current.sync.outbox.messages(),
+          sent: current.sent.latest,
+        },
         session: current.session.status,
         log,
         toasts: toasts.at(nowMs),

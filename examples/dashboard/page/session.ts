@@ -1,4 +1,5 @@
 import { createSyncClient, type SyncClient } from 'statewire'
+import { createDelivery } from 'statewire/delivery'
 import {
   createNotifications,
   type Disposer,
@@ -8,11 +9,13 @@ import {
   type kull,
 } from 'statewire/kull'
 import { createApi, createSession, type Session } from 'statewire/session'
-import type { KeyValueStore } from 'statewire/storage'
+import { createMemoryOutboxStore, type KeyValueStore } from 'statewire/storage'
+import { createIndexedDbOutboxStore } from 'statewire/storage/indexeddb'
 import { signedInKull } from '../access-proof.js'
 import type { PageQuery } from './address.js'
 import { invalidText, messageText, unknownText } from './log-text.js'
 import type { LogLine } from './message-log.js'
+import { createSentReports, type SentReports } from './sent-reports.js'
 import { createTellingApi } from './telling-api.js'
 import { sessionDetail, sessionWords, statusDetail, statusWords } from './text.js'
 
@@ -20,7 +23,11 @@ import { sessionDetail, sessionWords, statusDetail, statusWords } from './text.j
 export type EnvironmentSession = Disposer & {
   readonly session: Session
   readonly sync: SyncClient<typeof kull.receive, typeof kull.send, KullState>
+  /** What this page reports itself. */
+  readonly sent: SentReports
 }
+
+const sentLimit = 8
 
 /** Writes a line of the log. */
 export type Note = (kind: LogLine['kind'], title: string, text: string) => void
@@ -47,6 +54,9 @@ export function createEnvironmentSession(options: {
     note('error', code, message)
   }
 
+  // The client asks for its key before there is a session.
+  let user = ''
+  let isWanted = false
   const sync = createSyncClient(signedInKull, {
     url: environment.webSocketUrl,
     credentials: (attempt): ReturnType<Session['credentials']> => session.credentials(attempt),
@@ -55,6 +65,12 @@ export function createEnvironmentSession(options: {
       if (!summary.ok) throw new Error(summary.failure.message)
       return summary.value
     },
+    delivery: createDelivery({
+      key: () => user && [environment.name, user, deviceId].map(encodeURIComponent).join('/'),
+      // Nobody's is not kept.
+      store: (key) =>
+        key === '' ? createMemoryOutboxStore().open() : createIndexedDbOutboxStore({ name: key }),
+    }),
     onError,
     ...options.timing,
   })
@@ -63,7 +79,23 @@ export function createEnvironmentSession(options: {
       note('session', title, text)
     }),
     store,
-    sync,
+    sync: {
+      start() {
+        isWanted = true
+        // By then the session tells who has signed in, whose outbox it is to be.
+        queueMicrotask(() => {
+          if (session.status.state !== 'signedIn' || !isWanted) return
+          user = session.status.user.id
+          sync.start()
+        })
+      },
+      stop() {
+        isWanted = false
+        sync.stop()
+      },
+      reconnect: () => sync.reconnect(),
+      status$: sync.status$,
+    },
     deviceId: () => Promise.resolve(deviceId),
     device: { deviceName, platform: 'web', appVersion: '1.0.0' },
     onError,
@@ -84,6 +116,13 @@ export function createEnvironmentSession(options: {
   createNotifications(sync).notifications$.subscribe(options.notify)
   sync.subscribe(onChange)
 
+  const sent = createSentReports({
+    send: (progress) => sync.send('UPDATE_PROGRESS', progress),
+    makeName: () => `${deviceId}/roll-${crypto.randomUUID().slice(0, 4)}`,
+    limit: sentLimit,
+    onChange,
+  })
+
   let said = ''
   session.status$.subscribe((status) => {
     const words = sessionWords(status)
@@ -99,7 +138,9 @@ export function createEnvironmentSession(options: {
   return {
     session,
     sync,
+    sent,
     dispose() {
+      isWanted = false
       session.dispose()
       sync.dispose()
     },

@@ -12,6 +12,7 @@ import { lastSyncText, permissionText, userText } from '../text.js'
 import { badgeView, bannerView } from './banner.js'
 import { type Actions, type ControlsModel, controlsView } from './controls.js'
 import { creditsView } from './credits.js'
+import { type DeliveryActions, type DeliveryModel, deliveryView } from './delivery.js'
 import { devicesView } from './devices.js'
 import { logView } from './log.js'
 import { shootsView } from './shoots.js'
@@ -21,6 +22,7 @@ import { toastsView } from './toasts.js'
 /** Everything that is on the screen. */
 export type PageModel = {
   connection: { status: ConnectionStatus; state: KullState; lastSyncTime: number | undefined }
+  delivery: DeliveryModel
   session: SessionStatus
   log: MessageLog
   toasts: readonly KullNotification[]
@@ -33,6 +35,7 @@ export type PageModel = {
 
 /** Everything that its buttons do. */
 export type AppActions = Actions &
+  DeliveryActions &
   SignInActions & {
     signOut: () => void
     askPermission: () => void
@@ -46,7 +49,7 @@ export function appView(model: PageModel, actions: AppActions): TemplateResult {
   const { status, lastSyncTime } = model.connection
   const isSignedIn = session.state === 'signedIn'
   return html`
-    ${bannerView(status, nowMs)}
+    ${bannerView(status, isSignedIn ? model.delivery.outbox.depth : 0, nowMs)}
     <header class="top">
       <div>
         <h1>Kull</h1>
@@ -68,7 +71,7 @@ export function appView(model: PageModel, actions: AppActions): TemplateResult {
     </header>
     <main>
       <div class="column">
-        ${isSignedIn ? syncedView(model) : signInView(session, nowMs, actions)}
+        ${isSignedIn ? syncedView(model, actions) : signInView(session, nowMs, actions)}
         ${logView(log, actions.clearLog)}
       </div>
       ${controlsView({ ...model.controls, isSignedIn }, actions)}
@@ -77,13 +80,16 @@ export function appView(model: PageModel, actions: AppActions): TemplateResult {
   `
 }
 
-function syncedView({ connection: { state }, deviceId }: PageModel): TemplateResult {
+function syncedView(model: PageModel, actions: AppActions): TemplateResult {
+  const { deviceId, delivery } = model
+  const { state } = model.connection
   return html`
     <div class="pair">
       ${creditsView(state.creditBalance, state.lastCreditUpdate)}
       ${devicesView(state.connectedDevices.values(), deviceId)}
     </div>
     ${shootsView(state.activeShootProgress.values(), overallProgress(state))}
+    ${deliveryView(delivery, actions)}
   `
 }
 

@@ -1,14 +1,20 @@
 import { html, type TemplateResult } from 'lit-html'
 import type { ConnectionStatus } from 'statewire'
+import { queuedText } from '../delivery-text.js'
 import { statusDetail, statusWords } from '../text.js'
 import { bolt, warning } from './icons.js'
 
-/** The full-width banner. Its words are read out when they change; the countdown beside them is not. */
-export function bannerView(status: ConnectionStatus, nowMs: number): TemplateResult {
+/**
+ * The full-width banner, with how many operations wait while there is no connection. Its words are
+ * read out when they change; the countdown beside them is not.
+ */
+export function bannerView(status: ConnectionStatus, depth: number, nowMs: number): TemplateResult {
+  const queued = status.state === 'connected' ? '' : queuedText(depth)
   return html`<div class="banner" data-state=${status.state}>
     ${statusIcon(status)}
     <strong role="status" data-test="banner">${statusWords(status)}</strong>
     <span class="banner-detail">${statusDetail(status, nowMs)}</span>
+    <span class="banner-queue" data-test="queued">${queued}</span>
   </div>`
 }
 
