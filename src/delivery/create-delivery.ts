@@ -192,9 +192,9 @@ function attach(options: ResolvedDelivery, context: DeliveryContext): AttachedDe
           channel,
           clock,
           policy: options.policy,
-          isKnownPlain: () => plainAddresses.has(link().address ?? ''),
+          isKnownPlain: () => plainAddresses.has(link().address() ?? ''),
           notePlain(isPlain: boolean) {
-            const address = link().address ?? ''
+            const address = link().address() ?? ''
             if (isPlain) plainAddresses.add(address)
             else plainAddresses.delete(address)
           },

@@ -52,8 +52,11 @@ export interface Link {
   abandon(failure: ConnectionFailure): void
   /** The peer will close the live connection, and is not to see us again sooner than this after. */
   returnAfter(ms: number): void
-  /** Where the live connection leads to, without its query: nothing of it is secret. */
-  readonly address: string | undefined
+  /**
+   * Where the live connection leads to, without its query. A function, since a link is part of a
+   * machine's input, and inspectors write down the properties of what they see there.
+   */
+  address(): string | undefined
   /** Replaces what the next attempt connects to. */
   retarget(target: Partial<Target>): void
   /** Hears events from now on; gives the function that stops it. One listener at a time. */
@@ -260,9 +263,7 @@ export function createLink(options: LinkOptions): Link {
       if (live !== undefined) live.returnAfterMs = ms
     },
 
-    get address() {
-      return live?.address
-    },
+    address: () => live?.address,
 
     retarget(change) {
       target = { ...target, ...change }
