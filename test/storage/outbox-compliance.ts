@@ -326,17 +326,17 @@ export function describeOutbox(kind: string, make: () => OutboxPlace | Promise<O
     it('[KEEP-18] gives a handle what it had added before it got the outbox', async () => {
       const store = open()
       const before: string[] = []
-      let isOwned = false
+      const given = { isOwned: false }
       const acquiring = store.acquire(never).finally(() => {
-        isOwned = true
+        given.isOwned = true
       })
-      for (let n = 1; !isOwned; n += 1) {
+      for (let n = 1; !given.isOwned; n += 1) {
         await store.add([keptMessage(`${n}`)])
-        if (!isOwned) before.push(`${n}`)
+        if (!given.isOwned) before.push(`${n}`)
       }
-      const given = (await acquiring).messages.map(({ id }) => id)
+      const ids = (await acquiring).messages.map(({ id }) => id)
       // What was still on its way may be there as well.
-      expect(given.slice(0, before.length)).toEqual(before)
+      expect(ids.slice(0, before.length)).toEqual(before)
     })
 
     it('[KEEP-7] whoever accepted a message is told what became of it, and the owner is not', async () => {
