@@ -13,7 +13,8 @@ const { values } = parseArgs({
 })
 const interrupted = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.once(signal, () => interrupted.abort())
+  // More than once: a terminal's comes from it, from npm and from tsx.
+  process.on(signal, () => interrupted.abort())
 }
 
 const seed = Number(values.seed)
@@ -29,6 +30,10 @@ const verdict = await runChaos({
   patienceSeconds: 60,
   signal: interrupted.signal,
   progress: say,
+}).catch((error: unknown) => {
+  if (!interrupted.signal.aborted) throw error
+  console.error('Interrupted.')
+  process.exit(130)
 })
 
 if (values.json) {

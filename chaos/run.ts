@@ -35,7 +35,7 @@ export interface ChaosOptions {
 
 /**
  * Runs a server and clients as processes, hurts them for a while, lets them come to rest, and
- * counts. Leaves no process and no file behind.
+ * counts. Leaves no process and no file behind. Rejects where it is interrupted.
  */
 export async function runChaos(options: ChaosOptions): Promise<Verdict> {
   const { signal = new AbortController().signal } = options
@@ -75,6 +75,11 @@ async function run(
   for (const client of clients) client.start()
   const takeovers = countTakeovers(clients)
 
+  const mostSeconds = seconds + 2 * options.patienceSeconds + 30
+  const force = setTimeout(() => {
+    problems.push(`did not end by itself within ${mostSeconds} s`)
+    killAll()
+  }, mostSeconds * 1_000)
   const progress = setInterval(() => options.progress?.(describe(server, clients)), 5_000)
   try {
     const storm = await runStorm({
@@ -115,6 +120,7 @@ async function run(
   } finally {
     takeovers.stop()
     clearInterval(progress)
+    clearTimeout(force)
   }
 }
 
