@@ -115,7 +115,7 @@ export default defineConfig(
     },
   },
   {
-    files: ['scripts/**', 'bench/**', 'examples/**'],
+    files: ['scripts/**', 'bench/**', 'chaos/**', 'examples/**'],
     rules: { 'no-console': 'off' },
   },
   {

@@ -9,9 +9,17 @@ export default {
         'scripts/*.{mjs,ts}',
         // Named to Vitest.
         'scripts/lib/defects-setup.mjs',
+        // Bundled and run by chaos/bundle.ts, and by test/e2e.
+        'chaos/{index,server,client}.ts',
         'test/**/*.{test,test-d}.ts',
       ],
-      project: ['src/**/*.ts', 'test/**/*.ts', 'bench/**/*.ts', 'scripts/**/*.{mjs,ts}'],
+      project: [
+        'src/**/*.ts',
+        'test/**/*.ts',
+        'bench/**/*.ts',
+        'chaos/**/*.ts',
+        'scripts/**/*.{mjs,ts}',
+      ],
     },
     'examples/dashboard': {
       entry: ['start.ts', 'page/main.ts', 'photos/index.ts'],

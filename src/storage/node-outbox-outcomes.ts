@@ -23,6 +23,8 @@ export function createOutcomeReader(
   let isWanted = false
   let stopWatching: () => void = () => undefined
   let last: Promise<void> = Promise.resolve()
+  let begun: Promise<void> = last
+  let isLookWaiting = false
 
   // One after another. What fails is tried again with the next change.
   function inTurn(run: () => Promise<void>): void {
@@ -42,9 +44,19 @@ export function createOutcomeReader(
   }
   const hears = (): boolean => isWanted
 
+  // Of any number of changes that come meanwhile, one look sees all.
+  function look(): void {
+    if (isLookWaiting) return
+    isLookWaiting = true
+    inTurn(async () => {
+      isLookWaiting = false
+      await pull()
+    })
+  }
+
   return {
     get begun() {
-      return last
+      return begun
     },
     begin() {
       isWanted = true
@@ -56,11 +68,10 @@ export function createOutcomeReader(
         stopWatching()
         stopWatching = watchFolder({
           ...{ directory: folders.outcomes, clock, everyMs },
-          onChange: () => {
-            inTurn(pull)
-          },
+          onChange: look,
         })
       })
+      begun = last
     },
     stop() {
       isWanted = false

@@ -65,7 +65,7 @@ export async function openOwnership(parts: FileOwnershipParts): Promise<FileOwne
   const untold = found.changes.flatMap((change) => tellings(book, found.fence, change))
   // An owner that was put off in the middle of a write does not know whether it stands, and adds
   // its messages again once it wakes; they may be over by then.
-  book.apply({ put: inbox.messages.filter(book.isNew) }, by)
+  book.apply({ put: inbox.messages.filter((record) => book.isNew(record)) }, by)
   // Larger also where somebody has removed the lock's folder.
   const fence = Math.max(lock.fence, found.fence + 1)
   const file = journalOf(folders.root, fence)
@@ -147,7 +147,7 @@ export async function openOwnership(parts: FileOwnershipParts): Promise<FileOwne
     const turn = lastIngest.then(async () => {
       const { files, messages: added } = await readInbox(folders.inbox)
       if (files.length === 0) return
-      const fresh = added.filter(book.isNew)
+      const fresh = added.filter((record) => book.isNew(record))
       await commit({ put: fresh })
       // Before anybody can be done with one of them, lest a power cut brings it back.
       await clearInbox(folders.inbox, files)
@@ -156,6 +156,17 @@ export async function openOwnership(parts: FileOwnershipParts): Promise<FileOwne
     })
     lastIngest = turn.catch(() => undefined)
     return turn
+  }
+
+  // Of any number of changes that come meanwhile, one look sees all.
+  let isLookWaiting = false
+  function look(): void {
+    if (isLookWaiting || isReleased || lost.signal.aborted) return
+    isLookWaiting = true
+    void lastIngest.then(() => {
+      isLookWaiting = false
+      ingest().catch(() => undefined)
+    })
   }
 
   const toPut = (put: readonly KeptMessage[]): readonly MessageRecord[] =>
@@ -178,9 +189,7 @@ export async function openOwnership(parts: FileOwnershipParts): Promise<FileOwne
     directory: folders.inbox,
     clock,
     everyMs: parts.pollMs,
-    onChange: () => {
-      if (!isReleased && !lost.signal.aborted) ingest().catch(() => undefined)
-    },
+    onChange: look,
   })
   return {
     get isOver() {

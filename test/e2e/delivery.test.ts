@@ -1,188 +1,184 @@
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
-import { chromiumArgs, findChromium } from '../../scripts/lib/chromium.mjs'
-import { type DemoProcess, startDemo } from '../examples/dashboard/demo-process.js'
-import { type DashboardPage, openTab, shows } from './dashboard-page.js'
+import type { Page } from 'playwright-core'
+import { kull } from 'statewire/kull'
+import { createSyncServer } from 'statewire/server'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { openProxy } from '../../chaos/proxy.js'
+import type { DeliveryTabGlobal } from './delivery-page.js'
+import { eventually, openTabs, type Tabs } from './tabs.js'
 
-let demo: DemoProcess
-let browser: Browser
-let url: string
-let profile: BrowserContext
-const undos: (() => Promise<void>)[] = []
+let tabs: Tabs
 
 beforeAll(async () => {
-  const executablePath = findChromium()
-  browser = await chromium.launch({
-    args: chromiumArgs,
-    ...(executablePath !== undefined && { executablePath }),
-  })
-  undos.push(() => browser.close())
-  demo = await startDemo((undo) => undos.push(undo), '--pictures', '3', '--pace', '0')
-  url = await demo.prints(/http:\S+(?=\/\?device)/)
+  tabs = await openTabs('delivery-page.ts')
 })
 
-afterAll(async () => {
-  for (const undo of undos.reverse()) await undo()
-})
+afterAll(() => tabs.close())
 
 beforeEach(async () => {
-  profile = await browser.newContext({ viewport: { width: 1180, height: 900 } })
+  const profile = await tabs.newProfile()
+  onTestFinished(() => profile.close())
 })
 
-afterEach(async () => {
-  await profile.close()
-  const body = JSON.stringify({ device: 'MAC' })
-  await fetch(`${url}/demo/development/start`, { method: 'POST', body })
-})
-
-/** What the panel says, in one look. */
-type Panel = { line: string; owner: string; durable: string; depth: string; queued: string }
-
-const look = (page: Page): Promise<Panel> =>
-  page.evaluate(() => {
-    const part = (name: string) =>
-      document.querySelector<HTMLElement>(`[data-test="${name}"]`)?.innerText ?? ''
-    const [line, owner, durable] = [part('line'), part('owner'), part('durable')]
-    return { line, owner, durable, depth: part('depth'), queued: part('queued') }
+/** A server with delivery behind a proxy, and the numbers that it took, in order. */
+async function serve() {
+  const taken: number[] = []
+  let accepting: Promise<undefined> = Promise.resolve(undefined)
+  let goOn: () => void = () => undefined
+  const server = createSyncServer({
+    protocol: kull,
+    delivery: { accept: () => accepting },
+    on: {
+      UPDATE_PROGRESS({ payload }) {
+        taken.push(payload.processedCount ?? 0)
+      },
+    },
   })
-
-/** Each receipt on the screen: steps of the shoot, and what became of it. */
-const receipts = (page: Page): Promise<string[]> =>
-  page.evaluate(() =>
-    [...document.querySelectorAll<HTMLElement>('[data-test="receipt"]')].map((row) => {
-      const [, count, outcome] = [...row.children].map((child) => (child as HTMLElement).innerText)
-      return `${count} ${outcome}`
-    }),
-  )
-
-const count = (page: Page, name: string): Promise<number> =>
-  page.evaluate(
-    (of) => Number(document.querySelector<HTMLElement>(`[data-count="${of}"]`)?.innerText),
-    name,
-  )
-
-/** Waits until the panel says these things. */
-const tells = ({ page }: DashboardPage, panel: Partial<Panel>) =>
-  shows(
-    () => look(page),
-    (seen) => expect(seen).toMatchObject(panel),
-  )
-
-const has = ({ page }: DashboardPage, expected: readonly string[]) =>
-  shows(
-    () => receipts(page),
-    (seen) => expect(seen).toEqual(expected),
-  )
-
-/** Waits until these, in any order, are the made-up shoots of a device on the screen. */
-const showsRolls = ({ shoots }: DashboardPage, expected: readonly string[], device = 'MAC') =>
-  shows(shoots, (seen) => {
-    const rolls = Object.entries(seen).filter(([id]) => id.startsWith(`${device}/`))
-    expect(rolls.map(([, status]) => status).sort()).toEqual(expected)
+  const { port } = await server.listen(0, '127.0.0.1')
+  const proxy = await openProxy(() => port)
+  onTestFinished(async () => {
+    goOn()
+    await proxy.close()
+    await server.close({ graceMs: 0 })
   })
-
-/** A device's dashboard, connected, which sends for itself. */
-async function open(device = 'MAC') {
-  const dashboard = await openTab(profile, `${url}/?device=${device}`, { tolerates: /500/ })
-  await dashboard.signIn()
-  await dashboard.says('Synced')
-  await tells(dashboard, { line: 'live', owner: 'This tab sends', depth: '0', queued: '' })
-  return dashboard
+  return {
+    taken,
+    proxy,
+    delivery: () => server.stats().delivery!,
+    /** Takes nothing until the function that is given is called. */
+    hesitate() {
+      accepting = new Promise((resolve) => {
+        goOn = () => resolve(undefined)
+      })
+      return () => {
+        accepting = Promise.resolve(undefined)
+        goOn()
+      }
+    },
+    open: (leaseMs = 600_000) => tabs.open({ leaseMs, server: `ws://127.0.0.1:${proxy.port}/ws` }),
+  }
 }
 
-it('[DEMO-34] [DEMO-35] queues while offline, and delivers once back', async () => {
-  const mac = await open()
-  const { page, press, says } = mac
-  await press('Report a shoot')
-  await has(mac, ['1/5 delivered'])
-  await press('Report no name')
-  await has(mac, ['1/5 refused: no-shoot-id', '1/5 delivered'])
-  const resumes = await count(page, 'Resumes')
+const ask = <T>(page: Page, call: (tab: DeliveryTabGlobal) => T): Promise<Awaited<T>> =>
+  page.evaluate(`(${call.toString()})(globalThis.tab)`)
 
-  await press('Stop the server')
-  await says(/Reconnecting/)
-  await tells(mac, { line: 'offline', queued: '' })
-  await press('Report a shoot')
-  await tells(mac, { queued: '1 operation queued', depth: '1' })
-  await press('Report a shoot')
-  await press('Report its progress')
-  await tells(mac, { queued: '2 operations queued', durable: 'survives a reload' })
-  const before = ['1/5 refused: no-shoot-id', '1/5 delivered']
-  const waiting = ['2/5 waiting, kept', '1/5 replaced by a later one', '1/5 waiting, kept']
-  await has(mac, [...waiting, ...before])
-
-  await press('Start the server')
-  await says('Synced')
-  const settled = ['2/5 delivered', '1/5 replaced by a later one', '1/5 delivered']
-  await has(mac, [...settled, ...before])
-  await tells(mac, { line: 'live', depth: '0', queued: '' })
-  expect(await count(page, 'Resumes')).toBeGreaterThan(resumes)
-  // The server's echo of each: nothing was said that was replaced.
-  await showsRolls(mac, ['processing 1/5', 'processing 1/5', 'processing 2/5'])
-  expect(mac.complaints).toEqual([])
-})
-
-it('[DEMO-35] takes back what waits, and sends nothing of it', async () => {
-  const mac = await open('IPAD')
-  await mac.press('Disconnect')
-  await mac.says('Offline')
-  await mac.press('Report a shoot')
-  await tells(mac, { queued: '1 operation queued' })
-  await mac.press('Take back')
-  await has(mac, ['1/5 taken back'])
-  await tells(mac, { depth: '0', queued: '' })
-  await mac.press('Connect')
-  await mac.says('Synced')
-  await tells(mac, { line: 'live' })
-  await mac.press('Report a shoot')
-  await has(mac, ['1/5 delivered', '1/5 taken back'])
-  await showsRolls(mac, ['processing 1/5'], 'IPAD')
-})
-
-it('[DEMO-36] keeps what waits over a reload, and apart by environment', async () => {
-  const mac = await open()
-  await mac.press('Stop the server')
-  await mac.says(/Reconnecting/)
-  await mac.press('Report a shoot')
-  await has(mac, ['1/5 waiting, kept'])
-  const roll = await mac.page.locator('[data-test="receipt"]').getAttribute('data-shoot')
-  await mac.page.reload()
-  await mac.says(/Connecting|Reconnecting/)
-  await tells(mac, { queued: '1 operation queued', owner: 'This tab sends' })
-  await has(mac, ['1/5 waiting, not from this page'])
-
-  await mac.page.getByRole('radio', { name: 'staging' }).check()
-  await mac.signIn()
-  await mac.says('Synced')
-  await tells(mac, { line: 'live', depth: '0' })
-  expect(Object.keys(await mac.shoots())).not.toContain(roll)
-  await mac.page.getByRole('radio', { name: 'development' }).check()
-  await tells(mac, { queued: '1 operation queued' })
-  await mac.press('Start the server')
-  await mac.says('Synced')
-  await tells(mac, { depth: '0' })
-  await shows(mac.shoots, (shoots) => {
-    expect(Object.entries(shoots)).toContainEqual([roll, 'processing 1/5'])
+const owns = (page: Page) =>
+  eventually(async () => {
+    expect(await ask(page, ({ status }) => status)).toMatchObject({
+      isOwner: true,
+      delivery: 'live',
+    })
   })
-})
 
-it('[DEMO-36] is one queue for two tabs, of which one sends', async () => {
-  const first = await open('PHONE')
-  const second = await openTab(profile, `${url}/?device=PHONE`)
-  await second.says('Synced')
-  await tells(second, { owner: 'Another tab sends', line: 'live' })
-  await second.press('Report a shoot')
-  await has(second, ['1/5 delivered'])
+async function openPair(server: Awaited<ReturnType<typeof serve>>) {
+  const owner = await server.open()
+  await owns(owner)
+  const other = await server.open()
+  await eventually(async () => {
+    expect(await ask(other, ({ status }) => status.delivery)).toBe('live')
+  })
+  return { owner, other }
+}
 
-  await first.press('Stop the server')
-  await second.says(/Reconnecting/)
-  await second.press('Report a shoot')
-  await tells(second, { queued: '1 operation queued' })
-  await tells(first, { queued: '1 operation queued' })
-  await has(first, ['1/5 waiting, not from this page'])
-  await first.page.close()
-  await tells(second, { owner: 'This tab sends', queued: '1 operation queued' })
-  await second.press('Start the server')
-  await second.says('Synced')
-  await has(second, ['1/5 delivered', '1/5 delivered'])
+const sorted = (numbers: readonly number[]) => [...numbers].sort((left, right) => left - right)
+
+describe('two tabs with one outbox, on a real server', () => {
+  it('[OUT-16] [DLV-10] send the messages of both once, each tab’s in order', async () => {
+    const server = await serve()
+    const { owner, other } = await openPair(server)
+    const sending = [
+      ask(owner, (tab) => tab.send(1, 2, 3, 4, 5)),
+      ask(other, (tab) => tab.send(101, 102, 103, 104, 105)),
+    ]
+    expect(await Promise.all(sending)).toEqual([5, 5])
+    const all = [1, 2, 3, 4, 5, 101, 102, 103, 104, 105]
+    for (const tab of [owner, other]) {
+      await eventually(async () => {
+        expect(await ask(tab, ({ outcomes }) => outcomes)).toEqual(Array(5).fill('delivered'))
+        expect(sorted(await ask(tab, ({ heard }) => heard))).toEqual(all)
+      })
+    }
+    expect(sorted(server.taken)).toEqual(all)
+    expect(server.taken.filter((n) => n < 100)).toEqual([1, 2, 3, 4, 5])
+    expect(server.taken.filter((n) => n > 100)).toEqual([101, 102, 103, 104, 105])
+    expect(await ask(owner, ({ counts }) => counts.transmitted)).toBe(10)
+    expect(await ask(other, ({ counts }) => counts.transmitted)).toBe(0)
+  })
+
+  it('[OUT-16] [DLV-11] hand over when the owner is closed with messages on their way', async () => {
+    const server = await serve()
+    const { owner, other } = await openPair(server)
+    const goOn = server.hesitate()
+    expect(await ask(owner, (tab) => tab.send(1, 2, 3))).toBe(3)
+    expect(await ask(other, (tab) => tab.send(101, 102))).toBe(2)
+    await eventually(async () => {
+      expect(await ask(owner, ({ status }) => status.inFlight)).toBe(5)
+    })
+    await owner.close()
+    await eventually(async () => {
+      expect(await ask(other, ({ status }) => status.isOwner)).toBe(true)
+    })
+    goOn()
+    expect(await ask(other, (tab) => tab.send(103))).toBe(1)
+    await eventually(async () => {
+      expect(await ask(other, ({ outcomes }) => outcomes)).toEqual(Array(3).fill('delivered'))
+    })
+    expect(sorted(server.taken)).toEqual([1, 2, 3, 101, 102, 103])
+    expect(await ask(other, ({ status }) => status.depth)).toBe(0)
+  })
+
+  it('[OUT-16] [KEEP-6] [DSRV-14] take over from a frozen owner, which does no harm after', async () => {
+    const server = await serve()
+    const owner = await server.open(1_500)
+    await owns(owner)
+    // While nobody waits for it, who would take it for frozen already.
+    const pid = await tabs.processOf(() => ask(owner, (tab) => tab.block(3_000)))
+    const other = await server.open(1_500)
+    await owns(owner)
+    await ask(owner, (tab) => tab.sendOn(1, 20))
+    await eventually(() => expect(server.taken.length).toBeGreaterThan(10))
+    process.kill(pid, 'SIGSTOP')
+    try {
+      expect(await ask(other, (tab) => tab.send(10_001))).toBe(1)
+      await owns(other)
+      await eventually(() => expect(server.taken).toContain(10_001))
+    } finally {
+      process.kill(pid, 'SIGCONT')
+    }
+    // What it had begun to write, and sends from then on, goes the new owner's way.
+    const before = server.taken.length
+    await eventually(() => expect(server.taken.length).toBeGreaterThan(before + 20))
+    expect(await ask(owner, ({ status }) => status.isOwner)).toBe(false)
+    const { transmitted } = await ask(owner, ({ counts }) => counts)
+    const later = server.taken.length
+    await eventually(() => expect(server.taken.length).toBeGreaterThan(later + 20))
+    expect(await ask(owner, (tab) => tab.counts.transmitted)).toBe(transmitted)
+    expect(new Set(await ask(owner, (tab) => tab.outcomes))).toEqual(new Set(['delivered']))
+    const own = server.taken.filter((n) => n < 10_000)
+    expect(own).toEqual(own.map((_, at) => at + 1))
+    expect(server.taken.filter((n) => n > 10_000)).toEqual([10_001])
+  })
+
+  it('[OUT-14] [DLV-11] send after a reload what waited without a connection', async () => {
+    const server = await serve()
+    const page = await server.open()
+    await owns(page)
+    server.proxy.blackhole()
+    server.proxy.cut()
+    await eventually(async () => {
+      expect(await ask(page, ({ status }) => status.delivery)).toBe('offline')
+    })
+    expect(await ask(page, (tab) => tab.send(1, 2, 3, 4))).toBe(4)
+    await page.reload()
+    await eventually(async () => {
+      expect(await ask(page, ({ status }) => status.depth)).toBe(4)
+    })
+    expect(server.taken).toEqual([])
+    server.proxy.cut()
+    server.proxy.heal()
+    await eventually(() => expect(server.taken).toEqual([1, 2, 3, 4]))
+    await eventually(async () => {
+      expect(await ask(page, ({ status }) => status.depth)).toBe(0)
+    })
+    expect(server.delivery()).toMatchObject({ taken: 4, duplicates: 0 })
+  })
 })

@@ -1,77 +1,30 @@
-import { once } from 'node:events'
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
-import { build } from 'esbuild'
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
-import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
-import { chromiumArgs, findChromium } from '../../scripts/lib/chromium.mjs'
-import { entries } from '../../scripts/lib/entries.mjs'
-import { root } from '../../scripts/lib/run.mjs'
+import type { BrowserContext, Page } from 'playwright-core'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import type { OutboxTabGlobal } from './outbox-page.js'
+import { eventually, openTabs, type Tabs } from './tabs.js'
 
-let browser: Browser
-let http: Server
-let origin: string
+let tabs: Tabs
 let profile: BrowserContext
 
 beforeAll(async () => {
-  const script = await bundlePage()
-  http = createServer(({ url = '' }, response) => {
-    const isScript = url === '/page.js'
-    response.setHeader('content-type', isScript ? 'text/javascript' : 'text/html')
-    response.end(
-      isScript ? script : '<!doctype html><script type="module" src="/page.js"></script>',
-    )
-  }).listen(0, '127.0.0.1')
-  await once(http, 'listening')
-  origin = `http://127.0.0.1:${(http.address() as AddressInfo).port}`
-  const executablePath = findChromium()
-  browser = await chromium.launch({
-    args: chromiumArgs,
-    ...(executablePath !== undefined && { executablePath }),
-  })
+  tabs = await openTabs('outbox-page.ts')
 })
 
-afterAll(async () => {
-  await browser.close()
-  http.closeAllConnections()
-  http.close()
-})
+afterAll(() => tabs.close())
 
 beforeEach(async () => {
-  profile = await browser.newContext()
+  profile = await tabs.newProfile()
   onTestFinished(() => profile.close())
 })
 
-async function bundlePage(): Promise<string> {
-  const alias = Object.fromEntries(entries().map(({ name, source }) => [name, join(root, source)]))
-  const { outputFiles } = await build({
-    entryPoints: [join(root, 'test/e2e/outbox-page.ts')],
-    bundle: true,
-    format: 'esm',
-    platform: 'browser',
-    write: false,
-    alias,
-  })
-  return outputFiles[0]?.text ?? ''
-}
-
 /** With a lease so long that nothing in a test can wait for it, unless it says otherwise. */
-async function openTab(leaseMs = 600_000): Promise<Page> {
-  const tab = await profile.newPage()
-  await tab.goto(`${origin}/?leaseMs=${leaseMs}`)
-  return tab
-}
+const openTab = (leaseMs = 600_000): Promise<Page> => tabs.open({ leaseMs })
 
 type Call<T> = (tab: OutboxTabGlobal) => T
 const ask = <T>(page: Page, call: Call<T>): Promise<T> =>
   page.evaluate(`(${call.toString()})(globalThis.tab)`)
 
 const fenceOf = (page: Page): Promise<number | undefined> => ask(page, (tab) => tab.fence)
-
-const eventually = (check: () => Promise<void>) =>
-  vi.waitFor(check, { timeout: 30_000, interval: 50 })
 
 /** Waits until a tab owns the outbox, and gives its fence. */
 async function owns(page: Page): Promise<number> {
@@ -91,23 +44,8 @@ async function openPair(leaseMs?: number) {
   return { owner, other, fence }
 }
 
-/** The process that a tab runs in: the one that works while the tab does. */
-async function processOf(page: Page): Promise<number> {
-  const session = await browser.newBrowserCDPSession()
-  const read = async () => {
-    const { processInfo } = await session.send('SystemInfo.getProcessInfo')
-    return processInfo.filter(({ type }) => type === 'renderer')
-  }
-  const before = new Map((await read()).map(({ id, cpuTime }) => [id, cpuTime]))
-  await ask(page, (tab) => tab.block(3_000))
-  const worked = (await read()).map(({ id, cpuTime }) => ({
-    id,
-    seconds: cpuTime - (before.get(id) ?? 0),
-  }))
-  worked.sort((left, right) => right.seconds - left.seconds)
-  expect(worked[0]?.seconds).toBeGreaterThan(2 * (worked[1]?.seconds ?? 0))
-  return worked[0]?.id ?? 0
-}
+const processOf = (page: Page): Promise<number> =>
+  tabs.processOf(() => ask(page, (tab) => tab.block(3_000)))
 
 describe('an outbox in tabs of Chromium', () => {
   it('[KEEP-4] [KEEP-7] has one owner, who hears of the others’ messages at once', async () => {

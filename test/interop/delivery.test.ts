@@ -25,7 +25,7 @@ interface ServeOptions extends Partial<SyncServerOptions<typeof kull.receive, ty
 const eventually = (check: () => unknown) => vi.waitFor(check, { timeout: 30_000, interval: 10 })
 
 /** A place that servers come and go at. */
-async function createPlace() {
+function createPlace() {
   let port = 1
   return {
     get port() {
@@ -125,7 +125,7 @@ function createGate() {
 
 describe('delivery between our client and our server, over real sockets', () => {
   it('[DLV-6] [DSRV-3] goes on after a cut with what was missed, once and in order', async () => {
-    const place = await createPlace()
+    const place = createPlace()
     const { server, delivery } = await place.serve()
     const mac = await connectDevice(place, 'MAC')
     const phone = await connectDevice(place, 'PHONE')
@@ -144,7 +144,7 @@ describe('delivery between our client and our server, over real sockets', () => 
   })
 
   it('[DLV-8] [DSRV-4] [DSRV-11] gives the state to who was away for longer than the log is', async () => {
-    const place = await createPlace()
+    const place = createPlace()
     const { server, delivery } = await place.serve({ delivery: { maxEntries: 10 } })
     const mac = await connectDevice(place, 'MAC')
     const phone = await connectDevice(place, 'PHONE')
@@ -163,7 +163,7 @@ describe('delivery between our client and our server, over real sockets', () => 
   })
 
   it('[DLV-12] says that a message may be there twice where a restart lost the log', async () => {
-    const place = await createPlace()
+    const place = createPlace()
     const gate = createGate()
     const first = await place.serve({ delivery: { log: createMemoryLog(), accept: gate.pass } })
     const mac = await connectDevice(place, 'MAC')
@@ -180,7 +180,7 @@ describe('delivery between our client and our server, over real sockets', () => 
   })
 
   it('[DLV-11] [DSRV-32] settles without a second sending what a log in files has', async () => {
-    const place = await createPlace()
+    const place = createPlace()
     const openLog = await makeLog()
     const log = await openLog()
     const gate = createGate()
@@ -207,7 +207,7 @@ describe('delivery between our client and our server, over real sockets', () => 
   })
 
   it('[DLV-10] [DSRV-13] refuses for good and for now, and keeps the order', async () => {
-    const place = await createPlace()
+    const place = createPlace()
     let isBusy = true
     const { delivery } = await place.serve({
       delivery: {
@@ -232,7 +232,7 @@ describe('delivery between our client and our server, over real sockets', () => 
   })
 
   it('[DLV-15] [DSRV-19] comes back after a drain no sooner than it was told', async () => {
-    const place = await createPlace()
+    const place = createPlace()
     const openLog = await makeLog()
     const log = await openLog()
     const draws = [0.2, 0.6]
@@ -257,7 +257,7 @@ describe('delivery between our client and our server, over real sockets', () => 
   })
 
   it('[DSRV-8] lets a reader that does not read lag, and catch up', async () => {
-    const place = await createPlace()
+    const place = createPlace()
     const { server, delivery } = await place.serve({ delivery: { highWaterBytes: 64 * 1024 } })
     const mac = await connectDevice(place, 'MAC')
     const phone = await connectDevice(place, 'PHONE')
@@ -280,7 +280,7 @@ describe('delivery between our client and our server, over real sockets', () => 
   })
 
   it('[DLV-13] refuses what is too large before it is sent; the connection stays', async () => {
-    const place = await createPlace()
+    const place = createPlace()
     await place.serve({ maxMessageBytes: 2_000 })
     const mac = await connectDevice(place, 'MAC')
     const large = mac.sync.send('UPDATE_PROGRESS', progress(1, 'x'.repeat(3_000)))
@@ -291,7 +291,7 @@ describe('delivery between our client and our server, over real sockets', () => 
   })
 
   it('[DLV-3] [CODE-9] goes on with a plain server that closes over what is too large', async () => {
-    const place = await createPlace()
+    const place = createPlace()
     const { server } = await place.serve({ isPlain: true, maxMessageBytes: 2_000 })
     const phone = await connect(place, 'PHONE', {})
     const mac = await connect(place, 'MAC', { delivery: createDelivery() })
@@ -305,7 +305,7 @@ describe('delivery between our client and our server, over real sockets', () => 
   })
 
   it('[DLV-17] [DSRV-5] knows at once, after a cut, who has gone meanwhile', async () => {
-    const place = await createPlace()
+    const place = createPlace()
     const { server } = await place.serve()
     const mac = await connectDevice(place, 'MAC')
     const phone = await connectDevice(place, 'PHONE')
@@ -322,7 +322,7 @@ describe('delivery between our client and our server, over real sockets', () => 
   })
 
   it('[DSRV-22] serves a plain client beside the others', async () => {
-    const place = await createPlace()
+    const place = createPlace()
     const { server, delivery } = await place.serve()
     const plain = await connect(place, 'PLAIN', {})
     const mac = await connectDevice(place, 'MAC')
@@ -338,7 +338,7 @@ describe('delivery between our client and our server, over real sockets', () => 
   })
 
   it('[DLV-20] [DSRV-23] two devices are equal at rest, however often they were cut off', async () => {
-    const place = await createPlace()
+    const place = createPlace()
     const { server, delivery } = await place.serve()
     const devices = [await connectDevice(place, 'MAC'), await connectDevice(place, 'PHONE')]
     const receipts = []

@@ -4,6 +4,7 @@ import type {
   KeptOutcome,
   OutboxStore,
   OutboxWatcher,
+  OwnedOutbox,
 } from '../../src/storage/outbox-store.js'
 import { until } from '../compliance/real-time.js'
 
@@ -326,17 +327,16 @@ export function describeOutbox(kind: string, make: () => OutboxPlace | Promise<O
     it('[KEEP-18] gives a handle what it had added before it got the outbox', async () => {
       const store = open()
       const before: string[] = []
-      let isOwned = false
-      const acquiring = store.acquire(never).finally(() => {
-        isOwned = true
-      })
-      for (let n = 1; !isOwned; n += 1) {
+      let owned: OwnedOutbox | undefined
+      const acquiring = store.acquire(never).then((given) => (owned = given))
+      const isOwned = (): boolean => owned !== undefined
+      for (let n = 1; !isOwned(); n += 1) {
         await store.add([keptMessage(`${n}`)])
-        if (!isOwned) before.push(`${n}`)
+        if (!isOwned()) before.push(`${n}`)
       }
-      const given = (await acquiring).messages.map(({ id }) => id)
+      const ids = (await acquiring).messages.map(({ id }) => id)
       // What was still on its way may be there as well.
-      expect(given.slice(0, before.length)).toEqual(before)
+      expect(ids.slice(0, before.length)).toEqual(before)
     })
 
     it('[KEEP-7] a handle finds what it added until it owns the outbox', async () => {

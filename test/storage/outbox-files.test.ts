@@ -7,6 +7,8 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createFileOutboxStore } from '../../src/storage/node.js'
+import { foldersOf } from '../../src/storage/node-outbox-files.js'
+import { createOutcomeReader } from '../../src/storage/node-outbox-outcomes.js'
 import type { OutboxStore } from '../../src/storage/outbox-store.js'
 import { createManualClock, type ManualClock } from '../../src/testing/clock.js'
 import { settle, until } from '../compliance/real-time.js'
@@ -304,6 +306,22 @@ describe('an outbox of files', () => {
     await mkdir(join(directory, 'lock'))
     await expect(owned.write({ put: [keptMessage('b')] })).rejects.toThrow()
     expect(owned.lost.aborted).toBe(true)
+  })
+
+  it('[KEEP-23] lets nobody who adds wait for what others tell', async () => {
+    const directory = await makeDirectory()
+    const folders = foldersOf(directory)
+    const clock = createManualClock()
+    const reader = createOutcomeReader(folders, 'me', { clock, everyMs: 1 }, () => undefined)
+    reader.begin()
+    await reader.begun
+    // As many looks as it takes milliseconds, were each hint a look.
+    clock.advance(10_000)
+    let isBegun = false
+    void reader.begun.then(() => (isBegun = true))
+    await Promise.resolve()
+    expect(isBegun).toBe(true)
+    await reader.stop()
   })
 
   it('[KEEP-15] rejects where the folder cannot be used, and options that are none', async () => {

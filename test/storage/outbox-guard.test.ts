@@ -267,6 +267,29 @@ describe('storage that fails later', () => {
     await store.close()
   })
 
+  it('[KEEP-24] does not take a sleep for a storage that hangs', async () => {
+    let answer: () => void = () => undefined
+    const { store, clock, reports } = guard({
+      add: () =>
+        new Promise((resolve) => {
+          answer = resolve
+        }),
+    })
+    const added = store.add([a])
+    await clock.advanceAsync(0)
+    clock.jump(60_000)
+    await clock.advanceAsync(9_000)
+    expect([store.isDurable, reports]).toEqual([true, []])
+    answer()
+    expect(await added).toEqual({ durable: true })
+    // A storage that hangs is found out all the same.
+    const lost = store.add([b])
+    await clock.advanceAsync(0)
+    clock.jump(60_000)
+    await clock.advanceAsync(10_000)
+    expect(await lost).toEqual({ durable: false })
+  })
+
   it('[KEEP-21] a write that hangs is given 10 s', async () => {
     const place = createMemoryOutboxStore()
     const failing = failingOwnership(place.open())

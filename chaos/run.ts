@@ -1,0 +1,168 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { openFileLog } from 'statewire/server/file-log'
+import { createSeededRandom } from 'statewire/testing'
+import {
+  type ClientActor,
+  createClientActor,
+  createServerActor,
+  type ServerActor,
+} from './actors.js'
+import type { Audit } from './audit.js'
+import { bundleScripts } from './bundle.js'
+import { createCast } from './cast.js'
+import { killAll } from './child.js'
+import { readAudit } from './read-log.js'
+import { pause, runStorm } from './storm.js'
+import { judge, type Verdict } from './verdict.js'
+
+/** Options of {@link runChaos}. */
+export interface ChaosOptions {
+  readonly messages: number
+  /** How long the storm lasts; what is left is then handed over in peace. */
+  readonly seconds: number
+  readonly seed: number
+  /** The mean time between two faults, in milliseconds. */
+  readonly pauseMs: number
+  /** How long it may take in peace until all is where it belongs, in seconds. */
+  readonly patienceSeconds: number
+  /** Ends it early. */
+  readonly signal?: AbortSignal
+  /** Hears, now and then, how far it has come. */
+  readonly progress?: (line: string) => void
+}
+
+/**
+ * Runs a server and clients as processes, hurts them for a while, lets them come to rest, and
+ * counts. Leaves no process and no file behind. Rejects where it is interrupted.
+ */
+export async function runChaos(options: ChaosOptions): Promise<Verdict> {
+  const { signal = new AbortController().signal } = options
+  const scripts = await bundleScripts()
+  const directory = await mkdtemp(join(tmpdir(), `statewire-chaos-${process.pid}-`))
+  const clients: ClientActor[] = []
+  process.once('exit', killAll)
+  try {
+    return await run({ ...options, signal }, directory, scripts, clients)
+  } finally {
+    killAll()
+    process.off('exit', killAll)
+    for (const { child } of clients) await child?.ended
+    await Promise.all(clients.map(({ proxy }) => proxy.close()))
+    await scripts.remove()
+    // A killed process may have been in the middle of making a file.
+    await rm(directory, { recursive: true, force: true, maxRetries: 5 })
+  }
+}
+
+async function run(
+  options: ChaosOptions & { readonly signal: AbortSignal },
+  directory: string,
+  scripts: Awaited<ReturnType<typeof bundleScripts>>,
+  clients: ClientActor[],
+): Promise<Verdict> {
+  const { messages, seconds, seed, signal } = options
+  const startedAt = performance.now()
+  const problems: string[] = []
+  const actors = { scripts, problem: (what: string) => problems.push(what) }
+  const cast = createCast({ messages, seconds, directory })
+  const server = createServerActor(cast.server, actors)
+  for (const role of cast.roles) {
+    clients.push(await createClientActor(role, () => server.port, actors))
+  }
+  server.start()
+  for (const client of clients) client.start()
+  const takeovers = countTakeovers(clients)
+
+  const mostSeconds = seconds + 2 * options.patienceSeconds + 30
+  const force = setTimeout(() => {
+    problems.push(`did not end by itself within ${mostSeconds} s`)
+    killAll()
+  }, mostSeconds * 1_000)
+  const progress = setInterval(() => options.progress?.(describe(server, clients)), 5_000)
+  try {
+    const storm = await runStorm({
+      ...{ server, clients, signal, pauseMs: options.pauseMs },
+      random: createSeededRandom(seed),
+      durationMs: seconds * 1_000,
+    })
+    const isRight = async (what: string, condition: () => boolean): Promise<void> => {
+      const giveUpAt = performance.now() + options.patienceSeconds * 1_000
+      while (!condition() && !signal.aborted) {
+        if (performance.now() > giveUpAt) {
+          problems.push(`${what}: not within ${options.patienceSeconds} s`)
+          problems.push(describe(server, clients))
+          return
+        }
+        await pause(50, signal)
+      }
+    }
+    await isRight(
+      'handing everything over',
+      () => server.isDone && clients.every(({ report }) => report?.isDone === true),
+    )
+    server.child?.ask({ kind: 'end' })
+    await isRight('hearing everything', () =>
+      clients.every(({ report }) => report?.isEnded === true),
+    )
+    if (signal.aborted) throw new Error('interrupted')
+    for (const { child } of clients) child?.ask({ kind: 'close' })
+    for (const { child } of clients) await child?.ended
+    server.child?.ask({ kind: 'close' })
+    await server.child?.ended
+    return judge({
+      seed,
+      seconds: (performance.now() - startedAt) / 1_000,
+      audits: await readAudits(cast.server.directory, Object.keys(cast.server.broadcasts)),
+      ...{ server, clients, storm, problems, takeovers: takeovers.stop() },
+    })
+  } finally {
+    takeovers.stop()
+    clearInterval(progress)
+    clearTimeout(force)
+  }
+}
+
+async function readAudits(directory: string, users: readonly string[]) {
+  const log = await openFileLog({ directory, lockTimeoutMs: 5_000 })
+  try {
+    const audits = new Map<string, Audit>()
+    for (const user of users) audits.set(user, await readAudit(log, user))
+    return audits
+  } finally {
+    await log.end()
+  }
+}
+
+/** Counts how often an outbox that two processes share has passed from one to the other. */
+function countTakeovers(clients: readonly ClientActor[]) {
+  const owners = new Map<string, string>()
+  let count = 0
+  const timer = setInterval(() => {
+    for (const { role, report, child } of clients) {
+      if (report?.isOwner !== true || role.directory === '') continue
+      if (child?.isRunning !== true || child.isStopped) continue
+      const before = owners.get(role.directory)
+      owners.set(role.directory, role.name)
+      if (before !== undefined && before !== role.name) count += 1
+    }
+  }, 50)
+  return {
+    stop() {
+      clearInterval(timer)
+      return count
+    },
+  }
+}
+
+function describe(server: ServerActor, clients: readonly ClientActor[]): string {
+  const each = clients.map(({ role, report, left }) => {
+    const state =
+      report === undefined
+        ? 'starting'
+        : `${report.status}, waits ${report.waiting}${report.isOwner ? ' (owner)' : ''}, unsettled ${report.unsettled.join(' ')}`
+    return `${role.name}: ${state}${left > 0 ? `, ${left} left` : ''}`
+  })
+  return `taken ${server.counts.of('taken')}${server.isDone ? ', server done' : ''}; ${each.join('; ')}`
+}

@@ -1,0 +1,91 @@
+// The server process: a durable log, relays, and messages of its own.
+import { createSyncServer, type DeliveryLog } from 'statewire/server'
+import { openFileLog } from 'statewire/server/file-log'
+import type { Audit } from './audit.js'
+import { readAudit } from './read-log.js'
+import { storm } from './protocol.js'
+import { onOrder, readPlan, say } from './process-side.js'
+import type { ServerPlan, ServerReport } from './reports.js'
+
+const plan = readPlan() as ServerPlan
+const tell = (report: ServerReport): void => say(report)
+const problems: string[] = []
+const log = await openFileLog({
+  directory: plan.directory,
+  maxJournalBytes: plan.maxJournalBytes,
+  // The process before may be about to end.
+  lockTimeoutMs: 5_000,
+})
+// Where this process has to go on: what was said is what the log has.
+const saidBefore = new Map<string, Audit>()
+for (const user of Object.keys(plan.broadcasts)) saidBefore.set(user, await readAudit(log, user))
+
+const server = createSyncServer({
+  protocol: storm,
+  delivery: {
+    log: log satisfies DeliveryLog,
+    maxEntries: plan.maxEntries,
+    idleMs: 1_000,
+    drainSpreadMs: 500,
+  },
+  onError: (error) => problems.push(`${error.code}: ${error.message} ${String(error.cause)}`),
+})
+const { port } = await server.listen(0, '127.0.0.1')
+tell({ kind: 'listening', port })
+
+// As many as are on their way at once.
+const MOST_PENDING = 64
+const SOURCE = 'server'
+const unsaid = new Set(Object.keys(plan.broadcasts))
+let isClosing = false
+
+async function sayTo(user: string, { count, rate }: { count: number; rate: number }) {
+  const before = saidBefore.get(user)
+  let n = before?.ends.get(`${SOURCE}/1`) ?? 0
+  let pending = 0
+  const startedAt = performance.now()
+  const startedWith = n
+  while (n < count && !isClosing) {
+    const due = startedWith + ((performance.now() - startedAt) * rate) / 1_000
+    while (n < Math.min(count, due) && pending < MOST_PENDING) {
+      n += 1
+      pending += 1
+      const said = { from: SOURCE, run: 1, n, text: 'from the server' }
+      server.publishToUser(user, 'SAID', said).then(
+        () => (pending -= 1),
+        (error: unknown) => {
+          if (!isClosing) problems.push(`publish: ${String(error)}`)
+        },
+      )
+    }
+    await pause(10)
+  }
+  while (pending > 0 && !isClosing) await pause(10)
+  if (!isClosing) unsaid.delete(user)
+}
+
+for (const [user, share] of Object.entries(plan.broadcasts)) void sayTo(user, share)
+
+function report(): void {
+  const { delivery } = server.stats()
+  const isDone = unsaid.size === 0
+  tell({ kind: 'state', counts: { ...delivery }, isDone, problems: problems.splice(0) })
+}
+setInterval(report, 100)
+
+onOrder(async (order) => {
+  if (order.kind === 'end') {
+    for (const user of Object.keys(plan.broadcasts)) await server.publishToUser(user, 'ENDED')
+    return
+  }
+  isClosing = true
+  await server.close({ graceMs: 1_000 })
+  await log.end()
+  report()
+  process.disconnect()
+  process.exit(0)
+})
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}

@@ -1,0 +1,68 @@
+// What runs in each tab: a client with delivery and its outbox in IndexedDB, within reach of the test.
+import { createSyncClient } from 'statewire'
+import { createDelivery } from 'statewire/delivery'
+import { kull } from 'statewire/kull'
+import { createIndexedDbOutboxStore } from 'statewire/storage/indexeddb'
+
+const parameters = new URLSearchParams(location.search)
+const leaseMs = Number(parameters.get('leaseMs'))
+// Each message counts here: kull itself sends only the latest of a shoot.
+const sync = createSyncClient(
+  { ...kull, outbox: {} },
+  {
+    url: parameters.get('server') ?? '',
+    credentials: { userId: 'ada', deviceId: 'WEB' },
+    backoff: { stepsMs: [50], jitter: 'none', maxAttempts: Number.POSITIVE_INFINITY },
+    delivery: createDelivery({
+      store: () => createIndexedDbOutboxStore({ name: 'e2e', leaseMs }),
+    }),
+  },
+)
+const outcomes: string[] = []
+const heard: number[] = []
+sync.on('SHOOT_PROGRESS', ({ data }) => {
+  heard.push(data.processedCount ?? 0)
+})
+sync.start()
+
+const tab = {
+  /** The outcomes of what was sent here, as they came. */
+  outcomes,
+  heard,
+  get counts() {
+    return sync.outbox.counts()
+  },
+  get status() {
+    return sync.outbox.status
+  },
+  /** Sends some messages; resolves with how many of them survive a crash. */
+  async send(...numbers: number[]): Promise<number> {
+    const receipts = numbers.map((processedCount) =>
+      sync.send('UPDATE_PROGRESS', {
+        ...{ shootId: 'shoot-1', status: 'processing', totalCount: 1_000 },
+        processedCount,
+      }),
+    )
+    for (const { settled } of receipts) void settled.then(({ outcome }) => outcomes.push(outcome))
+    const durable = await Promise.all(receipts.map((receipt) => receipt.durable))
+    return durable.filter((isDurable) => isDurable).length
+  },
+  /** Sends a message every so often, from now on. */
+  sendOn(from: number, everyMs: number) {
+    let n = from
+    setInterval(() => {
+      void tab.send(n)
+      n += 1
+    }, everyMs)
+  },
+  /** Keeps the thread busy. */
+  block(ms: number) {
+    const end = performance.now() + ms
+    while (performance.now() < end);
+  },
+}
+
+/** What the test reaches in a tab. */
+export type DeliveryTabGlobal = typeof tab
+
+Object.assign(globalThis, { tab })
