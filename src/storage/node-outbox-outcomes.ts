@@ -19,7 +19,8 @@ export function createOutcomeReader(
   { clock, everyMs }: { readonly clock: Clock; readonly everyMs: number },
   tell: (id: string, outcome: KeptOutcome) => void,
 ): OutcomeReader {
-  let newest: string | undefined
+  // Not the newest alone: who was put off may finish telling after the next one has begun.
+  let known: ReadonlySet<string> | undefined
   let isWanted = false
   let stopWatching: () => void = () => undefined
   let last: Promise<void> = Promise.resolve()
@@ -33,11 +34,14 @@ export function createOutcomeReader(
 
   async function pull(): Promise<void> {
     const names = await listFolder(folders.outcomes)
-    const from = newest ?? names.at(-1) ?? ''
-    newest = from
-    for (const name of names.filter((other) => other > from)) {
+    const before = known ?? new Set(names)
+    // Those that were pruned are not needed any more.
+    const now = new Set(names.filter((name) => before.has(name)))
+    known = now
+    for (const name of names) {
+      if (before.has(name)) continue
       const file = await readOutcomes(folders.outcomes, name)
-      newest = name
+      now.add(name)
       if (file === undefined || file.by === by) continue
       for (const { id, outcome } of file.outcomes) if (hears()) tell(id, outcome)
     }
@@ -60,7 +64,7 @@ export function createOutcomeReader(
     },
     begin() {
       isWanted = true
-      newest = undefined
+      known = undefined
       inTurn(async () => {
         await makeFolders(folders)
         await pull()

@@ -77,6 +77,8 @@ export async function openOwnership(parts: FileOwnershipParts): Promise<FileOwne
       return JSON.stringify({ ...change, n, by } satisfies ChangeRecord)
     })
 
+  // Before the new journal hides it: this owner may die, or be put off, at any moment.
+  await publishUntold(folders, untold)
   await replaceFile(file, encodeRecords(toRecords(book.summary())))
   await syncFolder(folders.root)
   if (!(await lock.isHeld())) {
@@ -84,7 +86,7 @@ export async function openOwnership(parts: FileOwnershipParts): Promise<FileOwne
     return undefined
   }
   const journal = await openJournal({ file })
-  await tidyUp(folders, found, inbox.files, untold)
+  await tidyUp(folders, found, inbox.files)
   let compactAbove = Math.max(LARGE_BYTES, LARGE_FACTOR * journal.bytes)
 
   const messages = book.messages
@@ -231,16 +233,18 @@ async function publish(folders: OutboxFolders, { name, by, outcomes }: Telling):
   await publishOutcomes(folders.outcomes, name, { by, outcomes }).catch(() => undefined)
 }
 
+// The owner before may have died between a change and its telling.
+async function publishUntold(folders: OutboxFolders, untold: readonly Telling[]): Promise<void> {
+  const told = new Set(await listFolder(folders.outcomes))
+  for (const telling of untold) if (!told.has(telling.name)) await publish(folders, telling)
+}
+
 async function tidyUp(
   folders: OutboxFolders,
   found: FoundJournal,
   inboxFiles: readonly string[],
-  untold: readonly Telling[],
 ): Promise<void> {
   for (const name of found.files) await unlinkIfThere(join(folders.root, name))
   await clearInbox(folders.inbox, inboxFiles)
-  // The owner before may have died between a change and its telling.
-  const told = new Set(await listFolder(folders.outcomes))
-  for (const telling of untold) if (!told.has(telling.name)) await publish(folders, telling)
   await pruneOutcomes(folders.outcomes)
 }

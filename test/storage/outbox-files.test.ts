@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createFileOutboxStore } from '../../src/storage/node.js'
-import { foldersOf } from '../../src/storage/node-outbox-files.js'
+import { foldersOf, outcomeName, publishOutcomes } from '../../src/storage/node-outbox-files.js'
 import { createOutcomeReader } from '../../src/storage/node-outbox-outcomes.js'
 import type { OutboxStore } from '../../src/storage/outbox-store.js'
 import { createManualClock, type ManualClock } from '../../src/testing/clock.js'
@@ -292,6 +292,24 @@ describe('an outbox of files', () => {
     await addAgain()
     expect(idsOf((await open(directory).acquire(never)).messages)).toEqual(['b'])
     expect((await readdir(inbox)).length).toBe(0)
+  })
+
+  it('[KEEP-17] hears what the one before tells after the next has begun to', async () => {
+    const directory = await makeDirectory()
+    const { outcomes: folder } = foldersOf(directory)
+    const store = open(directory)
+    const { removed } = record(store)
+    // It has looked around before it adds.
+    await store.add([keptMessage('a')])
+    for (const [fence, id] of [
+      [2, 'later'],
+      [1, 'earlier'],
+    ] as const) {
+      const outcomes = [{ id, outcome: { outcome: 'delivered' } }]
+      await publishOutcomes(folder, outcomeName(fence, 1), { by: 'other', outcomes })
+      await until(() => removed.some(([told]) => told === id))
+    }
+    expect(removed).toHaveLength(2)
   })
 
   it('[KEEP-17] keeps fences growing where the lock’s folder was removed', async () => {
