@@ -158,13 +158,27 @@ export async function runStorm(options: StormOptions): Promise<StormCounts> {
     return faults.find(({ weight }) => (at -= weight) < 0)
   }
 
-  while (performance.now() < endAt && !signal.aborted) {
-    await wait(pauseMs * 0.3, pauseMs * 1.7)
+  // Each kind once, whatever is drawn: a short storm would leave some of them out now and then.
+  const due = new Set(faults)
+
+  function begin() {
+    for (const fault of due) {
+      const doing = fault.begin()
+      if (doing === undefined) continue
+      due.delete(fault)
+      return { name: fault.name, doing }
+    }
     const fault = draw()
     const doing = fault?.begin()
-    if (fault === undefined || doing === undefined) continue
-    counts[fault.name] += 1
-    const tracked = doing.finally(() => underWay.delete(tracked))
+    return fault === undefined || doing === undefined ? undefined : { name: fault.name, doing }
+  }
+
+  while ((performance.now() < endAt || due.size > 0) && !signal.aborted) {
+    await wait(pauseMs * 0.3, pauseMs * 1.7)
+    const begun = begin()
+    if (begun === undefined) continue
+    counts[begun.name] += 1
+    const tracked = begun.doing.finally(() => underWay.delete(tracked))
     underWay.add(tracked)
   }
   await Promise.all(underWay)
