@@ -142,7 +142,6 @@ export function createSyncClient<
   const delivery: AttachedDelivery | undefined = common.delivery?.attach({
     protocol,
     clock,
-    random,
     report,
     log,
     link: () => link,

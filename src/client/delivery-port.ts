@@ -1,5 +1,5 @@
 import type { AnyActorLogic } from 'xstate'
-import type { Clock, Random } from '../clock.js'
+import type { Clock } from '../clock.js'
 import type { ReportError } from '../errors.js'
 import type { DeliveryState } from '../machines/delivery/machine.js'
 import type { OutboxCounts, OutboxStatus, WaitingMessage } from '../machines/outbox/outbox.js'
@@ -25,7 +25,6 @@ export interface Delivery {
 export interface DeliveryContext {
   readonly protocol: Pick<Protocol, 'envelope' | 'send'> & { readonly outbox?: unknown }
   readonly clock: Clock
-  readonly random: Random
   readonly report: ReportError
   readonly log: WriteLog
   readonly link: () => Link

@@ -1,5 +1,5 @@
 import type { RefusedNumber } from '../../schemas/control.js'
-import { sizeOf } from '../../transport/frame-size.js'
+import { isLarger, sizeOf } from '../../transport/frame-size.js'
 import type { Encoded } from '../../transport/json-codec.js'
 import type { Handover } from '../../transport/link.js'
 import type { KeptMessage, OutboxChange } from '../../storage/outbox-store.js'
@@ -220,7 +220,10 @@ export function createTransmission(
     const entries = outgoing.slice(0, fitting < 0 ? MOST_IN_FRAME : Math.max(1, fitting))
     const numbered = entries.map(({ message, n = 0 }) => ({ message, number: { cid, n } }))
     const batch = entries.length > 1 ? options.encodeBatch(numbered) : undefined
-    if (batch?.ok === true) return { entries, frame: batch.frame }
+    // What an envelope puts around a batch is not counted above.
+    if (batch?.ok === true && !isLarger(batch.frame, maxBytes)) {
+      return { entries, frame: batch.frame }
+    }
     // It could be encoded when it was accepted.
     const [first] = numbered
     const single = first && encode(first.message, first.number)
