@@ -1,6 +1,6 @@
 import type { Observable } from 'rxjs'
 import { createActor } from 'xstate'
-import { createLog } from './client/log.js'
+import { createLog } from './base/log.js'
 import { createClientMachine } from './client/machine.js'
 import { type CommonOptions, resolveOptions, type SyncOptions } from './client/options.js'
 import { createPublisher, type SyncSnapshot } from './client/publisher.js'
@@ -13,9 +13,9 @@ import {
   type OutboxState,
   type OutboxView,
 } from './client/delivery-port.js'
-import { isShallowEqual } from './client/shallow-equal.js'
+import { isShallowEqual } from './base/shallow-equal.js'
 import { createSender } from './client/sender.js'
-import { SyncError } from './errors.js'
+import { SyncError } from './base/errors.js'
 import { type ConnectionStatus, getConnectionStatus } from './machines/connection/status.js'
 import { createFolding } from './machines/coordinator/folding.js'
 import type { AnyMessage, InvalidFrame, MessageOf, UnknownMessage } from './schemas/message.js'

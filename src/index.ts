@@ -5,7 +5,7 @@ export {
   type LogEntry,
   type Logger,
   type LogPart,
-} from './client/log.js'
+} from './base/log.js'
 export type {
   CommonOptions,
   CredentialsOption,
@@ -20,8 +20,8 @@ export type {
   SendOutcome,
   UnknownReason,
 } from './machines/outbox/receipt.js'
-export { type Clock, createSystemClock, type Random, type TimerHandle } from './clock.js'
-export { type ReportError, SyncError, type SyncErrorCode } from './errors.js'
+export { type Clock, createSystemClock, type Random, type TimerHandle } from './base/clock.js'
+export { type ReportError, SyncError, type SyncErrorCode } from './base/errors.js'
 export { standardBackoff } from './machines/backoff.js'
 export type {
   ConnectionCommand,
@@ -44,8 +44,8 @@ export {
   type CoordinatorInput,
   createCoordinatorMachine,
 } from './machines/coordinator/machine.js'
-export { createSummary, type Summary } from './map-summary.js'
-export { type Entry, type MapEdit, PersistentMap } from './persistent-map.js'
+export { createSummary, type Summary } from './base/map-summary.js'
+export { type Entry, type MapEdit, PersistentMap } from './base/persistent-map.js'
 export {
   type CheckpointRule,
   type CoordinatorDefinition,

@@ -1,6 +1,6 @@
 import type { AnyActorLogic } from 'xstate'
-import type { Clock } from '../clock.js'
-import type { ReportError } from '../errors.js'
+import type { Clock } from '../base/clock.js'
+import type { ReportError } from '../base/errors.js'
 import type { DeliveryState } from '../machines/delivery/machine.js'
 import type { OutboxCounts, OutboxStatus, WaitingMessage } from '../machines/outbox/outbox.js'
 import type { ChannelCounts } from '../machines/delivery/channel.js'
@@ -10,7 +10,7 @@ import type { ConnectRequest, Protocol } from '../schemas/protocol.js'
 import type { Gate } from '../schemas/reader.js'
 import type { ConnectionFailure } from '../transport/failure.js'
 import type { Link } from '../transport/link.js'
-import type { WriteLog } from './log.js'
+import type { WriteLog } from '../base/log.js'
 
 /**
  * Delivery as a client takes it: made by `createDelivery` of `statewire/delivery`, an entry of its

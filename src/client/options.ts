@@ -1,6 +1,6 @@
 import type { InspectionEvent } from 'xstate'
-import { type Clock, createSystemClock, type Random } from '../clock.js'
-import { assertThat, type ReportError } from '../errors.js'
+import { type Clock, createSystemClock, type Random } from '../base/clock.js'
+import { assertThat, type ReportError } from '../base/errors.js'
 import {
   assertDuration,
   type ConnectionOptions,
@@ -17,7 +17,7 @@ import { parseAddress, type Provider } from '../transport/target.js'
 import type { Transport } from '../transport/transport.js'
 import { createWebSocketTransport } from '../transport/websocket.js'
 import type { Delivery } from './delivery-port.js'
-import type { Logger } from './log.js'
+import type { Logger } from '../base/log.js'
 
 /** Options of `createSyncClient` that do not depend on the protocol. */
 export interface CommonOptions extends ConnectionOptions {

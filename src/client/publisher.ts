@@ -1,6 +1,6 @@
 import type { Observable } from 'rxjs'
-import type { Clock } from '../clock.js'
-import type { ReportError } from '../errors.js'
+import type { Clock } from '../base/clock.js'
+import type { ReportError } from '../base/errors.js'
 import type { ConnectionStatus } from '../machines/connection/status.js'
 import type { Folding } from '../machines/coordinator/folding.js'
 import type { InvalidFrame, UnknownMessage } from '../schemas/message.js'
@@ -14,8 +14,8 @@ import {
   type Stream,
 } from '../transport/streams.js'
 import type { OutboxState } from './delivery-port.js'
-import type { WriteLog } from './log.js'
-import { isShallowEqual } from './shallow-equal.js'
+import type { WriteLog } from '../base/log.js'
+import { isShallowEqual } from '../base/shallow-equal.js'
 
 /** Everything that can be seen of a client, at one moment. Immutable. */
 export interface SyncSnapshot<State> {

@@ -5,8 +5,8 @@ import type {
   DeliveryContext,
   OutboxState,
 } from '../client/delivery-port.js'
-import { nameThrown } from '../deadline.js'
-import { SyncError } from '../errors.js'
+import { nameThrown } from '../base/deadline.js'
+import { SyncError } from '../base/errors.js'
 import { createChannel } from '../machines/delivery/channel.js'
 import { createCursor } from '../machines/delivery/cursor.js'
 import { createDeliveryMachine, type DeliveryState } from '../machines/delivery/machine.js'

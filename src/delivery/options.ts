@@ -1,9 +1,9 @@
-import { assertThat, SyncError } from '../errors.js'
+import { assertThat, SyncError } from '../base/errors.js'
 import { assertDuration } from '../machines/connection/policy.js'
 import type { DeliveryPolicy } from '../machines/delivery/machine.js'
 import type { OutboxLimits } from '../machines/outbox/queue.js'
 import type { OutboxStore } from '../storage/outbox-store.js'
-import { createUuid } from '../uuid.js'
+import { createUuid } from '../base/uuid.js'
 
 /** Options of `createDelivery`. */
 export interface DeliveryOptions {

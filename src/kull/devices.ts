@@ -1,5 +1,5 @@
 import type * as z from 'zod/mini'
-import type { PersistentMap } from '../persistent-map.js'
+import type { PersistentMap } from '../base/persistent-map.js'
 import type { MessageMeta } from '../schemas/envelope.js'
 import type { devicePresence } from '../schemas/kull/devices.js'
 

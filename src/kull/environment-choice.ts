@@ -1,6 +1,6 @@
 import type { Observable } from 'rxjs'
-import type { Clock } from '../clock.js'
-import { type ReportError, SyncError } from '../errors.js'
+import type { Clock } from '../base/clock.js'
+import { type ReportError, SyncError } from '../base/errors.js'
 import { createResilientStore } from '../storage/resilient.js'
 import { scopeStore } from '../storage/scope.js'
 import type { KeyValueStore } from '../storage/store.js'

@@ -1,4 +1,4 @@
-import { SyncError } from '../errors.js'
+import { SyncError } from '../base/errors.js'
 
 /** Where one installation of Kull is reached. */
 export interface KullEnvironment {

@@ -1,5 +1,5 @@
-import { nameThrown } from '../deadline.js'
-import { type ReportError, SyncError } from '../errors.js'
+import { nameThrown } from '../base/deadline.js'
+import { type ReportError, SyncError } from '../base/errors.js'
 import type { KullNotification, Notifier } from './notifications.js'
 
 /** Whether the page may show notifications; `unsupported` where the browser has none. */

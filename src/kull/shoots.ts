@@ -1,6 +1,6 @@
 import type * as z from 'zod/mini'
-import { createSummary } from '../map-summary.js'
-import type { PersistentMap } from '../persistent-map.js'
+import { createSummary } from '../base/map-summary.js'
+import type { PersistentMap } from '../base/persistent-map.js'
 import type { shootProgress, shootStatus } from '../schemas/kull/progress.js'
 
 /** Where a shoot stands. */

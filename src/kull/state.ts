@@ -1,4 +1,4 @@
-import { PersistentMap } from '../persistent-map.js'
+import { PersistentMap } from '../base/persistent-map.js'
 import { defineCoordinator } from '../schemas/coordinator.js'
 import { checkpoint, creditSummary, receive } from '../schemas/kull/index.js'
 import type { CreditUpdate } from './credits.js'

@@ -1,6 +1,6 @@
-import { DELAY, isDelay } from '../clock.js'
-import { assertThat } from '../errors.js'
-import { PersistentMap } from '../persistent-map.js'
+import { DELAY, isDelay } from '../base/clock.js'
+import { assertThat } from '../base/errors.js'
+import { PersistentMap } from '../base/persistent-map.js'
 import type { MessageOf } from './message.js'
 import { isSchema, type MessageSchemas, type Schema, type TypeOf } from './schema.js'
 

@@ -1,5 +1,5 @@
-import { DELAY, isDelay } from '../clock.js'
-import { assertThat, type SyncErrorCode } from '../errors.js'
+import { DELAY, isDelay } from '../base/clock.js'
+import { assertThat, type SyncErrorCode } from '../base/errors.js'
 import type { BodyOf, MessageSchemas, TypeOf } from './schema.js'
 
 /** What makes room for a message where there is none. */

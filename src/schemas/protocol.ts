@@ -1,4 +1,4 @@
-import { assertThat } from '../errors.js'
+import { assertThat } from '../base/errors.js'
 import { assertCoordinatorDefinition, type CoordinatorDefinition } from './coordinator.js'
 import { createEnvelope, type Envelope } from './envelope.js'
 import type { OutboxRules } from './outbox-rule.js'

@@ -1,4 +1,4 @@
-import { nameThrown } from '../deadline.js'
+import { nameThrown } from '../base/deadline.js'
 import { isControlType } from './control-type.js'
 import type { EnvelopeDirection, MessageMeta, Opened } from './envelope.js'
 import type { InvalidFrame, RawFrame, UnknownMessage } from './message.js'

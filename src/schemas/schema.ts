@@ -1,6 +1,6 @@
 import { type $ZodIssue, type $ZodType, type input, type output, safeParse } from 'zod/v4/core'
-import { nameThrown } from '../deadline.js'
-import { assertThat } from '../errors.js'
+import { nameThrown } from '../base/deadline.js'
+import { assertThat } from '../base/errors.js'
 
 /** Any zod 4 schema, classic or mini: they share a core. */
 export type Schema = $ZodType

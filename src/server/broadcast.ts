@@ -1,4 +1,4 @@
-import { SyncError } from '../errors.js'
+import { SyncError } from '../base/errors.js'
 import type { EnvelopeDirection, MessageMeta } from '../schemas/envelope.js'
 import { encodeJson } from '../transport/json-codec.js'
 

@@ -1,5 +1,5 @@
 import type { WebSocket } from 'ws'
-import type { Clock, TimerHandle } from '../clock.js'
+import type { Clock, TimerHandle } from '../base/clock.js'
 import type { RawFrame } from '../schemas/message.js'
 import { fitReason } from './close-code.js'
 import type { Counting } from './stats.js'

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.js'
+import type { Clock } from '../base/clock.js'
 import type { MessageMeta } from '../schemas/envelope.js'
 import type { ReadMessage } from '../schemas/reader.js'
 import type { MessageSchemas, TypeOf } from '../schemas/schema.js'

@@ -1,4 +1,4 @@
-import type { Clock, TimerHandle } from '../clock.js'
+import type { Clock, TimerHandle } from '../base/clock.js'
 import type { Connection } from './connection.js'
 
 /** What keeping a connection alive takes. */

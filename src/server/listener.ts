@@ -1,6 +1,6 @@
 import { createServer, type Server, STATUS_CODES } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Clock } from '../clock.js'
+import type { Clock } from '../base/clock.js'
 
 /** Where a server listens. */
 export interface ListeningAddress {

@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.js'
-import { SyncError } from '../errors.js'
+import type { Clock } from '../base/clock.js'
+import { SyncError } from '../base/errors.js'
 import type { MessageSchemas } from '../schemas/schema.js'
 import type { Identity } from '../schemas/server-behaviour.js'
 import { encodeMessage, fanOut, type Receiver, SERVER_DEVICE_ID } from './broadcast.js'

@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.js'
-import { type ReportError, SyncError } from '../errors.js'
+import type { Clock } from '../base/clock.js'
+import { type ReportError, SyncError } from '../base/errors.js'
 import type { ServerLogger, WriteServerLog } from './log.js'
 
 /** Where a server says what happened, and runs code that is not its own. Nothing here throws. */

@@ -1,4 +1,4 @@
-import { SyncError } from '../errors.js'
+import { SyncError } from '../base/errors.js'
 import type { MessageMeta } from '../schemas/envelope.js'
 import type { MessageSchemas, TypeOf } from '../schemas/schema.js'
 import type { Authentication } from '../schemas/server-behaviour.js'

@@ -1,5 +1,5 @@
 import type { WebSocket } from 'ws'
-import type { Clock } from '../clock.js'
+import type { Clock } from '../base/clock.js'
 import type { RawFrame } from '../schemas/message.js'
 import type { MessageSchemas } from '../schemas/schema.js'
 import type { Authentication, UpgradeRequest } from '../schemas/server-behaviour.js'

@@ -1,6 +1,6 @@
 import { assertDuration } from '../machines/connection/policy.js'
-import { type Clock, createSystemClock } from '../clock.js'
-import { SyncError } from '../errors.js'
+import { type Clock, createSystemClock } from '../base/clock.js'
+import { SyncError } from '../base/errors.js'
 import { createValidate } from '../schemas/schema.js'
 import {
   anything,

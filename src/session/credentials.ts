@@ -1,6 +1,6 @@
 import type { Actor, SnapshotFrom } from 'xstate'
-import type { Clock } from '../clock.js'
-import { SyncError } from '../errors.js'
+import type { Clock } from '../base/clock.js'
+import { SyncError } from '../base/errors.js'
 import type { SessionMachine } from '../machines/session/machine.js'
 import type { ApiResult } from './api.js'
 import type { SyncDriver } from './sync-driver.js'

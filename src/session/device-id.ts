@@ -1,5 +1,5 @@
 import type { KeyValueStore } from '../storage/store.js'
-import { createUuid } from '../uuid.js'
+import { createUuid } from '../base/uuid.js'
 
 /** Tells this device from the user's others. */
 export interface DeviceId {

@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.js'
-import { withDeadline } from '../deadline.js'
+import type { Clock } from '../base/clock.js'
+import { withDeadline } from '../base/deadline.js'
 import type { ApiFailure } from '../machines/session/ports.js'
 import type { Validate } from '../schemas/schema.js'
 import type { ApiResult } from './api.js'

@@ -1,6 +1,6 @@
 import type { InspectionEvent } from 'xstate'
-import { type Clock, createSystemClock, type Random } from '../clock.js'
-import { type ReportError, SyncError } from '../errors.js'
+import { type Clock, createSystemClock, type Random } from '../base/clock.js'
+import { type ReportError, SyncError } from '../base/errors.js'
 import { assertDuration } from '../machines/connection/policy.js'
 import { createSessionTiming, type SessionTiming } from '../machines/session/timing.js'
 import { createResilientStore, type ResilientStore } from '../storage/resilient.js'

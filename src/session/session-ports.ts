@@ -1,6 +1,6 @@
-import type { Clock } from '../clock.js'
-import { nameThrown, withDeadline } from '../deadline.js'
-import { type ReportError, SyncError } from '../errors.js'
+import type { Clock } from '../base/clock.js'
+import { nameThrown, withDeadline } from '../base/deadline.js'
+import { type ReportError, SyncError } from '../base/errors.js'
 import type {
   ApiFailure,
   LinkOffer,

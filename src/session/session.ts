@@ -1,6 +1,6 @@
 import type { Observable } from 'rxjs'
 import { createActor } from 'xstate'
-import { SyncError } from '../errors.js'
+import { SyncError } from '../base/errors.js'
 import { createSessionMachine } from '../machines/session/machine.js'
 import { getSessionStatus, type SessionStatus } from '../machines/session/status.js'
 import { createValueStream } from '../transport/streams.js'

@@ -1,5 +1,5 @@
-import { type ReportError, SyncError } from '../errors.js'
-import { nameThrown } from '../deadline.js'
+import { type ReportError, SyncError } from '../base/errors.js'
+import { nameThrown } from '../base/deadline.js'
 
 /** What of a sync's status matters to a session. */
 export interface SyncStatus {

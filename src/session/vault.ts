@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.js'
+import type { Clock } from '../base/clock.js'
 import type { ClearScope, Grant, User } from '../machines/session/ports.js'
 import { createValidate } from '../schemas/schema.js'
 import type { KeyValueStore } from '../storage/store.js'

@@ -1,5 +1,5 @@
-import { type Clock, createSystemClock } from '../clock.js'
-import type { ReportError } from '../errors.js'
+import { type Clock, createSystemClock } from '../base/clock.js'
+import type { ReportError } from '../base/errors.js'
 import { createResilientStore, type ResilientStore } from './resilient.js'
 import { scopeStore } from './scope.js'
 import { assertKey, type KeyValueStore, promised } from './store.js'

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { AsyncEntry, findCredentialsAsync } from '@napi-rs/keyring'
-import { type Clock, createSystemClock } from '../clock.js'
-import { SyncError } from '../errors.js'
+import { type Clock, createSystemClock } from '../base/clock.js'
+import { SyncError } from '../base/errors.js'
 import { acquireLock } from './node-lock.js'
 import { assertKey, type KeyValueStore } from './store.js'
 

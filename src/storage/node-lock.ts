@@ -12,7 +12,7 @@ import {
 } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import type { Clock } from '../clock.js'
+import type { Clock } from '../base/clock.js'
 import { abortError } from './outbox-errors.js'
 
 /**

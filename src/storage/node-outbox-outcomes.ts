@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.js'
+import type { Clock } from '../base/clock.js'
 import { listFolder, makeFolders, type OutboxFolders, readOutcomes } from './node-outbox-files.js'
 import { watchFolder } from './node-watch.js'
 import type { KeptOutcome } from './outbox-store.js'

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { Clock, TimerHandle } from '../clock.js'
+import type { Clock, TimerHandle } from '../base/clock.js'
 import { createGroupCommit } from './group-commit.js'
 import { encodeRecords, openJournal, replaceFile, syncFolder } from './node-journal.js'
 import type { HeldLock } from './node-lock.js'

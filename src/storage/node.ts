@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir, open, readdir, readFile, rename, unlink } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { type Clock, createSystemClock } from '../clock.js'
-import { SyncError } from '../errors.js'
+import { type Clock, createSystemClock } from '../base/clock.js'
+import { SyncError } from '../base/errors.js'
 import { acquireLock, type HeldLock, hasCode } from './node-lock.js'
 import { assertKey, type KeyValueStore } from './store.js'
 

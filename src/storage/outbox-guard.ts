@@ -1,6 +1,6 @@
-import { type Clock, createSystemClock } from '../clock.js'
-import { nameThrown, type Settled, withDeadline } from '../deadline.js'
-import { type ReportError, SyncError } from '../errors.js'
+import { type Clock, createSystemClock } from '../base/clock.js'
+import { nameThrown, type Settled, withDeadline } from '../base/deadline.js'
+import { type ReportError, SyncError } from '../base/errors.js'
 import { createOutboxCopy, ownCopy } from './outbox-copy.js'
 import type { GuardedOutbox, GuardedOutboxStore } from './outbox-guarded.js'
 import type {

@@ -1,6 +1,6 @@
-import { type Clock, createSystemClock } from '../clock.js'
-import { nameThrown, withDeadline } from '../deadline.js'
-import { type ReportError, SyncError } from '../errors.js'
+import { type Clock, createSystemClock } from '../base/clock.js'
+import { nameThrown, withDeadline } from '../base/deadline.js'
+import { type ReportError, SyncError } from '../base/errors.js'
 import { assertKey, type Change, type KeyValueStore, promised } from './store.js'
 
 /** A store whose methods never reject; see {@link createResilientStore}. */

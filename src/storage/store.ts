@@ -1,4 +1,4 @@
-import { SyncError } from '../errors.js'
+import { SyncError } from '../base/errors.js'
 
 /**
  * Where small things are kept between runs: text by key. Everything in the library that outlives

@@ -1,5 +1,5 @@
 import * as fc from 'fast-check'
-import { SyncError } from '../errors.js'
+import { SyncError } from '../base/errors.js'
 import type { EnvelopeDirection, MessageMeta } from '../schemas/envelope.js'
 import type { BodyInputOf, MessageSchemas, Schema, TypeOf } from '../schemas/schema.js'
 import { encodeJson } from '../transport/json-codec.js'

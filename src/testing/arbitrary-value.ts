@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { type $ZodLazy, type $ZodType, type $ZodTypes, type input, safeParse } from 'zod/v4/core'
-import { SyncError } from '../errors.js'
+import { SyncError } from '../base/errors.js'
 import { arbitraryNumber } from './arbitrary-number.js'
 import { arbitraryText, checksOf, lengthsOf, matching } from './arbitrary-text.js'
 import { innerOf, reaches } from './schema-graph.js'

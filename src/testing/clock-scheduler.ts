@@ -1,5 +1,5 @@
 import { type SchedulerAction, type SchedulerLike, Subscription } from 'rxjs'
-import type { Clock, TimerHandle } from '../clock.js'
+import type { Clock, TimerHandle } from '../base/clock.js'
 
 /**
  * Makes an RxJS scheduler that lives on a clock: given to `timer`, `debounceTime`, `delay` and the

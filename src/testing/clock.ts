@@ -1,5 +1,5 @@
-import { type Clock, clampDelay } from '../clock.js'
-import { SyncError } from '../errors.js'
+import { type Clock, clampDelay } from '../base/clock.js'
+import { SyncError } from '../base/errors.js'
 import { createTimerHeap, type Timer } from './timer-heap.js'
 
 /** The timers that have not fired yet. */

@@ -1,5 +1,5 @@
-import type { Clock, TimerHandle } from '../clock.js'
-import { SyncError } from '../errors.js'
+import type { Clock, TimerHandle } from '../base/clock.js'
+import { SyncError } from '../base/errors.js'
 
 /**
  * When events reach the client: `immediate` as soon as their latency has passed on the clock,

@@ -1,5 +1,5 @@
-import type { Random } from '../clock.js'
-import { SyncError } from '../errors.js'
+import type { Random } from '../base/clock.js'
+import { SyncError } from '../base/errors.js'
 import type { RawFrame } from '../schemas/message.js'
 import type { FaultScript, FaultStep } from './fault-script.js'
 

@@ -1,4 +1,4 @@
-import { SyncError } from '../errors.js'
+import { SyncError } from '../base/errors.js'
 import type { BodyOf, MessageSchemas, TypeOf } from '../schemas/schema.js'
 import type { AttemptActions, ConnectionActions, FakeSocket } from './fake-actions.js'
 import type { ReceivedMessage } from './fake-wire.js'

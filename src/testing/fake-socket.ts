@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.js'
-import { SyncError } from '../errors.js'
+import type { Clock } from '../base/clock.js'
+import { SyncError } from '../base/errors.js'
 import type { MessageMeta } from '../schemas/envelope.js'
 import type { RawFrame } from '../schemas/message.js'
 import type { ConnectionFailure } from '../transport/failure.js'

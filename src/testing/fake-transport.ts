@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.js'
-import { SyncError } from '../errors.js'
+import type { Clock } from '../base/clock.js'
+import { SyncError } from '../base/errors.js'
 import type { MessageSchemas } from '../schemas/schema.js'
 import type { Transport } from '../transport/transport.js'
 import { createDelivery, type DeliveryMode } from './delivery.js'

@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.js'
-import { SyncError } from '../errors.js'
+import type { Clock } from '../base/clock.js'
+import { SyncError } from '../base/errors.js'
 import { createEnvelope, type Envelope, type MessageMeta } from '../schemas/envelope.js'
 import type { RawFrame } from '../schemas/message.js'
 import type { Heartbeat } from '../schemas/policy.js'

@@ -1,5 +1,5 @@
-import type { Clock, TimerHandle } from '../clock.js'
-import { SyncError } from '../errors.js'
+import type { Clock, TimerHandle } from '../base/clock.js'
+import { SyncError } from '../base/errors.js'
 import type { RawFrame } from '../schemas/message.js'
 import type { FakeSocket } from './fake-actions.js'
 import type { AttemptScript } from './fake-peer.js'

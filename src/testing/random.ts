@@ -1,4 +1,4 @@
-import type { Random } from '../clock.js'
+import type { Random } from '../base/clock.js'
 
 /**
  * Makes a source of randomness that gives the same numbers for the same seed, on every platform.

@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.js'
-import type { ReportError, SyncError } from '../errors.js'
+import type { Clock } from '../base/clock.js'
+import type { ReportError, SyncError } from '../base/errors.js'
 
 /** The part of an RxJS observable that a recorder needs. */
 export interface Watchable<T> {

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.js'
+import type { Clock } from '../base/clock.js'
 
 /**
  * Decides when the messages of a batch are published: calls `flush` once, later or at once, and

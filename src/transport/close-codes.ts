@@ -1,5 +1,5 @@
-import { clampDelay } from '../clock.js'
-import { type ReportError, SyncError } from '../errors.js'
+import { clampDelay } from '../base/clock.js'
+import { type ReportError, SyncError } from '../base/errors.js'
 import type { CloseCodes, CloseVerdict } from '../schemas/policy.js'
 import type { ConnectionFailure } from './failure.js'
 

@@ -1,5 +1,5 @@
-import type { Clock, TimerHandle } from '../clock.js'
-import { type ReportError, SyncError, type SyncErrorCode } from '../errors.js'
+import type { Clock, TimerHandle } from '../base/clock.js'
+import { type ReportError, SyncError, type SyncErrorCode } from '../base/errors.js'
 import type { RawFrame } from '../schemas/message.js'
 import type { ConnectRequest, CredentialsRule } from '../schemas/protocol.js'
 import type { Schema } from '../schemas/schema.js'

@@ -1,4 +1,4 @@
-import { type Clock, type TimerHandle } from '../clock.js'
+import { type Clock, type TimerHandle } from '../base/clock.js'
 import type { EnvironmentSignal, EnvironmentSource } from './environment.js'
 
 // What is used of a browser's `window` and `document`. Node has neither.

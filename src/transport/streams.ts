@@ -6,7 +6,7 @@ import {
   Subscriber,
   type Subscription,
 } from 'rxjs'
-import { type ReportError, SyncError } from '../errors.js'
+import { type ReportError, SyncError } from '../base/errors.js'
 
 /**
  * An observable whose subscribers may throw. RxJS would rethrow such an error from a timer, where

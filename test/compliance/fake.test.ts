@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/clock.js'
+import type { Clock } from '../../src/base/clock.js'
 import { createManualClock } from '../../src/testing/clock.js'
 import type { FakeSocket } from '../../src/testing/fake-actions.js'
 import { createFakeTransport } from '../../src/testing/fake-transport.js'

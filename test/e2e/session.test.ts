@@ -8,7 +8,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, 
 import { chromiumArgs, findChromium } from '../../scripts/lib/chromium.mjs'
 import { entries } from '../../scripts/lib/entries.mjs'
 import { root } from '../../scripts/lib/run.mjs'
-import { createSystemClock } from '../../src/clock.js'
+import { createSystemClock } from '../../src/base/clock.js'
 import { createHttpHandler } from '../session/fake-http.js'
 import { ada, createFakeServer, type FakeServer } from '../session/fake-server.js'
 import type { TabGlobals } from './session-page.js'

@@ -1,5 +1,5 @@
 import { createActor } from 'xstate'
-import type { SyncError } from '../../src/errors.js'
+import type { SyncError } from '../../src/base/errors.js'
 import { kull } from '../../src/kull/protocol.js'
 import type { KullState } from '../../src/kull/state.js'
 import type { LoadSnapshot } from '../../src/machines/coordinator/actors.js'

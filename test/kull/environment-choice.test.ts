@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { SyncError } from '../../src/errors.js'
+import type { SyncError } from '../../src/base/errors.js'
 import { createEnvironments } from '../../src/kull/environment-choice.js'
 import { defineEnvironment, environments } from '../../src/kull/environments.js'
 import { createMemoryStore } from '../../src/storage/memory.js'

@@ -1,7 +1,7 @@
 import { Subject } from 'rxjs'
 import { describe, expect, it } from 'vitest'
 import { createSyncClient } from '../../src/client.js'
-import type { SyncError } from '../../src/errors.js'
+import type { SyncError } from '../../src/base/errors.js'
 import { kull } from '../../src/kull/index.js'
 import {
   createConsoleNotifier,

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { SyncError } from '../../src/errors.js'
+import { SyncError } from '../../src/base/errors.js'
 import { standardBackoff, waitBeforeAttempt } from '../../src/machines/backoff.js'
 import {
   assertDuration,

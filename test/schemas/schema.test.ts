@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import * as classic from 'zod'
 import * as z from 'zod/mini'
-import type { SyncError } from '../../src/errors.js'
+import type { SyncError } from '../../src/base/errors.js'
 import { defineProtocol } from '../../src/schemas/protocol.js'
 import { createValidate, isSchema } from '../../src/schemas/schema.js'
 import { read } from './read.js'

@@ -3,7 +3,7 @@ import { connect as connectTcp } from 'node:net'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createEnvelope } from '../../src/schemas/envelope.js'
-import type { SyncError } from '../../src/errors.js'
+import type { SyncError } from '../../src/base/errors.js'
 import type { ServerLogEntry } from '../../src/server/index.js'
 import { kull, startServer, type TestClient } from './support.js'
 

@@ -4,7 +4,7 @@ import { type AddressInfo, connect as connectTcp, Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
-import type { SyncError } from '../../src/errors.js'
+import type { SyncError } from '../../src/base/errors.js'
 import { createSyncServer } from '../../src/server/index.js'
 import { connect, kull, record, startServer } from './support.js'
 

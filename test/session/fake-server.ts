@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/clock.js'
+import type { Clock } from '../../src/base/clock.js'
 import type { ApiFailure, User } from '../../src/machines/session/ports.js'
 import type { ApiResult, IssuedTokens, SessionApi } from '../../src/session/api.js'
 

@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import type { SyncError } from '../../src/errors.js'
+import type { SyncError } from '../../src/base/errors.js'
 import type { SessionOptions } from '../../src/session/options.js'
 import { createSession } from '../../src/session/session.js'
 import type { SessionStatus } from '../../src/machines/session/status.js'

@@ -11,7 +11,7 @@ import { createFileStore } from '../../src/storage/node.js'
 import type { KeyValueStore } from '../../src/storage/store.js'
 import { createManualClock } from '../../src/testing/clock.js'
 import { createFakeTransport } from '../../src/testing/fake-transport.js'
-import type { SyncError } from '../../src/errors.js'
+import type { SyncError } from '../../src/base/errors.js'
 import { ada, createFakeServer, network } from './fake-server.js'
 
 const protocol = defineProtocol({

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import type { SyncError } from '../../src/errors.js'
+import type { SyncError } from '../../src/base/errors.js'
 import { createBrowserStore, createWebStore } from '../../src/storage/browser.js'
 import { scopeStore } from '../../src/storage/scope.js'
 import { createManualClock } from '../../src/testing/clock.js'

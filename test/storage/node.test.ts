@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createSystemClock } from '../../src/clock.js'
+import { createSystemClock } from '../../src/base/clock.js'
 import { createFileStore } from '../../src/storage/node.js'
 import { acquireLock } from '../../src/storage/node-lock.js'
 

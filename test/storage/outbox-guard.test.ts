@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { SyncError } from '../../src/errors.js'
+import type { SyncError } from '../../src/base/errors.js'
 import { createGuardedOutboxStore } from '../../src/storage/outbox-guard.js'
 import {
   createMemoryOutboxStore,

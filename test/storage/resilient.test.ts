@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { SyncError } from '../../src/errors.js'
+import type { SyncError } from '../../src/base/errors.js'
 import { createMemoryStore } from '../../src/storage/memory.js'
 import { createResilientStore } from '../../src/storage/resilient.js'
 import type { KeyValueStore } from '../../src/storage/store.js'

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createSystemClock } from '../../src/clock.js'
+import { createSystemClock } from '../../src/base/clock.js'
 import { createWebStore } from '../../src/storage/browser.js'
 import { createMemoryStore } from '../../src/storage/memory.js'
 import { createFileStore } from '../../src/storage/node.js'

@@ -1,6 +1,6 @@
 import { BehaviorSubject, Subject } from 'rxjs'
 import { describe, expect, it } from 'vitest'
-import { SyncError } from '../../src/errors.js'
+import { SyncError } from '../../src/base/errors.js'
 import { createManualClock } from '../../src/testing/clock.js'
 import { createRecorder } from '../../src/testing/recorder.js'
 

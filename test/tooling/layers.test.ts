@@ -37,8 +37,8 @@ async function broken(files: Record<string, string>): Promise<string[]> {
 it('lets each layer use those below it', async () => {
   expect(
     await broken({
-      'src/errors.ts': 'export const error = 1',
-      'src/schemas/protocol.ts': "export * from '../errors.js'; export * from 'zod/mini'",
+      'src/base/errors.ts': 'export const error = 1',
+      'src/schemas/protocol.ts': "export * from '../base/errors.js'; export * from 'zod/mini'",
       'src/schemas/kull/credits.ts': "export * from '../protocol.js'",
       'src/transport/websocket.ts': "import WebSocket from 'isomorphic-ws'; export { WebSocket }",
       'src/storage/node-file.ts': "export * from 'node:fs'",
@@ -56,7 +56,7 @@ it('lets each layer use those below it', async () => {
 it('finds a layer that uses one above it, by a type too', async () => {
   expect(
     await broken({
-      'src/errors.ts': "export type * from './schemas/a.js'",
+      'src/base/errors.ts': "export type * from '../schemas/a.js'",
       'src/schemas/a.ts': "export type * from '../transport/b.js'",
       'src/transport/b.ts': "export type * from '../machines/c.js'",
       'src/storage/s.ts': "export type * from '../transport/b.js'",
@@ -71,7 +71,7 @@ it('finds a layer that uses one above it, by a type too', async () => {
   ).toEqual([
     'client: src/client.ts',
     'examples: examples/a.ts',
-    'foundation: src/errors.ts',
+    'foundation: src/base/errors.ts',
     'kull-server: src/kull/server.ts',
     'kull: src/kull/index.ts',
     'machines: src/machines/c.ts',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { SyncError } from '../../src/errors.js'
+import type { SyncError } from '../../src/base/errors.js'
 import type { CloseVerdict } from '../../src/schemas/policy.js'
 import {
   classifyCloseCode,

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest'
 import * as z from 'zod'
-import type { SyncError } from '../../src/errors.js'
+import type { SyncError } from '../../src/base/errors.js'
 import type { RawFrame } from '../../src/schemas/message.js'
 import { createManualClock } from '../../src/testing/clock.js'
 import { createFakeTransport } from '../../src/testing/fake-transport.js'

@@ -16,7 +16,7 @@ import {
   tap,
 } from 'rxjs'
 import { describe, expect, it } from 'vitest'
-import type { SyncError } from '../../src/errors.js'
+import type { SyncError } from '../../src/base/errors.js'
 import { createSelection, createStream, createValueStream } from '../../src/transport/streams.js'
 
 function create() {

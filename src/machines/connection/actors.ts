@@ -1,5 +1,5 @@
 import { fromCallback } from 'xstate'
-import { type ReportError, SyncError } from '../../errors.js'
+import { type ReportError, SyncError } from '../../base/errors.js'
 import type { EnvironmentSignal, EnvironmentSource } from '../../transport/environment.js'
 import type { Link, LinkAttempt, LinkEvent } from '../../transport/link.js'
 

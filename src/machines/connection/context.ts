@@ -1,5 +1,5 @@
-import type { Clock, Random } from '../../clock.js'
-import type { ReportError } from '../../errors.js'
+import type { Clock, Random } from '../../base/clock.js'
+import type { ReportError } from '../../base/errors.js'
 import { createCloseTable } from '../../transport/close-codes.js'
 import type { EnvironmentSource } from '../../transport/environment.js'
 import type { ConnectionFailure } from '../../transport/failure.js'

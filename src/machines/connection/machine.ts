@@ -1,5 +1,5 @@
 import { assign, raise, sendTo, setup } from 'xstate'
-import { clampDelay } from '../../clock.js'
+import { clampDelay } from '../../base/clock.js'
 import type { ConnectionFailure } from '../../transport/failure.js'
 import { environmentActor, linkActor } from './actors.js'
 import {

@@ -1,5 +1,5 @@
-import { DELAY, isDelay } from '../../clock.js'
-import { assertThat } from '../../errors.js'
+import { DELAY, isDelay } from '../../base/clock.js'
+import { assertThat } from '../../base/errors.js'
 import type { BackoffPolicy, CloseCodes } from '../../schemas/policy.js'
 import { standardBackoff } from '../backoff.js'
 

@@ -1,4 +1,4 @@
-import { clampDelay } from '../../clock.js'
+import { clampDelay } from '../../base/clock.js'
 import type { ConnectionFailure } from '../../transport/failure.js'
 import { waitBeforeAttempt } from '../backoff.js'
 import type { ConnectionContext, ConnectionEvent } from './context.js'

@@ -1,4 +1,4 @@
-import { clampDelay } from '../../clock.js'
+import { clampDelay } from '../../base/clock.js'
 import type { CloseVerdict } from '../../schemas/policy.js'
 import { classifyFailure } from '../../transport/close-codes.js'
 import type { ConnectionFailure } from '../../transport/failure.js'

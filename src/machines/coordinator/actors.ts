@@ -1,7 +1,7 @@
 import { type ActorRef, fromCallback, fromTransition, type Snapshot } from 'xstate'
-import type { Clock } from '../../clock.js'
-import { type Settled, withDeadline } from '../../deadline.js'
-import { SyncError } from '../../errors.js'
+import type { Clock } from '../../base/clock.js'
+import { type Settled, withDeadline } from '../../base/deadline.js'
+import { SyncError } from '../../base/errors.js'
 import type { Folding } from './folding.js'
 
 /** What `loadSnapshot` is told. */

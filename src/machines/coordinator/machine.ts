@@ -1,5 +1,5 @@
 import { type ActorRefFrom, assign, sendTo, setup } from 'xstate'
-import { type Clock, clampDelay, type Random } from '../../clock.js'
+import { type Clock, clampDelay, type Random } from '../../base/clock.js'
 import { standardBackoff, waitBeforeAttempt } from '../backoff.js'
 import { type FoldingEvent, foldingActor, type LoadSnapshot, stateActor } from './actors.js'
 import type { Folding } from './folding.js'

@@ -1,5 +1,5 @@
 import { assign, fromCallback, sendTo, setup } from 'xstate'
-import { type Clock, clampDelay } from '../../clock.js'
+import { type Clock, clampDelay } from '../../base/clock.js'
 import type { OutboxFact } from '../outbox/outbox.js'
 import type { Channel, ChannelFact } from './channel.js'
 

@@ -1,5 +1,5 @@
 import { assign, fromCallback, sendTo, setup } from 'xstate'
-import { type Clock, clampDelay } from '../../clock.js'
+import { type Clock, clampDelay } from '../../base/clock.js'
 import type { Outbox, OutboxFact } from './outbox.js'
 
 /** What the outbox machine needs. */

@@ -1,4 +1,4 @@
-import type { Clock } from '../../clock.js'
+import type { Clock } from '../../base/clock.js'
 import type { WhenFull } from '../../schemas/outbox-rule.js'
 import type { GuardedOutbox, GuardedOutboxStore } from '../../storage/outbox-guarded.js'
 import type { KeptMessage } from '../../storage/outbox-store.js'

@@ -1,4 +1,4 @@
-import { type Clock, clampDelay, type Random } from '../../clock.js'
+import { type Clock, clampDelay, type Random } from '../../base/clock.js'
 import { waitBeforeAttempt } from '../backoff.js'
 import { type Ending, requestEnding } from './endings.js'
 import type {

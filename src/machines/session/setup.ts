@@ -1,5 +1,5 @@
 import { assign, setup } from 'xstate'
-import { type Clock, clampDelay, type Random } from '../../clock.js'
+import { type Clock, clampDelay, type Random } from '../../base/clock.js'
 import { createSessionActors } from './actors.js'
 import {
   isPollTooLate,

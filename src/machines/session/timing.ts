@@ -1,4 +1,4 @@
-import { SyncError } from '../../errors.js'
+import { SyncError } from '../../base/errors.js'
 import type { BackoffPolicy } from '../../schemas/policy.js'
 import { standardBackoff } from '../backoff.js'
 import { assertBackoff, assertDuration } from '../connection/policy.js'

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { SyncError } from '../../errors.js'
+import { SyncError } from '../../base/errors.js'
 import type { DeliveryLog } from './delivery-log.js'
 import { applyChange, createUserLog, type UserLogState, writeUserLog } from './user-log.js'
 

@@ -1,5 +1,5 @@
-import { DELAY, isDelay, type Random } from '../../clock.js'
-import { SyncError } from '../../errors.js'
+import { DELAY, isDelay, type Random } from '../../base/clock.js'
+import { SyncError } from '../../base/errors.js'
 import type { MessageSchemas } from '../../schemas/schema.js'
 import type { AnyIncomingMessage } from '../client.js'
 import type { DeliveryLog } from './delivery-log.js'

@@ -1,4 +1,4 @@
-import type { Clock, TimerHandle } from '../../clock.js'
+import type { Clock, TimerHandle } from '../../base/clock.js'
 
 /** Does something about each of its members at even intervals, and keeps no timer without one. */
 export interface Pinger<Member> {

@@ -1,7 +1,7 @@
 import { utimes } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Clock, TimerHandle } from '../../clock.js'
-import { SyncError } from '../../errors.js'
+import type { Clock, TimerHandle } from '../../base/clock.js'
+import { SyncError } from '../../base/errors.js'
 import { acquireLock, hasCode } from '../../storage/node-lock.js'
 
 /** A folder that is this process's own for as long as it runs. */

@@ -1,5 +1,5 @@
 import { createActor, type InspectionEvent } from 'xstate'
-import type { SyncError } from '../../../src/errors.js'
+import type { SyncError } from '../../../src/base/errors.js'
 import { kull } from '../../../src/kull/protocol.js'
 import type { ConnectionCommand } from '../../../src/machines/connection/context.js'
 import {

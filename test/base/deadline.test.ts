@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { nameThrown, withDeadline } from '../src/deadline.js'
-import { createManualClock } from '../src/testing/clock.js'
+import { nameThrown, withDeadline } from '../../src/base/deadline.js'
+import { createManualClock } from '../../src/testing/clock.js'
 
 const hang = () => new Promise<never>(() => undefined)
 

@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.js'
-import { type ReportError, SyncError } from '../errors.js'
+import type { Clock } from './clock.js'
+import { type ReportError, SyncError } from './errors.js'
 
 /** The part of the client that an entry is about. */
 export type LogPart = 'client' | 'connection' | 'coordinator' | 'messages' | 'delivery'

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createSummary } from '../src/map-summary.js'
-import { PersistentMap } from '../src/persistent-map.js'
+import { createSummary } from '../../src/base/map-summary.js'
+import { PersistentMap } from '../../src/base/persistent-map.js'
 
 interface Version {
   readonly map: PersistentMap<number>
