@@ -51,19 +51,19 @@ export default {
     layer(
       'session',
       '^src/session/',
-      [...lower, machines, client],
+      [...lower, machines, client, '^src/kull/(answers|create-api)\\.ts$'],
       'The session stands on the library.',
     ),
     layer(
       'kull',
       '^src/kull/(?!server)',
-      [...lower, machines, client],
+      [...lower, machines, client, '^src/session/'],
       'The protocol uses the library; only its server entry uses the server.',
     ),
     layer(
       'kull-server',
       '^src/kull/',
-      [...lower, machines, client, '^src/server/'],
+      [...lower, machines, client, '^src/(server|session)/'],
       'The protocol never uses testing.',
     ),
     layer(
@@ -104,7 +104,7 @@ export default {
       name: 'idb',
       severity: 'error',
       comment: 'One import site; only who keeps an outbox in IndexedDB downloads it.',
-      from: { path: '^src/', pathNot: '^src/storage/indexeddb-database\\.ts$' },
+      from: { path: '^src/', pathNot: '^src/(storage|delivery/store)/indexeddb-database\\.ts$' },
       to: { path: 'node_modules/idb/' },
     },
     {
