@@ -4,7 +4,7 @@ import { createLog } from './base/log.js'
 import { createClientMachine } from './client/machine.js'
 import { type CommonOptions, resolveOptions, type SyncOptions } from './client/options.js'
 import { createPublisher, type SyncSnapshot } from './client/publisher.js'
-import { createSettledReceipt, type Receipt } from './machines/outbox/receipt.js'
+import { createSettledReceipt, type Receipt } from './delivery/receipt.js'
 import type { SendOptions } from './schemas/outbox-rule.js'
 import {
   type AttachedDelivery,
@@ -12,7 +12,7 @@ import {
   offlineOutbox,
   type OutboxState,
   type OutboxView,
-} from './client/delivery-port.js'
+} from './delivery/port.js'
 import { isShallowEqual } from './base/shallow-equal.js'
 import { createSender } from './client/sender.js'
 import { SyncError } from './base/errors.js'

@@ -1,5 +1,5 @@
 export { createSyncClient, type PayloadArgs, type SyncClient } from './client.js'
-export type { Delivery, DeliveryCounts, OutboxState, OutboxView } from './client/delivery-port.js'
+export type { Delivery, DeliveryCounts, OutboxState, OutboxView } from './delivery/port.js'
 export {
   createConsoleLogger,
   type LogEntry,
@@ -13,13 +13,13 @@ export type {
   SyncOptions,
 } from './client/options.js'
 export type { MessageCounts, SyncSnapshot } from './client/publisher.js'
-export type { OutboxStatus, WaitingMessage } from './machines/outbox/outbox.js'
+export type { OutboxStatus, WaitingMessage } from './delivery/outbox.js'
 export type {
   NotSentReason,
   Receipt,
   SendOutcome,
   UnknownReason,
-} from './machines/outbox/receipt.js'
+} from './delivery/receipt.js'
 export { type Clock, createSystemClock, type Random, type TimerHandle } from './base/clock.js'
 export { type ReportError, SyncError, type SyncErrorCode } from './base/errors.js'
 export { standardBackoff } from './machines/backoff.js'

@@ -5,13 +5,13 @@
  * @typedef {{ name: string, file: string, find: string, replace: string }} Defect
  */
 
-const cursor = 'src/machines/delivery/cursor.ts'
-const channel = 'src/machines/delivery/channel.ts'
-const transmission = 'src/machines/outbox/transmission.ts'
-const outbox = 'src/machines/outbox/outbox.ts'
-const queue = 'src/machines/outbox/queue.ts'
-const ending = 'src/machines/outbox/ending.ts'
-const receipt = 'src/machines/outbox/receipt.ts'
+const cursor = 'src/delivery/cursor.ts'
+const channel = 'src/delivery/channel.ts'
+const transmission = 'src/delivery/transmission.ts'
+const outbox = 'src/delivery/outbox.ts'
+const queue = 'src/delivery/queue.ts'
+const ending = 'src/delivery/ending.ts'
+const receipt = 'src/delivery/receipt.ts'
 const client = 'src/client.ts'
 
 /** @type {readonly Defect[]} */

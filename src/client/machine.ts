@@ -2,7 +2,7 @@ import { type ActorRefFrom, type AnyActorLogic, type AnyActorRef, setup } from '
 import type { ConnectionInput } from '../machines/connection/context.js'
 import { createConnectionMachine } from '../machines/connection/machine.js'
 import { type CoordinatorInput, createCoordinatorMachine } from '../machines/coordinator/machine.js'
-import type { ChildActor } from './delivery-port.js'
+import type { ChildActor } from '../delivery/port.js'
 
 type SpawnAny = (logic: AnyActorLogic, options: { id: string; input: unknown }) => AnyActorRef
 

@@ -16,7 +16,7 @@ import { createPlatformEnvironment } from '../transport/platform-environment.js'
 import { parseAddress, type Provider } from '../transport/target.js'
 import type { Transport } from '../transport/transport.js'
 import { createWebSocketTransport } from '../transport/websocket.js'
-import type { Delivery } from './delivery-port.js'
+import type { Delivery } from '../delivery/port.js'
 import type { Logger } from '../base/log.js'
 
 /** Options of `createSyncClient` that do not depend on the protocol. */

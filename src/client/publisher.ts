@@ -13,7 +13,7 @@ import {
   createValueStream,
   type Stream,
 } from '../transport/streams.js'
-import type { OutboxState } from './delivery-port.js'
+import type { OutboxState } from '../delivery/port.js'
 import type { WriteLog } from '../base/log.js'
 import { isShallowEqual } from '../base/shallow-equal.js'
 

@@ -3,7 +3,7 @@ import type { Protocol } from '../schemas/protocol.js'
 import { createValidate, type Validate } from '../schemas/schema.js'
 import { encodeJson } from '../transport/json-codec.js'
 import type { Handover } from '../transport/link.js'
-import type { SendOutcome } from '../machines/outbox/receipt.js'
+import type { SendOutcome } from '../delivery/receipt.js'
 
 /** The way out: schema, then envelope, then codec, then the socket. */
 export interface Sender {

@@ -4,14 +4,14 @@ import type {
   DeliveryActor,
   DeliveryContext,
   OutboxState,
-} from '../client/delivery-port.js'
+} from './port.js'
 import { nameThrown } from '../base/deadline.js'
 import { SyncError } from '../base/errors.js'
-import { createChannel } from '../machines/delivery/channel.js'
-import { createCursor } from '../machines/delivery/cursor.js'
+import { createChannel } from './channel.js'
+import { createCursor } from './cursor.js'
 import { createDeliveryMachine, type DeliveryState } from '../machines/delivery/machine.js'
 import { createOutboxMachine } from '../machines/outbox/machine.js'
-import { createSettledReceipt } from '../machines/outbox/receipt.js'
+import { createSettledReceipt } from './receipt.js'
 import { CAPABILITIES } from '../schemas/control.js'
 import { assertOutboxRule, type OutboxRule } from '../schemas/outbox-rule.js'
 import type { ConnectRequest } from '../schemas/protocol.js'

@@ -1,10 +1,5 @@
 import type { GuardedOutboxStore } from '../storage/outbox-guarded.js'
-import {
-  createOutbox,
-  type Outbox,
-  type OutboxFact,
-  type OutboxOptions,
-} from '../machines/outbox/outbox.js'
+import { createOutbox, type Outbox, type OutboxFact, type OutboxOptions } from './outbox.js'
 
 /** One outbox for each key, of which one is in use. */
 export interface Outboxes {

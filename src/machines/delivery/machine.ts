@@ -1,7 +1,7 @@
 import { assign, fromCallback, sendTo, setup } from 'xstate'
 import { type Clock, clampDelay } from '../../base/clock.js'
-import type { OutboxFact } from '../outbox/outbox.js'
-import type { Channel, ChannelFact } from './channel.js'
+import type { OutboxFact } from '../../delivery/outbox.js'
+import type { Channel, ChannelFact } from '../../delivery/channel.js'
 
 /** What the delivery machine needs. */
 export interface DeliveryInput {

@@ -1,6 +1,6 @@
 import { assign, fromCallback, sendTo, setup } from 'xstate'
 import { type Clock, clampDelay } from '../../base/clock.js'
-import type { Outbox, OutboxFact } from './outbox.js'
+import type { Outbox, OutboxFact } from '../../delivery/outbox.js'
 
 /** What the outbox machine needs. */
 export interface OutboxInput {

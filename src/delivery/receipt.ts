@@ -1,4 +1,4 @@
-import type { Issue } from '../../schemas/schema.js'
+import type { Issue } from '../schemas/schema.js'
 
 /** What became of a message. Settles once. */
 export type SendOutcome =

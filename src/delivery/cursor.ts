@@ -1,4 +1,4 @@
-import type { MessageMeta } from '../../schemas/envelope.js'
+import type { MessageMeta } from '../schemas/envelope.js'
 
 /** Where a client stands in what a server tells all of a user's devices. */
 export interface CursorPosition {

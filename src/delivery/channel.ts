@@ -1,7 +1,7 @@
-import { type Hello, type RefusedNumber, type Resume, toClient } from '../../schemas/control.js'
-import { type BodyOf, createValidate, type MessageSchemas } from '../../schemas/schema.js'
-import type { MessageMeta } from '../../schemas/envelope.js'
-import type { Outbox } from '../outbox/outbox.js'
+import { type Hello, type RefusedNumber, type Resume, toClient } from '../schemas/control.js'
+import { type BodyOf, createValidate, type MessageSchemas } from '../schemas/schema.js'
+import type { MessageMeta } from '../schemas/envelope.js'
+import type { Outbox } from './outbox.js'
 import type { Cursor } from './cursor.js'
 
 /** What a server said, as far as it decides about the connection. */
