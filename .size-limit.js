@@ -32,7 +32,7 @@ export default [
   },
   {
     name: 'an outbox in IndexedDB, with idb',
-    import: { 'dist/storage/indexeddb.js': '{ createIndexedDbOutboxStore }' },
+    import: { 'dist/delivery/store/indexeddb.js': '{ createIndexedDbOutboxStore }' },
     gzip: true,
     limit: '6 kB',
     modifyEsbuildConfig: bundleWithout([]),

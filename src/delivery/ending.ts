@@ -1,4 +1,4 @@
-import type { KeptOutcome } from '../storage/outbox-store.js'
+import type { KeptOutcome } from './store/outbox-store.js'
 import type { Entry } from './queue.js'
 import type { SendOutcome } from './receipt.js'
 import type { Ownership } from './transmission.js'

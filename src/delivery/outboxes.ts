@@ -1,4 +1,4 @@
-import type { GuardedOutboxStore } from '../storage/outbox-guarded.js'
+import type { GuardedOutboxStore } from './store/outbox-guarded.js'
 import { createOutbox, type Outbox, type OutboxFact, type OutboxOptions } from './outbox.js'
 
 /** One outbox for each key, of which one is in use. */

@@ -1,5 +1,5 @@
 import type { WhenFull } from '../schemas/outbox-rule.js'
-import type { KeptMessage } from '../storage/outbox-store.js'
+import type { KeptMessage } from './store/outbox-store.js'
 import type { OpenReceipt } from './receipt.js'
 
 /** A message in an outbox. */

@@ -2,7 +2,7 @@ import type { RefusedNumber } from '../schemas/control.js'
 import { isLarger, sizeOf } from '../transport/frame-size.js'
 import type { Encoded } from '../transport/json-codec.js'
 import type { Handover } from '../transport/link.js'
-import type { KeptMessage, OutboxChange } from '../storage/outbox-store.js'
+import type { KeptMessage, OutboxChange } from './store/outbox-store.js'
 import type { Entry, OutboxQueue } from './queue.js'
 import type { SendOutcome } from './receipt.js'
 

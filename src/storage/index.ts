@@ -16,13 +16,16 @@ export {
   type WebStoreParts,
 } from './browser.js'
 export { createMemoryStore } from './memory.js'
-export { createGuardedOutboxStore, type GuardedOutboxOptions } from './outbox-guard.js'
-export type { GuardedOutbox, GuardedOutboxStore } from './outbox-guarded.js'
+export {
+  createGuardedOutboxStore,
+  type GuardedOutboxOptions,
+} from '../delivery/store/outbox-guard.js'
+export type { GuardedOutbox, GuardedOutboxStore } from '../delivery/store/outbox-guarded.js'
 export {
   createMemoryOutboxStore,
   type MemoryOutboxHandle,
   type MemoryOutboxStore,
-} from './outbox-memory.js'
+} from '../delivery/store/outbox-memory.js'
 export type {
   KeptMessage,
   KeptOutcome,
@@ -31,7 +34,7 @@ export type {
   OutboxStore,
   OutboxWatcher,
   OwnedOutbox,
-} from './outbox-store.js'
+} from '../delivery/store/outbox-store.js'
 export {
   createResilientStore,
   type ResilientStore,

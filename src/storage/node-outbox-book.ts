@@ -1,5 +1,5 @@
 import type { Change, MessageRecord, OutcomeRecord } from './node-outbox-files.js'
-import type { KeptMessage, OutboxIdentity } from './outbox-store.js'
+import type { KeptMessage, OutboxIdentity } from '../delivery/store/outbox-store.js'
 
 /** What a journal comes to, change by change. */
 export interface OutboxBook {

@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, rename, unlink, writeFile } from 'node:fs/pro
 import { join } from 'node:path'
 import { decodeRecords, replaceFile, syncFolder } from './node-journal.js'
 import { hasCode } from './node-lock.js'
-import type { KeptMessage, KeptOutcome, OutboxIdentity } from './outbox-store.js'
+import type { KeptMessage, KeptOutcome, OutboxIdentity } from '../delivery/store/outbox-store.js'
 
 /** A message, and the handle that accepted it. */
 export interface MessageRecord {

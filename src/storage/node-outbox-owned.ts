@@ -22,8 +22,8 @@ import {
   unlinkIfThere,
 } from './node-outbox-files.js'
 import { watchFolder } from './node-watch.js'
-import { LostError, releasedError } from './outbox-errors.js'
-import type { KeptMessage, OwnedOutbox } from './outbox-store.js'
+import { LostError, releasedError } from '../delivery/store/outbox-errors.js'
+import type { KeptMessage, OwnedOutbox } from '../delivery/store/outbox-store.js'
 
 /** An outbox in the hands of a handle. */
 export interface FileOwnership {

@@ -8,8 +8,8 @@ import { foldersOf, listFolder, makeFolders, writeInbox } from './node-outbox-fi
 import { createOutcomeReader } from './node-outbox-outcomes.js'
 import { type FileOwnership, openOwnership } from './node-outbox-owned.js'
 import { watchFolder } from './node-watch.js'
-import { abortError, closedError, LostError } from './outbox-errors.js'
-import type { KeptMessage, OutboxStore, OutboxWatcher } from './outbox-store.js'
+import { abortError, closedError, LostError } from '../delivery/store/outbox-errors.js'
+import type { KeptMessage, OutboxStore, OutboxWatcher } from '../delivery/store/outbox-store.js'
 
 /** Options of {@link createFileOutboxStore}. */
 export interface FileOutboxOptions {

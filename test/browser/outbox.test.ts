@@ -1,6 +1,6 @@
-import type { IndexedDbParts } from '../../src/storage/indexeddb.js'
-import { describeOutbox } from '../storage/outbox-compliance.js'
-import { createTabs } from '../storage/outbox-tabs.js'
+import type { IndexedDbParts } from '../../src/delivery/store/indexeddb.js'
+import { describeOutbox } from '../delivery/store/outbox-compliance.js'
+import { createTabs } from '../delivery/store/outbox-tabs.js'
 
 // The platform's own, which fit what is asked for as they are.
 const browser: IndexedDbParts = {

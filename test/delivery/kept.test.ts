@@ -1,6 +1,6 @@
 import { createMemoryOutboxStore } from 'statewire/storage'
 import { describe, expect, it } from 'vitest'
-import type { OutboxStore, OutboxWatcher } from '../../src/storage/outbox-store.js'
+import type { OutboxStore, OutboxWatcher } from '../../src/delivery/store/outbox-store.js'
 import { createBench, createWorld } from './harness.js'
 
 const delivered = { outcome: 'delivered' }

@@ -1,7 +1,7 @@
 // What idb looks for on the page.
 import 'fake-indexeddb/auto'
 import * as fake from 'fake-indexeddb'
-import type { IndexedDbFactory } from '../../src/storage/indexeddb.js'
+import type { IndexedDbFactory } from '../../src/delivery/store/indexeddb.js'
 
 /** A database as the tests meddle with it. */
 export interface FakeDatabase {

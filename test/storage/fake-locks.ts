@@ -1,4 +1,4 @@
-import type { OutboxLocks } from '../../src/storage/indexeddb.js'
+import type { OutboxLocks } from '../../src/delivery/store/indexeddb.js'
 
 interface Request {
   readonly run: () => Promise<void>

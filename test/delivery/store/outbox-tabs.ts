@@ -1,6 +1,9 @@
-import { createIndexedDbOutboxStore, type IndexedDbParts } from '../../src/storage/indexeddb.js'
-import type { OutboxStore } from '../../src/storage/outbox-store.js'
-import { settle } from '../compliance/real-time.js'
+import {
+  createIndexedDbOutboxStore,
+  type IndexedDbParts,
+} from '../../../src/delivery/store/indexeddb.js'
+import type { OutboxStore } from '../../../src/delivery/store/outbox-store.js'
+import { settle } from '../../compliance/real-time.js'
 import type { OutboxPlace } from './outbox-compliance.js'
 import { createTab, type OutboxTab } from './outbox-tab.js'
 

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import {
   createMemoryOutboxStore,
   type MemoryOutboxHandle,
-} from '../../src/storage/outbox-memory.js'
+} from '../../../src/delivery/store/outbox-memory.js'
 import { describeOutbox, keptMessage } from './outbox-compliance.js'
 
 const never = new AbortController().signal

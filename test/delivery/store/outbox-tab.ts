@@ -1,5 +1,9 @@
-import type { IndexedDbParts, OutboxChannel, OutboxLocks } from '../../src/storage/indexeddb.js'
-import { createManualClock, type ManualClock } from '../../src/testing/clock.js'
+import type {
+  IndexedDbParts,
+  OutboxChannel,
+  OutboxLocks,
+} from '../../../src/delivery/store/indexeddb.js'
+import { createManualClock, type ManualClock } from '../../../src/testing/clock.js'
 
 interface Connection {
   close(): void

@@ -1,6 +1,6 @@
-import { type Clock, createSystemClock } from '../base/clock.js'
-import { nameThrown, type Settled, withDeadline } from '../base/deadline.js'
-import { type ReportError, SyncError } from '../base/errors.js'
+import { type Clock, createSystemClock } from '../../base/clock.js'
+import { nameThrown, type Settled, withDeadline } from '../../base/deadline.js'
+import { type ReportError, SyncError } from '../../base/errors.js'
 import { createOutboxCopy, ownCopy } from './outbox-copy.js'
 import type { GuardedOutbox, GuardedOutboxStore } from './outbox-guarded.js'
 import type {
@@ -10,7 +10,7 @@ import type {
   OutboxWatcher,
   OwnedOutbox,
 } from './outbox-store.js'
-import { promised } from './store.js'
+import { promised } from '../../storage/store.js'
 import { createTurns } from './outbox-turns.js'
 import { waitForOutbox } from './outbox-wait.js'
 

@@ -5,8 +5,8 @@ import type {
   OutboxStore,
   OutboxWatcher,
   OwnedOutbox,
-} from '../../src/storage/outbox-store.js'
-import { until } from '../compliance/real-time.js'
+} from '../../../src/delivery/store/outbox-store.js'
+import { until } from '../../compliance/real-time.js'
 
 /** One kind of place, on which the suite opens handles as tabs or processes do. */
 export interface OutboxPlace {

@@ -1,12 +1,16 @@
 import { describe, expect, it } from 'vitest'
-import type { SyncError } from '../../src/base/errors.js'
-import { createGuardedOutboxStore } from '../../src/storage/outbox-guard.js'
+import type { SyncError } from '../../../src/base/errors.js'
+import { createGuardedOutboxStore } from '../../../src/delivery/store/outbox-guard.js'
 import {
   createMemoryOutboxStore,
   type MemoryOutboxHandle,
-} from '../../src/storage/outbox-memory.js'
-import type { KeptOutcome, OutboxStore, OwnedOutbox } from '../../src/storage/outbox-store.js'
-import { createManualClock } from '../../src/testing/clock.js'
+} from '../../../src/delivery/store/outbox-memory.js'
+import type {
+  KeptOutcome,
+  OutboxStore,
+  OwnedOutbox,
+} from '../../../src/delivery/store/outbox-store.js'
+import { createManualClock } from '../../../src/testing/clock.js'
 import { describeOutbox, keptMessage } from './outbox-compliance.js'
 
 const never = new AbortController().signal

@@ -1,6 +1,6 @@
 // A process with an outbox in files, which says on a line of its own what it was told is kept.
-import { createFileOutboxStore } from '../../src/storage/node.js'
-import type { KeptMessage } from '../../src/storage/outbox-store.js'
+import { createFileOutboxStore } from '../../../src/storage/node.js'
+import type { KeptMessage } from '../../../src/delivery/store/outbox-store.js'
 
 const [directory = '', job = ''] = process.argv.slice(2)
 const store = createFileOutboxStore({ directory, pollMs: 20 })

@@ -1,5 +1,5 @@
-import type { Clock } from '../base/clock.js'
-import { withDeadline } from '../base/deadline.js'
+import type { Clock } from '../../base/clock.js'
+import { withDeadline } from '../../base/deadline.js'
 import type { OutboxStore, OwnedOutbox } from './outbox-store.js'
 
 /** What somebody waits for ownership with. */

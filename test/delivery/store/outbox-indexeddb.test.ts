@@ -4,17 +4,17 @@ import {
   type IndexedDbOutboxOptions,
   type IndexedDbParts,
   type OutboxChannel,
-} from '../../src/storage/indexeddb.js'
-import type { KeptOutcome } from '../../src/storage/outbox-store.js'
-import { createManualClock } from '../../src/testing/clock.js'
-import { settle, until } from '../compliance/real-time.js'
+} from '../../../src/delivery/store/indexeddb.js'
+import type { KeptOutcome } from '../../../src/delivery/store/outbox-store.js'
+import { createManualClock } from '../../../src/testing/clock.js'
+import { settle, until } from '../../compliance/real-time.js'
 import {
   createFakeIndexedDb,
   type FakeDatabase,
   type FakeFactory,
   tablePrototype,
-} from './fake-indexeddb.js'
-import { createFakeLocks } from './fake-locks.js'
+} from '../../storage/fake-indexeddb.js'
+import { createFakeLocks } from '../../storage/fake-locks.js'
 import { describeOutbox, keptMessage, record } from './outbox-compliance.js'
 import { createTabs, leaseMs } from './outbox-tabs.js'
 

@@ -1,4 +1,4 @@
-import type { Clock, TimerHandle } from '../base/clock.js'
+import type { Clock, TimerHandle } from '../../base/clock.js'
 import type { OwnerRecord, Taken } from './indexeddb-records.js'
 import { abortError } from './outbox-errors.js'
 
