@@ -37,7 +37,7 @@ export type {
   RenewedToken,
   SessionApi,
 } from './api.js'
-export { type Api, type ApiOptions, createApi } from './create-api.js'
+export { type Api, type ApiOptions, createApi } from '../kull/create-api.js'
 export type { CredentialsRequest, SessionCredentials } from './credentials.js'
 export { createDeviceId, type DeviceId, type DeviceIdOptions } from './device-id.js'
 export type { Fetch, FetchInit, FetchResponse } from './http.js'

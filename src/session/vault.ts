@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.js'
 import type { ClearScope, Grant, User } from '../machines/session/ports.js'
 import { createValidate } from '../schemas/schema.js'
 import type { KeyValueStore } from '../storage/store.js'
-import { storedSession, toUser } from './answers.js'
+import { storedSession, toUser } from '../kull/answers.js'
 import type { IssuedTokens, RenewedToken } from './api.js'
 
 /** The tokens in hand. Leaves this folder only inside a request. */

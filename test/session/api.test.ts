@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { createApi } from '../../src/session/create-api.js'
+import { createApi } from '../../src/kull/create-api.js'
 import type { Fetch, FetchInit } from '../../src/session/http.js'
 import { createManualClock } from '../../src/testing/clock.js'
 

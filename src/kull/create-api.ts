@@ -11,8 +11,8 @@ import {
   serviceStatus,
   toUser,
 } from './answers.js'
-import type { ApiResult, CallOptions, LinkCode, LinkState, SessionApi } from './api.js'
-import { callHttp, type Fetch, type HttpOptions } from './http.js'
+import type { ApiResult, CallOptions, LinkCode, LinkState, SessionApi } from '../session/api.js'
+import { callHttp, type Fetch, type HttpOptions } from '../session/http.js'
 
 /** Options of {@link createApi}. */
 export interface ApiOptions {
