@@ -9,7 +9,7 @@ export type {
   SocketEnd,
 } from './client.js'
 export type { ListeningAddress } from './listener.js'
-export type { ServerLogEntry, ServerLogger, ServerLogPart } from './log.js'
+export type { ServerLogEntry, ServerLogger, ServerLogPart } from './logging.js'
 export type { ServedProtocol, SyncServerOptions } from './options.js'
 export type { ConnectedDevice } from './presence.js'
 export { type CloseOptions, createSyncServer, type SyncServer } from './server.js'
@@ -22,8 +22,8 @@ export type {
   LoggedMessage,
   LogPosition,
   UserLog,
-} from './delivery/delivery-log.js'
-export { createMemoryLog, type MemoryLogOptions } from './delivery/memory-log.js'
+} from './log/delivery-log.js'
+export { createMemoryLog, type MemoryLogOptions } from './log/memory-log.js'
 export type { DeliveryOptions, MessageRefusal } from './delivery/options.js'
 export type { DeliveryCounters } from './delivery/stats.js'
 export type { HandleUpgrade } from './handle-upgrade.js'

@@ -9,7 +9,7 @@ import type { MessageSchemas } from '../schemas/schema.js'
 import type { Authenticate } from './authentication.js'
 import type { AnyIncomingMessage, ConnectedClient, IncomingHandlers, SocketEnd } from './client.js'
 import { type DeliveryOptions, resolveDeliveryOptions } from './delivery/options.js'
-import type { ServerLogger } from './log.js'
+import type { ServerLogger } from './logging.js'
 
 /** What a server needs to know of a protocol. Every `Protocol` fits. */
 export type ServedProtocol<R extends MessageSchemas, S extends MessageSchemas> = Pick<

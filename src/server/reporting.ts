@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.js'
 import { type ReportError, SyncError } from '../base/errors.js'
-import type { ServerLogger, WriteServerLog } from './log.js'
+import type { ServerLogger, WriteServerLog } from './logging.js'
 
 /** Where a server says what happened, and runs code that is not its own. Nothing here throws. */
 export interface Reporting {

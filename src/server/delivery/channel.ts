@@ -1,5 +1,5 @@
 import type { RefusedNumber } from '../../schemas/control.js'
-import type { ClientMark } from './delivery-log.js'
+import type { ClientMark } from '../log/delivery-log.js'
 import type { UnnumberedMessage } from './frames.js'
 import type { Draft, Mailbox } from './mailbox.js'
 import type { DeliveryCounting } from './stats.js'

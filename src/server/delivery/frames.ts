@@ -2,7 +2,7 @@ import { SyncError } from '../../base/errors.js'
 import type { EnvelopeDirection } from '../../schemas/envelope.js'
 import { encodeJson } from '../../transport/json-codec.js'
 import { encodeMessage, type UnsealedMessage } from '../broadcast.js'
-import type { LoggedMessage } from './delivery-log.js'
+import type { LoggedMessage } from '../log/delivery-log.js'
 
 /** A message before it has a number. */
 export type UnnumberedMessage = Omit<LoggedMessage, 'seq'>

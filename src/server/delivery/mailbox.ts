@@ -1,7 +1,13 @@
 import type { ResetReason } from '../../schemas/control.js'
 import type { EnvelopeDirection } from '../../schemas/envelope.js'
 import { isThenable } from '../reporting.js'
-import type { ClientMark, DeliveryLog, LogChange, LoggedMessage, UserLog } from './delivery-log.js'
+import type {
+  ClientMark,
+  DeliveryLog,
+  LogChange,
+  LoggedMessage,
+  UserLog,
+} from '../log/delivery-log.js'
 import { encodeNumbered, sizeOf, type UnnumberedMessage } from './frames.js'
 import { createLane, type Work } from './lane.js'
 import type { CreateSharedState, SharedState } from './shared-state.js'

@@ -1,5 +1,5 @@
 import { type Channels, createChannels } from './channels.js'
-import type { DeliveryLog } from './delivery-log.js'
+import type { DeliveryLog } from '../log/delivery-log.js'
 import { createMailbox, type Mailbox, type MailboxOptions } from './mailbox.js'
 import type { DeliveryCounting } from './stats.js'
 

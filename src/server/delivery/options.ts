@@ -2,8 +2,8 @@ import { DELAY, isDelay, type Random } from '../../base/clock.js'
 import { SyncError } from '../../base/errors.js'
 import type { MessageSchemas } from '../../schemas/schema.js'
 import type { AnyIncomingMessage } from '../client.js'
-import type { DeliveryLog } from './delivery-log.js'
-import { createMemoryLog } from './memory-log.js'
+import type { DeliveryLog } from '../log/delivery-log.js'
+import { createMemoryLog } from '../log/memory-log.js'
 
 /** Why a message is not taken. */
 export interface MessageRefusal {

@@ -5,7 +5,7 @@ import type { CoordinatorDefinition, UncheckedDefinition } from '../../schemas/c
 import { createValidate, type MessageSchemas, type Validate } from '../../schemas/schema.js'
 import { encodeJson } from '../../transport/json-codec.js'
 import { SyncError } from '../../base/errors.js'
-import type { LoggedMessage } from './delivery-log.js'
+import type { LoggedMessage } from '../log/delivery-log.js'
 import { readData } from './frames.js'
 import type { UserLogState } from './user-log.js'
 

@@ -4,7 +4,7 @@ import type {
   LoggedCheckpoint,
   LoggedMessage,
   UserLog,
-} from './delivery-log.js'
+} from '../log/delivery-log.js'
 
 /** A {@link UserLog} in the making. */
 export interface UserLogState {

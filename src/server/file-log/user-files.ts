@@ -8,7 +8,7 @@ import {
   syncFolder,
 } from '../../storage/node-journal.js'
 import { hasCode } from '../../storage/node-lock.js'
-import type { LogChange } from '../delivery/delivery-log.js'
+import type { LogChange } from '../log/delivery-log.js'
 import { applyChange, createUserLog, toChange, type UserLogState } from '../delivery/user-log.js'
 
 /** A change with its number among the changes of its user, from 1. */

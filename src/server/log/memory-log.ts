@@ -1,7 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { SyncError } from '../../base/errors.js'
 import type { DeliveryLog } from './delivery-log.js'
-import { applyChange, createUserLog, type UserLogState, writeUserLog } from './user-log.js'
+import {
+  applyChange,
+  createUserLog,
+  type UserLogState,
+  writeUserLog,
+} from '../delivery/user-log.js'
 
 /** Options of {@link createMemoryLog}. */
 export interface MemoryLogOptions {
