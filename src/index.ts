@@ -39,7 +39,7 @@ export {
 export { type ConnectionStatus, getConnectionStatus } from './machines/connection/status.js'
 export type { FinalError } from './machines/connection/verdict.js'
 export type { LoadInfo, LoadSnapshot } from './machines/coordinator/actors.js'
-export { createFolding, type Folding } from './machines/coordinator/folding.js'
+export { createFolding, type Folding } from './state/folding.js'
 export {
   type CoordinatorInput,
   createCoordinatorMachine,

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { here, plain, put, taken, title } from '../machines/coordinator/board.js'
+import { here, plain, put, taken, title } from '../state/board.js'
 import { createCoordinator } from '../machines/coordinator/create-coordinator.js'
 
 type Step =

@@ -2,7 +2,7 @@ import { type ActorRef, fromCallback, fromTransition, type Snapshot } from 'xsta
 import type { Clock } from '../../base/clock.js'
 import { type Settled, withDeadline } from '../../base/deadline.js'
 import { SyncError } from '../../base/errors.js'
-import type { Folding } from './folding.js'
+import type { Folding } from '../../state/folding.js'
 
 /** What `loadSnapshot` is told. */
 export interface LoadInfo {

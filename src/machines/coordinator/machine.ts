@@ -2,7 +2,7 @@ import { type ActorRefFrom, assign, sendTo, setup } from 'xstate'
 import { type Clock, clampDelay, type Random } from '../../base/clock.js'
 import { standardBackoff, waitBeforeAttempt } from '../backoff.js'
 import { type FoldingEvent, foldingActor, type LoadSnapshot, stateActor } from './actors.js'
-import type { Folding } from './folding.js'
+import type { Folding } from '../../state/folding.js'
 
 /** What the coordinator machine needs. */
 export interface CoordinatorInput {

@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.js'
 import type { ReportError } from '../../base/errors.js'
-import { createFolding } from '../../machines/coordinator/folding.js'
+import { createFolding } from '../../state/folding.js'
 import type { CoordinatorDefinition, UncheckedDefinition } from '../../schemas/coordinator.js'
 import { createValidate, type MessageSchemas, type Validate } from '../../schemas/schema.js'
 import { encodeJson } from '../../transport/json-codec.js'

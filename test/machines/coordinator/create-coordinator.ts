@@ -1,8 +1,8 @@
 import { createActor } from 'xstate'
 import type { LoadSnapshot } from '../../../src/machines/coordinator/actors.js'
 import { createCoordinatorMachine } from '../../../src/machines/coordinator/machine.js'
-import type { Board, BoardDefinition } from './board.js'
-import { createBench } from './board.js'
+import type { Board, BoardDefinition } from '../../state/board.js'
+import { createBench } from '../../state/board.js'
 
 /** One load that was asked for. */
 export interface Load {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createActor, sendTo, setup } from 'xstate'
 import { createCoordinatorMachine } from '../../../src/machines/coordinator/machine.js'
-import { board, createBench, here, plain, put, title } from './board.js'
+import { board, createBench, here, plain, put, title } from '../../state/board.js'
 import { createCoordinator } from './create-coordinator.js'
 
 describe('expiry on the machine', () => {

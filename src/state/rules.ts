@@ -1,6 +1,6 @@
-import type { CoordinatorDefinition } from '../../schemas/coordinator.js'
-import type { ReadMessage } from '../../schemas/reader.js'
-import type { MessageSchemas, Schema } from '../../schemas/schema.js'
+import type { CoordinatorDefinition } from '../schemas/coordinator.js'
+import type { ReadMessage } from '../schemas/reader.js'
+import type { MessageSchemas, Schema } from '../schemas/schema.js'
 import type { Fields } from './workspace.js'
 
 /** A function of the user's that changes the state: the draft itself, or by returning another. */

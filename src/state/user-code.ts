@@ -1,4 +1,4 @@
-import { type ReportError, SyncError } from '../../base/errors.js'
+import { type ReportError, SyncError } from '../base/errors.js'
 
 /** What {@link UserCode.run} gives for code that threw. */
 export const threw = Symbol('threw')

@@ -1,11 +1,11 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type * as z from 'zod/mini'
-import type { SyncError } from '../../../src/base/errors.js'
-import { createFolding } from '../../../src/machines/coordinator/folding.js'
-import { PersistentMap } from '../../../src/base/persistent-map.js'
-import type { ReadMessage } from '../../../src/schemas/reader.js'
-import type { Schema } from '../../../src/schemas/schema.js'
+import type { SyncError } from '../../src/base/errors.js'
+import { createFolding } from '../../src/state/folding.js'
+import { PersistentMap } from '../../src/base/persistent-map.js'
+import type { ReadMessage } from '../../src/schemas/reader.js'
+import type { Schema } from '../../src/schemas/schema.js'
 import {
   type Board,
   type BoardDefinition,

@@ -1,4 +1,4 @@
-import { type MapEdit, PersistentMap } from '../../base/persistent-map.js'
+import { type MapEdit, PersistentMap } from '../base/persistent-map.js'
 
 /** State of which only the names of its fields are known. */
 export type Fields = Record<string, unknown>

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { PersistentMap } from '../../../src/base/persistent-map.js'
+import { PersistentMap } from '../../src/base/persistent-map.js'
 import { createBench, initial, put, taken, title } from './board.js'
 
 describe('expiry', () => {

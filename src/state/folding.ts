@@ -1,11 +1,8 @@
-import type { Clock } from '../../base/clock.js'
-import { type ReportError, SyncError } from '../../base/errors.js'
-import {
-  assertCoordinatorDefinition,
-  type CoordinatorDefinition,
-} from '../../schemas/coordinator.js'
-import type { ReadMessage } from '../../schemas/reader.js'
-import { createValidate, type MessageSchemas, type Schema } from '../../schemas/schema.js'
+import type { Clock } from '../base/clock.js'
+import { type ReportError, SyncError } from '../base/errors.js'
+import { assertCoordinatorDefinition, type CoordinatorDefinition } from '../schemas/coordinator.js'
+import type { ReadMessage } from '../schemas/reader.js'
+import { createValidate, type MessageSchemas, type Schema } from '../schemas/schema.js'
 import { createBatch } from './batch.js'
 import { createExpiries } from './expiry.js'
 import { createPresence } from './presence.js'

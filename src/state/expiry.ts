@@ -1,4 +1,4 @@
-import { PersistentMap } from '../../base/persistent-map.js'
+import { PersistentMap } from '../base/persistent-map.js'
 import type { Rules } from './rules.js'
 import type { UserCode } from './user-code.js'
 import { type Entries, entriesOf, type Fields, type Touched } from './workspace.js'

@@ -1,5 +1,5 @@
-import { type ReportError, SyncError } from '../../base/errors.js'
-import type { ReadMessage } from '../../schemas/reader.js'
+import { type ReportError, SyncError } from '../base/errors.js'
+import type { ReadMessage } from '../schemas/reader.js'
 import type { Change, Rules } from './rules.js'
 import { threw, type UserCode } from './user-code.js'
 import type { Workspace } from './workspace.js'

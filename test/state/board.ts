@@ -1,10 +1,10 @@
 import * as z from 'zod/mini'
-import type { SyncError } from '../../../src/base/errors.js'
-import { createFolding, type Folding } from '../../../src/machines/coordinator/folding.js'
-import { PersistentMap } from '../../../src/base/persistent-map.js'
-import { type CoordinatorDefinition, defineCoordinator } from '../../../src/schemas/coordinator.js'
-import type { ReadMessage } from '../../../src/schemas/reader.js'
-import { createManualClock, type ManualClock } from '../../../src/testing/clock.js'
+import type { SyncError } from '../../src/base/errors.js'
+import { createFolding, type Folding } from '../../src/state/folding.js'
+import { PersistentMap } from '../../src/base/persistent-map.js'
+import { type CoordinatorDefinition, defineCoordinator } from '../../src/schemas/coordinator.js'
+import type { ReadMessage } from '../../src/schemas/reader.js'
+import { createManualClock, type ManualClock } from '../../src/testing/clock.js'
 
 // A small protocol that has one of everything a coordinator can do.
 

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import * as z from 'zod/mini'
-import { createFolding } from '../../../src/machines/coordinator/folding.js'
-import { PersistentMap } from '../../../src/base/persistent-map.js'
-import { defineCoordinator } from '../../../src/schemas/coordinator.js'
-import { createManualClock } from '../../../src/testing/clock.js'
+import { createFolding } from '../../src/state/folding.js'
+import { PersistentMap } from '../../src/base/persistent-map.js'
+import { defineCoordinator } from '../../src/schemas/coordinator.js'
+import { createManualClock } from '../../src/testing/clock.js'
 import { type Board, board, here, type Note, plain, put, receive, taken, title } from './board.js'
 
 const written = z.object({ notes: z.array(z.tuple([z.string(), z.string()])), title: z.string() })
