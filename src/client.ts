@@ -3,7 +3,7 @@ import { createActor } from 'xstate'
 import { createLog } from './base/log.js'
 import { createClientMachine } from './client/machine.js'
 import { type CommonOptions, resolveOptions, type SyncOptions } from './client/options.js'
-import { createPublisher, type SyncSnapshot } from './client/publisher.js'
+import { createPublisher, type SyncSnapshot } from './streams/publisher.js'
 import { createSettledReceipt, type Receipt } from './delivery/receipt.js'
 import type { SendOptions } from './schemas/outbox-rule.js'
 import {
@@ -24,7 +24,7 @@ import { createReader } from './schemas/reader.js'
 import type { BodyInputOf, MessageSchemas, Schema, TypeOf } from './schemas/schema.js'
 import { createInbound } from './transport/inbound.js'
 import { createLink } from './transport/link.js'
-import type { Stream } from './transport/streams.js'
+import type { Stream } from './streams/streams.js'
 import type { Target } from './transport/target.js'
 
 /** The payload of a sent type as an argument list: none, optional, or required; then options. */

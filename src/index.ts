@@ -12,7 +12,7 @@ export type {
   Inspect,
   SyncOptions,
 } from './client/options.js'
-export type { MessageCounts, SyncSnapshot } from './client/publisher.js'
+export type { MessageCounts, SyncSnapshot } from './streams/publisher.js'
 export type { OutboxStatus, WaitingMessage } from './delivery/outbox.js'
 export type {
   NotSentReason,
@@ -103,7 +103,7 @@ export {
   immediateBatches,
   microtaskBatches,
   timedBatches,
-} from './transport/batching.js'
+} from './streams/batching.js'
 export type { EnvironmentSignal, EnvironmentSource } from './transport/environment.js'
 export type { ConnectionFailure, ConnectionFailureCode } from './transport/failure.js'
 export {

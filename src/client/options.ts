@@ -10,7 +10,7 @@ import {
 import type { LoadSnapshot } from '../machines/coordinator/actors.js'
 import type { BackoffPolicy, CloseCodes, Heartbeat } from '../schemas/policy.js'
 import type { CompileSchema, Schema } from '../schemas/schema.js'
-import { type BatchScheduler, microtaskBatches } from '../transport/batching.js'
+import { type BatchScheduler, microtaskBatches } from '../streams/batching.js'
 import type { EnvironmentSource } from '../transport/environment.js'
 import { createPlatformEnvironment } from '../transport/platform-environment.js'
 import { parseAddress, type Provider } from '../transport/target.js'

@@ -4,7 +4,7 @@ import { type ReportError, SyncError } from '../base/errors.js'
 import { createResilientStore } from '../storage/resilient.js'
 import { scopeStore } from '../storage/scope.js'
 import type { KeyValueStore } from '../storage/store.js'
-import { createValueStream } from '../transport/streams.js'
+import { createValueStream } from '../streams/streams.js'
 import { defaultEnvironment, environments, type KullEnvironment } from './environments.js'
 
 /** The name of an installation that every client knows. */

@@ -3,7 +3,7 @@ import { createActor } from 'xstate'
 import { SyncError } from '../base/errors.js'
 import { createSessionMachine } from '../machines/session/machine.js'
 import { getSessionStatus, type SessionStatus } from '../machines/session/status.js'
-import { createValueStream } from '../transport/streams.js'
+import { createValueStream } from '../streams/streams.js'
 import type { ApiResult } from './api.js'
 import {
   createCredentials,

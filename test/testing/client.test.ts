@@ -9,7 +9,7 @@ import { createFakeTransport } from '../../src/testing/fake-transport.js'
 import { playFaults } from '../../src/testing/fault-script.js'
 import { createSeededRandom } from '../../src/testing/random.js'
 import { createRecorder } from '../../src/testing/recorder.js'
-import { immediateBatches } from '../../src/transport/batching.js'
+import { immediateBatches } from '../../src/streams/batching.js'
 
 const chat = defineProtocol({
   receive: { SAID: z.object({ text: z.string() }) },

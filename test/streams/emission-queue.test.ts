@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createEmissionQueue } from '../../src/transport/emission-queue.js'
+import { createEmissionQueue } from '../../src/streams/emission-queue.js'
 
 describe('an emission queue', () => {
   it('[ORDER-3] runs what is asked for at once, when nothing is under way', () => {

@@ -17,7 +17,7 @@ import {
 } from 'rxjs'
 import { describe, expect, it } from 'vitest'
 import type { SyncError } from '../../src/base/errors.js'
-import { createSelection, createStream, createValueStream } from '../../src/transport/streams.js'
+import { createSelection, createStream, createValueStream } from '../../src/streams/streams.js'
 
 function create() {
   const errors: SyncError[] = []

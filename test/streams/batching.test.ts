@@ -5,7 +5,7 @@ import {
   immediateBatches,
   microtaskBatches,
   timedBatches,
-} from '../../src/transport/batching.js'
+} from '../../src/streams/batching.js'
 
 afterEach(() => {
   vi.unstubAllGlobals()

@@ -5,14 +5,9 @@ import type { ConnectionStatus } from '../machines/connection/status.js'
 import type { Folding } from '../state/folding.js'
 import type { InvalidFrame, UnknownMessage } from '../schemas/message.js'
 import type { ReaderSink, ReadMessage } from '../schemas/reader.js'
-import { type BatchScheduler, microtaskBatches } from '../transport/batching.js'
-import { createEmissionQueue } from '../transport/emission-queue.js'
-import {
-  createSelection,
-  createStream,
-  createValueStream,
-  type Stream,
-} from '../transport/streams.js'
+import { type BatchScheduler, microtaskBatches } from './batching.js'
+import { createEmissionQueue } from './emission-queue.js'
+import { createSelection, createStream, createValueStream, type Stream } from './streams.js'
 import type { OutboxState } from '../delivery/port.js'
 import type { WriteLog } from '../base/log.js'
 import { isShallowEqual } from '../base/shallow-equal.js'
