@@ -22,8 +22,7 @@ const MOST_LATE_TIMERS = 3
  *
  * To be invoked by a client, or by a machine of your own; `getConnectionStatus` reads its state.
  *
- * Sources: RFC 6455 for closing, FAULTS 1 to 15 of the design for everything else; the rules are
- * CONN, LIVE and BACK in docs/spec.md.
+ * Closing follows RFC 6455. The rules are CONN, LIVE and BACK in docs/spec.md.
  */
 export function createConnectionMachine() {
   const machine = setup({
