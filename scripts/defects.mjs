@@ -1,24 +1,19 @@
-// Plants known mistakes in the source, one at a time and in memory, and lets the properties of
+// Plants known mistakes in the source, in memory, one per run, and checks that the properties of
 // delivery find each: `npm run defects`, or some of them by name: `npm run defects -- window`.
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createVitest } from 'vitest/node'
 import { defects } from './lib/defects.mjs'
 import { sourceAliases } from './lib/entries.mjs'
+import { plantDefect, readSources } from './lib/plant-defect.mjs'
 import { root } from './lib/run.mjs'
 
 const asked = process.argv.slice(2)
-const planted = defects.filter(({ name }) => asked.every((word) => name.includes(word)))
-const misfits = planted.filter(({ file, find }) => occurrences(file, find) !== 1)
-if (planted.length === 0 || misfits.length > 0) {
-  for (const { name, file, find } of misfits) {
-    console.error(
-      `"${name}": its text stands ${occurrences(file, find)} times in ${file}:\n${find}`,
-    )
-  }
-  console.error('Every defect must fit, once. Bring scripts/lib/defects.mjs up to the source.')
+const chosen = defects.filter(({ name }) => asked.every((word) => name.includes(word)))
+if (chosen.length === 0) {
+  console.error(`No defect has a name with: ${asked.join(', ')}`)
   process.exit(1)
 }
+const planted = plantAll()
 
 const vitest = await createVitest(
   'test',
@@ -40,8 +35,27 @@ console.log(
 )
 process.exit(missed.length > 0 ? 1 : 0)
 
-/** @param {import('./lib/defects.mjs').Defect} defect */
-function toProject({ name, file, find, replace }) {
+/** Plants each defect in a copy of the source; ends the process where one finds no place. */
+function plantAll() {
+  const sources = readSources('src')
+  /** @type {string[]} */
+  const errors = []
+  const files = []
+  for (const defect of chosen) {
+    try {
+      files.push({ name: defect.name, ...plantDefect(sources, defect) })
+    } catch (error) {
+      errors.push(error instanceof Error ? error.message : String(error))
+    }
+  }
+  if (errors.length === 0) return files
+  for (const error of errors) console.error(`${error}\n`)
+  console.error('Every defect needs one place. Bring scripts/lib/defects.mjs up to the source.')
+  process.exit(1)
+}
+
+/** @param {ReturnType<typeof plantAll>[number]} planted */
+function toProject({ name, file, text }) {
   return {
     root,
     resolve: { alias: sourceAliases() },
@@ -49,9 +63,8 @@ function toProject({ name, file, find, replace }) {
       {
         name: 'defect',
         enforce: /** @type {const} */ ('pre'),
-        /** @param {string} code @param {string} id */
-        transform: (code, id) =>
-          id === join(root, file) ? code.replace(find, () => replace) : undefined,
+        /** @param {string} _code @param {string} id */
+        transform: (_code, id) => (id === join(root, file) ? text : undefined),
       },
     ],
     test: {
@@ -77,9 +90,4 @@ function foundIn(name) {
     }
   }
   return undefined
-}
-
-/** @param {string} file @param {string} text */
-function occurrences(file, text) {
-  return readFileSync(join(root, file), 'utf8').split(text).length - 1
 }

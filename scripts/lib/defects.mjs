@@ -1,210 +1,238 @@
 /**
- * Mistakes that the properties of delivery (test/property/delivery*) must find. Each is planted
- * by replacing a text that stands in its file exactly once.
+ * Mistakes that the properties of delivery (test/property/delivery.test.ts) must find.
  *
- * @typedef {{ name: string, file: string, find: string, replace: string }} Defect
+ * An entry says where its mistake is planted by meaning, so that it survives moves and rewrites:
+ *
+ * - `folder` (or a file): where to search.
+ * - `unit`: the function, method or class there, by name; `Outbox.accept` for the `accept` inside
+ *   `Outbox`.
+ * - `pattern`: a statement or expression inside the unit, as code. `$name` is any expression,
+ *   `$$name` all remaining arguments. `name` also matches `anything.name`. Layout, `this.`, `#`,
+ *   `?.`, casts, and braces around one statement make no difference.
+ * - What happens there: nothing more, and the statement is dropped; `replace`: code in place of
+ *   the match; `before`: code in front of the statement. Both may use the pattern's wildcards.
+ *
+ * A pattern that matches nowhere, or twice, is an error that shows the code of the unit.
+ *
+ * @typedef {object} Defect
+ * @property {string} name
+ * @property {string} folder
+ * @property {string} unit
+ * @property {string} pattern
+ * @property {string} [replace]
+ * @property {string} [before]
  */
 
-const cursor = 'src/delivery/cursor.ts'
-const channel = 'src/delivery/channel.ts'
-const transmission = 'src/delivery/transmission.ts'
-const outbox = 'src/delivery/outbox.ts'
-const queue = 'src/delivery/queue.ts'
-const ending = 'src/delivery/ending.ts'
-const receipt = 'src/delivery/receipt.ts'
-const client = 'src/client.ts'
+const folder = 'src/delivery'
 
 /** @type {readonly Defect[]} */
 export const defects = [
-  // What comes in.
+  // Messages from the server.
   {
     name: 'duplicates are taken in',
-    file: cursor,
-    find: "if (seq <= position.seq) return 'duplicate'",
-    replace: '',
+    folder,
+    unit: 'see',
+    pattern: "if ($condition) return 'duplicate'",
   },
   {
     name: 'a gap is not seen',
-    file: cursor,
-    find: "if (seq > position.seq + 1) return 'gap'",
-    replace: '',
+    folder,
+    unit: 'see',
+    pattern: "if (seq > $next) return 'gap'",
   },
   {
     name: 'the cursor moves before a gap is seen',
-    file: cursor,
-    find: "if (seq > position.seq + 1) return 'gap'",
+    folder,
+    unit: 'see',
+    pattern: "if (seq > $position.seq + 1) return 'gap'",
     replace:
-      'const before = position; position = { epoch, seq }; ' +
+      'const before = $position; $position = { epoch, seq }; ' +
       "if (seq > before.seq + 1) return 'gap'",
   },
   {
     name: 'the epoch of a message is not compared',
-    file: cursor,
-    find: "if (epoch !== position.epoch) return 'gap'",
-    replace: '',
+    folder,
+    unit: 'see',
+    pattern: "if (epoch !== $position.epoch) return 'gap'",
   },
   {
     name: 'a gap is not told of',
-    file: channel,
-    find: "tell({ type: 'gap.found' })",
-    replace: '',
+    folder,
+    unit: 'foundGap',
+    pattern: "tell({ type: 'gap.found' })",
   },
   {
     name: 'a heartbeat is not read',
-    file: channel,
-    find: 'if (cursor.isBehind({ epoch, seq: head })) foundGap()',
-    replace: '',
+    folder,
+    unit: '$ping',
+    pattern: 'if (isBehind($head)) $found()',
   },
   {
     name: 'a snapshot does not move the cursor',
-    file: channel,
-    find: 'cursor.set({ epoch, seq })',
-    replace: 'cursor.set(cursor.position ?? { epoch, seq })',
+    folder,
+    unit: '$snapshot',
+    pattern: '$cursor.set({ epoch, seq })',
+    replace: '$cursor.set($cursor.position ?? { epoch, seq })',
   },
   {
     name: 'a snapshot moves the cursor without the state',
-    file: channel,
-    find: 'options.restore(state)',
-    replace: '',
+    folder,
+    unit: '$snapshot',
+    pattern: 'restore(state)',
   },
   {
     name: 'the cursor outlives the state',
-    file: client,
-    find: 'delivery?.forgetState()',
-    replace: '',
+    folder: 'src/client.ts',
+    unit: 'stop',
+    pattern: 'forgetState()',
   },
   {
     name: 'answers owed are carried over to the next connection',
-    file: channel,
-    find: 'hasSpoken = false\n      unanswered = 0',
-    replace: 'hasSpoken = false',
+    folder,
+    unit: 'createChannel.open',
+    pattern: 'unanswered = 0',
   },
-  // What goes out.
+  // Messages to the server.
   {
     name: 'an acknowledgement counts for one more',
-    file: transmission,
-    find: 'entry.n === undefined || entry.n > n)',
-    replace: 'entry.n === undefined || entry.n > n + 1)',
+    folder,
+    unit: 'acknowledge',
+    pattern: '$entry.n > n',
+    replace: '$entry.n > n + 1',
   },
   {
     name: 'an acknowledgement counts for one less',
-    file: transmission,
-    find: 'entry.n === undefined || entry.n > n)',
-    replace: 'entry.n === undefined || entry.n >= n)',
+    folder,
+    unit: 'acknowledge',
+    pattern: '$entry.n > n',
+    replace: '$entry.n >= n',
   },
   {
     name: "another's acknowledgement counts",
-    file: channel,
-    find: 'if (cid === outbox().owner?.cid) outbox().transmission.acknowledge(n)',
-    replace: 'outbox().transmission.acknowledge(n)',
+    folder,
+    unit: '$ack',
+    pattern: 'if ($isOurs) $acknowledge(n)',
+    replace: '$acknowledge(n)',
   },
   {
     name: 'a number is given twice after a reconnect',
-    file: transmission,
-    find: 'renumber(stays, hwm + 1)',
-    replace: 'renumber(stays, hwm)',
+    folder,
+    unit: 'stand',
+    pattern: '$hwm + 1',
+    replace: '$hwm',
   },
   {
     name: 'nothing is numbered anew',
-    file: transmission,
-    find: 'outgoing = []\n    nextNumber = n',
-    replace: 'outgoing = []',
+    folder,
+    unit: 'renumber',
+    pattern: 'nextNumber = n',
   },
   {
     name: 'the last message that was taken is sent again',
-    file: transmission,
-    find: 'isRemembered && n <= hwm',
+    folder,
+    unit: 'stand',
+    pattern: 'isRemembered && n <= hwm',
     replace: 'isRemembered && n < hwm',
   },
   {
     name: 'refusals are not read when resuming',
-    file: transmission,
-    find: 'const codes = new Map(refused)',
-    replace: 'const codes = new Map<number, string>(refused.slice(refused.length))',
+    folder,
+    unit: 'stand',
+    pattern: 'new Map(refused)',
+    replace: 'new Map<number, string>()',
   },
   {
     name: 'a possible duplicate is never told',
-    file: transmission,
-    find: 'entry.mayBeTwice = true',
-    replace: 'entry.mayBeTwice = false',
+    folder,
+    unit: 'stand',
+    pattern: 'mayBeTwice = true',
   },
   {
     name: 'every retransmission is a possible duplicate',
-    file: transmission,
-    find: 'if (!isRemembered && entry.wasTransmitted)',
-    replace: 'if (entry.wasTransmitted)',
+    folder,
+    unit: 'stand',
+    pattern: '!isRemembered && $wasTransmitted',
+    replace: '$wasTransmitted',
   },
   {
     name: 'the epoch of the outbox is not compared',
-    file: transmission,
-    find: 'isTheSame && entry.sentEpoch === epoch',
-    replace: 'isTheSame || entry.sentEpoch === epoch',
+    folder,
+    unit: 'stand',
+    pattern: 'isTheSame && $isOfThisEpoch',
+    replace: 'isTheSame || $isOfThisEpoch',
   },
   {
     name: 'abandoned messages are sent again',
-    file: outbox,
-    find: 'entry.isAbandoned = true',
-    replace: 'entry.isAbandoned = false',
+    folder,
+    unit: 'takeBack',
+    pattern: 'isAbandoned = true',
   },
   {
     name: 'what was taken back goes out when the socket has room',
-    file: outbox,
-    find: 'transmission.withdraw(entry)\n    if (entry.n',
-    replace: 'if (entry.n',
+    folder,
+    unit: 'takeBack',
+    pattern: 'withdraw($entry)',
   },
   {
     name: 'the window is not respected',
-    file: transmission,
-    find: 'queue.numbered.length < to.window',
-    replace: 'queue.numbered.length < to.window + 1',
+    folder,
+    unit: 'numberMore',
+    pattern: '$count < window',
+    replace: '$count < to.window + 1',
   },
   {
     name: 'what was refused for now is overtaken',
-    file: queue,
-    find: 'for (const entry of again) return entry\n',
-    replace: 'if (byId.size === again.size) for (const entry of again) return entry\n',
+    folder,
+    unit: 'next',
+    pattern: 'for (const $entry of again) return $entry',
+    replace: 'if (byId.size === again.size) for (const $entry of again) return $entry',
   },
   {
     name: 'expired messages are sent',
-    file: queue,
-    find: 'if (expiresAt <= epochMs) expired.push(entry)',
-    replace: 'if (expiresAt <= 0) expired.push(entry)',
+    folder,
+    unit: 'expired',
+    pattern: '$at <= epochMs',
+    replace: '$at <= 0',
   },
   {
     name: 'replaced messages are sent',
-    file: queue,
-    find: 'if (replaced !== undefined) remove(replaced)',
-    replace: '',
+    folder,
+    unit: 'offer',
+    pattern: 'remove(replaced)',
   },
   {
     name: 'the queue is dropped on stop',
-    file: client,
-    find: 'delivery?.forgetState()',
-    replace: 'outbox.clear(); delivery?.forgetState()',
+    folder: 'src/client.ts',
+    unit: 'stop',
+    pattern: 'forgetState()',
+    before: 'outbox.clear()',
   },
   {
     name: 'a receipt settles twice',
-    file: receipt,
-    find: 'if (this.value !== undefined) return',
-    replace: '',
+    folder,
+    unit: 'give',
+    pattern: 'if (value !== undefined) return',
   },
-  // What is kept.
+  // What the storage holds.
   {
     name: 'numbers are used before they are written',
-    file: transmission,
-    find: 'if (write === undefined) {',
-    replace: 'if (to.epoch !== undefined) {',
+    folder,
+    unit: 'writeNumbers',
+    pattern: 'write === undefined',
+    replace: 'to.epoch !== undefined',
   },
   {
     name: 'what is over stays in the storage',
-    file: ending,
-    find: "if (write === undefined || entry.keeping === 'none') {",
-    replace: "if (write !== undefined || entry.keeping === 'none') {",
+    folder,
+    unit: 'endEntry',
+    pattern: 'write === undefined',
+    replace: 'write !== undefined',
   },
   {
     name: 'each run takes a name of its own',
-    file: outbox,
-    find: 'const { identity = { cid: makeId() }, fence } = kept',
-    replace: 'const { fence } = kept; const identity = { cid: makeId() }',
+    folder,
+    unit: 'own',
+    pattern: 'const { identity = $new, $$rest } = kept',
+    replace: 'const identity = $new, { $$rest } = kept',
   },
 ]
