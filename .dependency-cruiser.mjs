@@ -1,24 +1,23 @@
-// Who may import whom. Direction: schemas <- transport, storage <- machines <- client <- index.
-// kull, server and testing stand on the library; the library never uses them.
+// Who may import whom. Each folder of src/ is a layer with a rule of its own:
+//
+//   base <- schemas <- transport, state, storage <- streams, machines <- delivery <- client <- index
+//
+// Layers that stand side by side do not import each other. `session`, `kull` and `testing` stand on
+// the library, which never imports them. `server` shares the lower layers with the client.
+// test/tooling/layers.test.ts shows that each rule can fail.
 
-/** What has no layer of its own: errors, clock and the like, which all layers may use. */
-const foundation = '^src/(base/|(?!(index|client|compile)\\.ts)[^/]+\\.ts$)'
-const packages = 'node_modules/'
-const serverSide = '^src/(server/|storage/node|kull/server)'
-
-// Files move to the layout of docs/architecture.md one folder a commit; until the last has moved,
-// a layer is the files that were its own before.
-const transport = '^src/(transport/|streams/(?!publisher))'
-const storage = '^src/(storage|delivery/store)/'
-const machines =
-  '^src/(machines/|state/|delivery/(channel|cursor|elsewhere|ending|outbox|queue|receipt|transmission)\\.ts)'
-const client = '^src/(client(\\.ts|/)|streams/publisher|delivery/port)'
-const lower = [transport, storage, '^src/schemas/']
+/** @param {string} folders as a regular expression */
+const inSrc = (folders) => `^src/(${folders})/`
+const client = '^src/client(\\.ts$|/)'
+const kullServer = '^src/kull/server(\\.ts$|/)'
+const lower = [inSrc('base|schemas|transport|state|storage')]
+const library = [...lower, inSrc('streams|machines|delivery'), client]
+const usesNode = ['^src/server/', kullServer, '^src/(storage|delivery/store)/node']
 
 /**
  * @param {string} name
  * @param {string} from
- * @param {string[]} allowed what the layer may use beside itself, the foundation and packages
+ * @param {readonly string[]} allowed what the layer may import beside itself and packages
  * @param {string} comment
  * @returns {import('dependency-cruiser').IForbiddenRuleType}
  */
@@ -28,58 +27,53 @@ function layer(name, from, allowed, comment) {
     severity: 'error',
     comment,
     from: { path: from },
-    to: { path: '^(src|test|bench|examples|scripts)/', pathNot: [from, foundation, ...allowed] },
+    to: { path: '^(src|test|bench|examples|scripts)/', pathNot: [from, ...allowed] },
   }
 }
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 export default {
   forbidden: [
-    layer('foundation', foundation, [], 'The foundation stands on nothing.'),
-    layer('schemas', '^src/schemas/', [], 'What is said knows nothing of how it travels.'),
-    layer('transport', transport, ['^src/schemas/'], 'Transport knows only schemas.'),
-    layer('storage', storage, ['^src/schemas/'], 'Storage stands beside transport.'),
-    layer('machines', machines, lower, 'Machines stand below the client.'),
-    layer('client', client, [...lower, machines], 'The client is where the layers meet.'),
-    layer('compile', '^src/compile\\.ts$', ['^src/schemas/'], 'An optional part of the schemas.'),
+    layer('base', inSrc('base'), [], 'The base imports no other layer.'),
+    layer('schemas', inSrc('schemas'), [inSrc('base')], 'Messages do not know how they travel.'),
     layer(
-      'index',
-      '^src/index\\.ts$',
-      [...lower, machines, client],
-      'The main entry is the library alone.',
+      'transport',
+      inSrc('transport'),
+      [inSrc('base|schemas')],
+      'Transport knows only schemas.',
     ),
     layer(
-      'session',
-      '^src/session/',
-      [...lower, machines, client, '^src/kull/(answers|create-api)\\.ts$'],
-      'The session stands on the library.',
+      'state',
+      inSrc('state'),
+      [inSrc('base|schemas')],
+      'Folds do not know how messages travel.',
     ),
+    layer('storage', inSrc('storage'), [inSrc('base|schemas')], 'Storage holds values by key.'),
+    layer('streams', inSrc('streams'), lower, 'Streams stand beside machines, below delivery.'),
+    layer('machines', inSrc('machines'), lower, 'A machine declares what it asks for as a port.'),
+    layer(
+      'delivery',
+      inSrc('delivery'),
+      [...lower, inSrc('streams|machines')],
+      'Delivery is optional: the layers below it work without it.',
+    ),
+    layer('client', client, library, 'The client is where the layers meet.'),
+    layer('index', '^src/index\\.ts$', library, 'The main entry is the library alone.'),
+    layer('session', inSrc('session'), library, 'The session is for any product.'),
+    layer('server', inSrc('server'), lower, 'The server shares the lower layers with the client.'),
     layer(
       'kull',
-      '^src/kull/(?!server)',
-      [...lower, machines, client, '^src/session/'],
-      'The protocol uses the library; only its server entry uses the server.',
+      '^src/kull/(?!server(\\.ts$|/))',
+      [...library, inSrc('session')],
+      'The product uses the library; only its server entry uses the server.',
     ),
     layer(
       'kull-server',
-      '^src/kull/',
-      [...lower, machines, client, '^src/(server|session)/'],
-      'The protocol never uses testing.',
+      kullServer,
+      [...lower, inSrc('kull|server')],
+      "The server entry adds the product's routes to the server.",
     ),
-    layer(
-      'server',
-      '^src/server/',
-      // With delivery it folds messages as the client does, to write the state down for newcomers.
-      // The folding is no machine: it needs no XState.
-      [...lower, '^src/(machines/coordinator|state)/folding\\.ts$'],
-      'The server shares schemas, codecs and folds with the client, and nothing else.',
-    ),
-    layer(
-      'testing',
-      '^src/testing/',
-      [...lower, machines, client],
-      'The testing kit uses the library, for any protocol.',
-    ),
+    layer('testing', inSrc('testing'), library, 'The testing kit is for any protocol.'),
     layer(
       'examples',
       '^examples/',
@@ -103,8 +97,8 @@ export default {
     {
       name: 'idb',
       severity: 'error',
-      comment: 'One import site; only who keeps an outbox in IndexedDB downloads it.',
-      from: { path: '^src/', pathNot: '^src/(storage|delivery/store)/indexeddb-database\\.ts$' },
+      comment: 'Only who stores an outbox in IndexedDB downloads it.',
+      from: { path: '^src/', pathNot: '^src/delivery/store/' },
       to: { path: 'node_modules/idb/' },
     },
     {
@@ -118,7 +112,7 @@ export default {
       name: 'node',
       severity: 'error',
       comment: "Browser bundles never pull in Node's modules.",
-      from: { path: '^src/', pathNot: serverSide },
+      from: { path: '^src/', pathNot: usesNode },
       to: { dependencyTypes: ['core'] },
     },
     {
@@ -133,7 +127,7 @@ export default {
       severity: 'error',
       comment: 'The package may use only what it asks its users to install.',
       from: { path: '^src/' },
-      to: { path: packages, dependencyTypesNot: ['npm', 'npm-peer', 'core'] },
+      to: { path: 'node_modules/', dependencyTypesNot: ['npm', 'npm-peer', 'core'] },
     },
     {
       name: 'resolved',
