@@ -1,8 +1,9 @@
-// Everything that can be said of the code without running it: `npm run check`, or some of its
-// steps by name: `npm run check -- lint types`.
+// Checks everything that needs no test run: `npm run check`, or some of its steps by name:
+// `npm run check -- lint types`.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
+import { exceptions } from './lib/exceptions.mjs'
 import { root, run } from './lib/run.mjs'
 
 const node = process.execPath
@@ -23,6 +24,8 @@ const steps = [
   ['types', ...projects.map(typecheck)],
   ['layers', ['depcruise', 'src', 'examples', '--config', '.dependency-cruiser.mjs']],
   ['unused', ['knip']],
+  ['limits', [node, 'scripts/limits.mjs']],
+  ['duplicates', ['jscpd', ...duplicates()]],
   ['api', [node, 'scripts/api.mjs', '--check']],
   [
     'package',
@@ -75,6 +78,20 @@ async function firstFailure(commands) {
     if (code !== 0) return `${[command, ...args].join(' ')}\n${output}${errors}`.trimEnd()
   }
   return undefined
+}
+
+/**
+ * No piece of code of this size stands in src/ or test/ twice.
+ * @returns {string[]}
+ */
+function duplicates() {
+  const ignored = exceptions.map(({ path }) => `**/${path}${path.endsWith('/') ? '**' : '*'}`)
+  return [
+    ...['src', 'test', '--format', 'typescript', '--min-tokens', '60', '--min-lines', '5'],
+    ...['--skip-comments', '--ignore', ignored.join(','), '--exit-code', '1', '--no-tips'],
+    '--no-colors',
+    ,
+  ]
 }
 
 /**

@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { createVitest } from 'vitest/node'
 import { defects } from './lib/defects.mjs'
 import { sourceAliases } from './lib/entries.mjs'
-import { plantDefect, readSources } from './lib/plant-defect.mjs'
+import { plantDefect } from './lib/plant-defect.mjs'
 import { root } from './lib/run.mjs'
+import { readSources } from './lib/source-files.mjs'
 
 const asked = process.argv.slice(2)
 const chosen = defects.filter(({ name }) => asked.every((word) => name.includes(word)))

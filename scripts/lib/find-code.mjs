@@ -1,6 +1,7 @@
 // Finds a place in TypeScript by what it means rather than by its text: by the name of the
 // function that it stands in and by a pattern, which is a piece of code with wildcards.
 import ts from 'typescript'
+import { parse, unitName } from './source-files.mjs'
 
 /**
  * @typedef {object} CodeQuery
@@ -76,11 +77,6 @@ export function fillIn(text, { source, bound }) {
   })
 }
 
-/** @param {string} file @param {string} text */
-function parse(file, text) {
-  return ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true)
-}
-
 /** @param {string} pattern */
 function parsePattern(pattern) {
   // In a method, so that `return`, `this` and private names are allowed.
@@ -122,32 +118,6 @@ function visit(node, around, found) {
   ts.forEachChild(node, (child) => {
     visit(child, names, found)
   })
-}
-
-/**
- * The name of a function, method, accessor, class, or of what a function is assigned to.
- * @param {ts.Node} node
- */
-function unitName(node) {
-  if (ts.isConstructorDeclaration(node)) return 'constructor'
-  if (
-    ts.isFunctionDeclaration(node) ||
-    ts.isMethodDeclaration(node) ||
-    ts.isAccessor(node) ||
-    ts.isClassDeclaration(node)
-  ) {
-    return node.name && bare(node.name.getText())
-  }
-  if (
-    (ts.isVariableDeclaration(node) ||
-      ts.isPropertyDeclaration(node) ||
-      ts.isPropertyAssignment(node)) &&
-    node.initializer &&
-    (ts.isArrowFunction(node.initializer) || ts.isFunctionExpression(node.initializer))
-  ) {
-    return bare(node.name.getText())
-  }
-  return undefined
 }
 
 /** @param {string} name */

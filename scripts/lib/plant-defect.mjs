@@ -1,31 +1,12 @@
 // Plants one mistake in the source: finds its place and says what the file's text becomes.
-import { readFileSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
 import ts from 'typescript'
 import { fillIn, findCode, findUnits } from './find-code.mjs'
-import { root } from './run.mjs'
+import { lineOf } from './source-files.mjs'
 
 /**
  * @typedef {import('./find-code.mjs').CodePlace} CodePlace
  * @typedef {{ file: string, text: string }} PlantedFile a file and its text with the mistake
  */
-
-/**
- * Reads the source files of a folder.
- * @param {string} folder below the project's root
- * @returns {Map<string, string>} text by path
- */
-export function readSources(folder) {
-  const names = readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-  return new Map(
-    names
-      .filter((name) => name.endsWith('.ts'))
-      .map((name) => [
-        `${folder}/${name.replaceAll('\\', '/')}`,
-        readFileSync(join(root, folder, name), 'utf8'),
-      ]),
-  )
-}
 
 /**
  * Plants a defect.
@@ -84,8 +65,7 @@ function explain(files, { name, folder, unit, pattern }, places) {
 function list(places) {
   return places
     .map(({ file, source, node }) => {
-      const { line } = source.getLineAndCharacterOfPosition(node.getStart(source))
-      return `${file}:${line + 1}\n${node.getText(source).replace(/^/gm, '  ')}`
+      return `${file}:${lineOf(source, node)}\n${node.getText(source).replace(/^/gm, '  ')}`
     })
     .join('\n')
 }
