@@ -37,10 +37,9 @@ const steps = [
   ['examples', [node, 'scripts/docs-examples.mjs']],
   ['docs', ['typedoc'], ['vitepress', 'build', 'docs']],
   ['rules', [node, 'scripts/spec-coverage.mjs']],
+  ['names', [node, 'scripts/architecture.mjs']],
+  ['diagrams', ['tsx', 'scripts/diagrams.ts', '--check']],
 ]
-if (existsSync(join(root, 'scripts/diagrams.ts'))) {
-  steps.push(['diagrams', ['tsx', 'scripts/diagrams.ts', '--check']])
-}
 
 const asked = process.argv.slice(2)
 const unknown = asked.filter((name) => !steps.some(([known]) => known === name))
@@ -90,7 +89,6 @@ function duplicates() {
     ...['src', 'test', '--format', 'typescript', '--min-tokens', '60', '--min-lines', '5'],
     ...['--skip-comments', '--ignore', ignored.join(','), '--exit-code', '1', '--no-tips'],
     '--no-colors',
-    ,
   ]
 }
 

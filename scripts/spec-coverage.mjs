@@ -1,15 +1,15 @@
-// Every rule of docs/spec.md and of the demo's docs/dashboard.md has a test that cites it, and no test
-// cites a rule that is in neither.
-// Asks Vitest for the names, since many tests are made from tables; it lists no skipped test.
+// Checks that a test cites every rule of docs/spec.md and docs/dashboard.md, and that no test cites
+// a rule that is in neither. Vitest lists the names, since many tests are made from tables; it does
+// not list skipped tests.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { findChromium } from './lib/chromium.mjs'
 import { compareRules } from './lib/rules.mjs'
 import { root, run } from './lib/run.mjs'
 
-const markdown = ['docs/spec.md', 'docs/dashboard.md']
-  .map((page) => readFileSync(join(root, page), 'utf8'))
-  .join('\n')
+// The second has the rules of the example.
+const pages = ['docs/spec.md', 'docs/dashboard.md']
+const markdown = pages.map((page) => readFileSync(join(root, page), 'utf8')).join('\n')
 
 const without = findChromium() ? [] : ['--project=!browser', '--project=!e2e']
 const { code, output, errors } = await run('vitest', ['list', '--json', ...without], {
@@ -29,7 +29,7 @@ const { defined, twice, untested, unknown } = compareRules(
 console.log(`${defined.length} rules, ${defined.length - untested.length} of them with a test`)
 report('Rules defined twice', twice)
 report('Rules without a test', untested)
-report('Tests cite rules that are in neither page', unknown)
+report(`Tests cite rules that are neither in ${pages.join(' nor in ')}`, unknown)
 process.exit(twice.length + untested.length + unknown.length > 0 ? 1 : 0)
 
 /**

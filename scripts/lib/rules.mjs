@@ -1,5 +1,5 @@
-// A rule is `[CONN-7]` at the start of a line, a list item or a table cell of docs/spec.md. A test
-// cites it by having the same in its name; a mention elsewhere in the prose defines nothing.
+// A page defines a rule with `[CONN-7]` at the start of a line, a list item or a table cell. A mention
+// elsewhere in the prose defines nothing. A test cites a rule with the same text in its name.
 const id = /\[([A-Z][A-Z0-9]*-\d+[a-z]?)\](?![(:])/
 const definition = new RegExp(`^(?:[-*+]|\\d+\\.)?\\s*(?:\\*\\*|\`)?${id.source}`)
 const citation = new RegExp(id.source, 'g')
