@@ -11,13 +11,7 @@
 export const parts = {
   schemas: {
     mutate: ['src/schemas/**/*.ts'],
-    tests: [
-      'schemas',
-      'state',
-      'transport',
-      'kull/protocol.test.ts',
-      'testing/arbitraries.test.ts',
-    ],
+    tests: ['schemas', 'state', 'kull/protocol.test.ts'],
   },
   state: {
     mutate: ['src/state/**/*.ts'],

@@ -51,6 +51,19 @@ describe('the standard envelope', () => {
       expect(invalid).toMatchObject([{ reason: 'envelope-mismatch', raw: JSON.stringify(frame) }])
     },
   )
+
+  it.each<[frame: unknown, detail: string]>([
+    [null, 'the frame is not an object'],
+    [5, 'the frame is not an object'],
+    ['SAID', 'the frame is not an object'],
+    [[], 'the frame is not an object'],
+    [{}, 'the frame has no "type"'],
+    [{ type: 5 }, 'the frame has no "type"'],
+    [{ type: '' }, 'the frame has no "type"'],
+    [{ type: 'BATCH', messages: {} }, 'BATCH without a "messages" array'],
+  ])('[ENV-3] says what is missing in %j', (frame, detail) => {
+    expect(toClient.open(frame)).toEqual({ kind: 'invalid', detail })
+  })
 })
 
 describe('the numbers of delivery', () => {
@@ -67,6 +80,10 @@ describe('the numbers of delivery', () => {
     const sent = toServer.seal('SAY', 1, { cid: 'c', n: 3 })
     expect(sent).toEqual({ type: 'SAY', payload: 1, cid: 'c', n: 3 })
     expect(toServer.open(sent)).toMatchObject({ meta: { cid: 'c', n: 3 } })
+  })
+
+  it('[ENV-9] stand without an id that is no text', () => {
+    expect(meta({ seq: 5, epoch: 'e', id: 7 })).not.toHaveProperty('id')
   })
 
   it.each([
@@ -132,7 +149,9 @@ describe('a batch', () => {
   it('[ENV-5] is refused where it nests deeper than eight batches', () => {
     const nest = (depth: number): unknown => (depth === 0 ? said('x') : batch(nest(depth - 1)))
     expect(read(schemas, [nest(8)]).order).toEqual(['SAID'])
-    expect(read(schemas, [nest(9)]).order).toEqual(['invalid too-deep'])
+    expect(read(schemas, [nest(9)]).invalid).toMatchObject([
+      { reason: 'too-deep', detail: 'batches nest deeper than 8' },
+    ])
     expect(read(schemas, [batch(said('a'), nest(9), said('b'))]).order).toEqual([
       'SAID',
       'invalid too-deep',
@@ -159,7 +178,7 @@ describe('control frames', () => {
 
   it('[ENV-6] count also where the protocol does not list them, or their body does not fit', () => {
     const pong = { type: 'PONG', data: 5 }
-    expect(read({}, [pong]).order).toEqual(['pong'])
+    expect(read({}, [pong, { type: 'PING' }]).order).toEqual(['pong', 'ping'])
     expect(read({ PONG: z.string() }, [pong]).order).toEqual(['invalid schema-mismatch', 'pong'])
   })
 

@@ -2,7 +2,7 @@ import type { Envelope } from '../../src/schemas/envelope.js'
 import { createEnvelope } from '../../src/schemas/envelope.js'
 import type { InvalidFrame, UnknownMessage } from '../../src/schemas/message.js'
 import type { Heartbeat } from '../../src/schemas/policy.js'
-import { createReader, type ReadMessage } from '../../src/schemas/reader.js'
+import { createReader, type Gate, type ReadMessage } from '../../src/schemas/reader.js'
 import type { CompileSchema, MessageSchemas } from '../../src/schemas/schema.js'
 
 /** What a reader made of some frames. */
@@ -21,6 +21,7 @@ export interface ReadOptions {
   readonly side?: 'toClient' | 'toServer'
   readonly heartbeat?: Heartbeat | false
   readonly compile?: CompileSchema
+  readonly gate?: Gate
 }
 
 /** Reads decoded frames, as one side would. */
@@ -29,13 +30,14 @@ export function read(
   frames: readonly unknown[],
   options: ReadOptions = {},
 ): Found {
-  const { envelope = createEnvelope(), side = 'toClient', compile } = options
+  const { envelope = createEnvelope(), side = 'toClient', compile, gate } = options
   const found: Found = { messages: [], unknown: [], invalid: [], order: [] }
   const reader = createReader({
     schemas,
     direction: envelope[side],
     heartbeat: options.heartbeat ?? { ping: 'PING', pong: 'PONG' },
     compile,
+    gate,
     sink: {
       message(message) {
         found.messages.push(message)
