@@ -106,6 +106,11 @@ describe('a protocol', () => {
     expect(defineProtocol({ receive: {}, send: {}, envelope }).envelope).toBe(envelope)
   })
 
+  it('[SCH-8] has types with a body and types without one', () => {
+    const define = () => defineProtocol({ receive: { A: z.string(), B: null }, send: { C: null } })
+    expect(define).not.toThrow()
+  })
+
   it('[SCH-8] may leave parts of its coordinator undefined', () => {
     const coordinator = { initial: {}, fold: { A: undefined }, expire: { peers: undefined } }
     const define = () => defineProtocol({ receive: {}, send: {}, ...({ coordinator } as object) })
