@@ -1,5 +1,5 @@
 // The limits stand just above what is measured; docs/adr/0009-bundle-size.md and 0012 say why.
-// What a browser downloads, minified and gzipped, when a page uses the client with the Kull protocol.
+// The code that a browser downloads for a page that uses the client with the Kull protocol.
 const client = { 'dist/index.js': '{ createSyncClient }', 'dist/kull/index.js': '{ kull }' }
 
 /** @param {string[]} external packages to leave out; size-limit by itself leaves out peers */

@@ -7,10 +7,10 @@ const namedExports = {
   message: 'The library exports by name.',
 }
 
-/** Every source of time and chance is injected; these are the doors around that. */
+/** Time and randomness are injected; nothing may use these globals instead. */
 const injected = [
   ...['setTimeout', 'setInterval', 'setImmediate', 'requestAnimationFrame', 'crypto'].map(
-    (name) => ({ name, message: 'Take it from the injected clock or randomness.' }),
+    (name) => ({ name, message: 'Use the injected clock or randomness.' }),
   ),
   ...['process', 'Buffer', 'global', '__dirname', 'require'].map((name) => ({
     name,
@@ -18,14 +18,14 @@ const injected = [
   })),
 ]
 
-/** As a default that can be replaced they may be named, but nothing calls them. */
+/** Code may name these functions as a default that users can replace, but must not call them. */
 const calls = [
   ['Math', 'random'],
   ['Date', 'now'],
   ['performance', 'now'],
 ].map(([object, property]) => ({
   selector: `CallExpression[callee.object.name='${object}'][callee.property.name='${property}']`,
-  message: 'Take it from the injected clock or randomness.',
+  message: 'Use the injected clock or randomness.',
 }))
 
 export default defineConfig(
@@ -63,22 +63,22 @@ export default defineConfig(
         'error',
         { considerDefaultExhaustiveForUnions: true },
       ],
-      // Unions of messages carry both shapes on purpose, and the compiler tells them apart.
+      // Both interfaces and type aliases are used.
       '@typescript-eslint/consistent-type-definitions': 'off',
       '@typescript-eslint/restrict-template-expressions': [
         'error',
         { allowNumber: true, allowBoolean: true },
       ],
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
-      // A fold may change its draft and return nothing.
+      // A fold may return a state or nothing.
       '@typescript-eslint/no-invalid-void-type': 'off',
-      // An empty function is how "nobody listens" is said.
+      // An empty function is the default of a callback.
       '@typescript-eslint/no-empty-function': 'off',
       '@typescript-eslint/no-unused-vars': [
         'error',
         { argsIgnorePattern: '^_', varsIgnorePattern: '^_' },
       ],
-      // TypeScript's noPropertyAccessFromIndexSignature asks for the brackets.
+      // The compiler's noPropertyAccessFromIndexSignature requires the brackets.
       '@typescript-eslint/dot-notation': ['error', { allowIndexSignaturePropertyAccess: true }],
     },
   },
@@ -87,7 +87,7 @@ export default defineConfig(
     rules: { 'no-restricted-syntax': ['error', namedExports] },
   },
   {
-    // What browsers load, but for the one file that takes time from the platform.
+    // Files that browsers load, except the one that takes time from the platform.
     files: ['src/**'],
     ignores: [
       'src/base/clock.ts',
@@ -103,7 +103,7 @@ export default defineConfig(
   {
     files: ['test/**', 'examples/*/test/**'],
     rules: {
-      // Nothing is skipped, and no half-done test lands.
+      // No test is skipped or unfinished.
       'no-restricted-properties': [
         'error',
         ...['it', 'test', 'describe'].flatMap((object) =>
@@ -114,7 +114,7 @@ export default defineConfig(
           })),
         ),
       ],
-      // A test asserts what it expects of a value; the compiler need not be told again.
+      // A test that meets an undefined value fails anyway.
       '@typescript-eslint/no-non-null-assertion': 'off',
       '@typescript-eslint/unbound-method': 'off',
     },
@@ -124,7 +124,7 @@ export default defineConfig(
     rules: { 'no-console': 'off' },
   },
   {
-    // Written in JavaScript with types in comments: what a JSON file holds is taken on trust.
+    // JavaScript with types in comments. The content of JSON files is not checked.
     files: ['**/*.{js,mjs}'],
     rules: {
       '@typescript-eslint/no-unsafe-argument': 'off',

@@ -18,9 +18,9 @@ const browserPackages = [
 export default defineConfig({
   resolve: { alias: sourceAliases() },
   test: {
-    // Two files at once at most: the suite includes real sockets, and CI has two cores.
+    // At most two files at once: some tests use real sockets, and CI has two cores.
     maxWorkers: 2,
-    // A bound for what hangs, not a measure: the machine may be busy with anything.
+    // Ends a test that hangs. A slow test on a busy machine must not fail.
     testTimeout: 60_000,
     hookTimeout: 60_000,
     projects: [
@@ -33,7 +33,7 @@ export default defineConfig({
         },
       },
       {
-        // Node's tests that drive a browser.
+        // Tests that run in Node and drive a browser.
         extends: true,
         test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'] },
       },
@@ -52,7 +52,7 @@ export default defineConfig({
       },
       {
         extends: true,
-        // Found late, they would make Vite reload the page in the middle of a test.
+        // Vite reloads the page when it finds a package late, in the middle of a test.
         optimizeDeps: { include: browserPackages },
         test: {
           name: 'browser',

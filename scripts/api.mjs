@@ -1,13 +1,13 @@
-// Keeps etc/api: what each entry of the package offers, one report per entry. `npm run api` writes
-// them; with --check a difference fails, so that no change of the API goes unseen.
+// Writes etc/api: one report for each entry of the package, with the API that it offers. With --check it
+// writes nothing, and fails where a report differs from the code.
 import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { Extractor, ExtractorConfig, ExtractorLogLevel } from '@microsoft/api-extractor'
 import { entries } from './lib/entries.mjs'
 import { root, run } from './lib/run.mjs'
 
-// Compiled anew and all at once: the compiler puts the members of a union into the order in which
-// it came across them, which an incremental build changes.
+// A full build into an empty folder: the compiler orders the members of a union by when it met them,
+// and an incremental build meets them in another order.
 const declarations = join(root, '.cache/declarations')
 rmSync(declarations, { recursive: true, force: true })
 const { code } = await run('tsc', [
@@ -20,7 +20,7 @@ const check = process.argv.includes('--check')
 const reportFolder = join(root, 'etc/api')
 mkdirSync(reportFolder, { recursive: true })
 
-// The report is what counts here; lint and the compiler have the rest.
+// Only the report matters here. The linter and the compiler report everything else.
 const silent = { logLevel: ExtractorLogLevel.None }
 
 /** @param {ReturnType<typeof entries>[number]} entry */

@@ -1,4 +1,4 @@
-// Bundles every entry that a browser may load, and fails when ws or one of Node's modules comes along.
+// Bundles every entry that a browser may load, and fails where a bundle contains ws or a module of Node.
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import { entries } from './lib/entries.mjs'
@@ -6,7 +6,7 @@ import { root } from './lib/run.mjs'
 
 const forBrowsers = entries().filter(({ isForServers }) => !isForServers)
 
-// A module of Node's fails the build by itself: with the browser as platform it does not resolve.
+// With the platform `browser` an import of a module of Node does not resolve, so that the build fails.
 const { metafile } = await build({
   entryPoints: forBrowsers.map(({ file }) => join(root, file)),
   absWorkingDir: root,

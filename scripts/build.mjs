@@ -1,4 +1,4 @@
-// Compiles src/ to dist/, and removes what a deleted or renamed source left there.
+// Compiles src/ to dist/, and removes the output of sources that were deleted or renamed.
 import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { root, run } from './lib/run.mjs'

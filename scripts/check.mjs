@@ -8,13 +8,13 @@ import { root, run } from './lib/run.mjs'
 
 const node = process.execPath
 
-/** The TypeScript projects beside the package itself, which the build compiles. */
+/** The TypeScript projects other than the package, which the build compiles. */
 const projects = ['.', 'test/types', 'test/browser', 'test/e2e', 'examples/dashboard'].filter(
   (folder) => existsSync(join(root, folder, 'tsconfig.json')),
 )
 
 /**
- * Name and commands of each step. `build` comes first, since others look at dist/.
+ * Name and commands of each step. `build` comes first, since other steps read dist/.
  * @type {[name: string, ...commands: [string, ...string[]][]][]}
  */
 const steps = [
@@ -68,7 +68,7 @@ console.log(
 process.exit(failed.length > 0 ? 1 : 0)
 
 /**
- * What the first command to fail printed; undefined when none did.
+ * Runs commands until one fails, and returns what that one printed; undefined where all succeed.
  * @param {[string, ...string[]][]} commands
  */
 async function firstFailure(commands) {
@@ -80,7 +80,7 @@ async function firstFailure(commands) {
 }
 
 /**
- * No piece of code of this size stands in src/ or test/ twice.
+ * The arguments of jscpd: it fails where 60 tokens, in at least 5 lines, stand in src/ and test/ twice.
  * @returns {string[]}
  */
 function duplicates() {

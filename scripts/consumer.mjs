@@ -1,5 +1,5 @@
-// Installs the packed package beside nothing but its own dependencies, as a user would, and there
-// compiles an import of every entry (with its declarations fully checked) and loads it with require.
+// Installs the packed package in a folder with nothing but its dependencies, as a user would. There it
+// compiles an import of every entry, with its declarations checked, and loads every entry with `require`.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -21,7 +21,7 @@ try {
     readFileSync(join(root, 'package.json'), 'utf8'),
   )
   for (const name of Object.keys({ ...dependencies, ...peerDependencies })) link(name)
-  // isomorphic-ws asks for ws, and Node's own types come with whoever writes for a server.
+  // Whoever writes for a server has the types of Node.
   link('@types/node')
   link('undici-types')
 
@@ -75,7 +75,7 @@ async function compile(side) {
     }),
   )
   const { output } = await run('tsc', ['-p', config, '--pretty', 'false'], { capture: true })
-  // The declarations of other packages are theirs to mend.
+  // Faults in the declarations of other packages are not ours.
   const ours = output.split('\n').filter((line) => /(^|\/)(statewire\/|index\.ts\()/.test(line))
   if (ours.length > 0) failures.push(`For the ${side}:\n${ours.join('\n')}`)
 }

@@ -1,5 +1,5 @@
 // Compiles every TypeScript block of README.md and docs/ against the built package, by the names
-// that its users import. scripts/lib/snippets.mjs tells what a block may say of itself.
+// that its users import. scripts/lib/snippets.mjs documents the tags of a block.
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root, run } from './lib/run.mjs'

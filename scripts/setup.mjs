@@ -1,4 +1,4 @@
-// Runs before every command, so that each works on a fresh clone. Node's own modules only.
+// Runs before every command, so that each works on a fresh clone. It imports only modules of Node.
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -16,8 +16,8 @@ if (!isInstalled()) {
 }
 
 /**
- * Compares what npm says it installed with what package-lock.json asks for. Times of files would
- * say less: a checkout touches the lockfile without changing it.
+ * Whether the installed packages are those of package-lock.json. File times do not tell: a checkout
+ * changes the time of the lockfile without changing its content.
  */
 function isInstalled() {
   const wanted = packagesOf('package-lock.json')

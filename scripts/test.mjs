@@ -1,11 +1,12 @@
-// Every test in one Vitest run: `npm test`, or a part of it by name: `npm test -- connection`.
+// Runs every test in one Vitest run: `npm test`, or some by the name of their file:
+// `npm test -- connection`.
 import { existsSync } from 'node:fs'
 import { findChromium } from './lib/chromium.mjs'
 import { run } from './lib/run.mjs'
 
 const ci = process.env['CI'] === 'true'
 
-// What a suite needs beyond npm, by the Vitest project that needs it.
+// Programs that a Vitest project needs and that npm does not install.
 const chromium = { name: 'Chromium', debian: 'chromium', find: findChromium }
 const needs = [
   { project: 'browser', ...chromium },
@@ -36,7 +37,7 @@ const { code } = await run('vitest', [
 process.exit(code)
 
 /**
- * Debian's own package, where we may install one.
+ * Installs the package of Debian, where we have the rights to; returns whether the program is there now.
  * @param {(typeof needs)[number]} need
  */
 async function install({ name, debian, find }) {

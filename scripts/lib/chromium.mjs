@@ -3,7 +3,7 @@ import { delimiter, join } from 'node:path'
 
 const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome']
 
-/** What headless Chromium needs in a container, and what keeps it from calling home. */
+/** Options that headless Chromium needs in a container, and those that stop its own network requests. */
 export const chromiumArgs = [
   '--headless',
   '--no-sandbox',

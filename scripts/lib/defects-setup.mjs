@@ -1,5 +1,5 @@
-// Set-up of the runs in which a mistake is planted: the same histories each time, and no search
-// for the shortest of them.
+// Set-up of the runs with a planted mistake: each run tries the same histories, and does not search for
+// the shortest one that fails.
 import * as fc from 'fast-check'
 
 fc.configureGlobal({ seed: 7, numRuns: 150, endOnFailure: true })

@@ -1,6 +1,6 @@
 import type { AnyStateNode, AnyTransitionDefinition } from 'xstate'
 
-/** A Mermaid state diagram of a machine, as a Markdown code block. */
+/** Draws a machine as a Mermaid state diagram, in a Markdown code block. */
 export function draw(root: AnyStateNode): string {
   return ['```mermaid', 'stateDiagram-v2', ...drawInside(root, '  '), '```'].join('\n')
 }
@@ -32,12 +32,12 @@ function drawInside(node: AnyStateNode, indent: string): string[] {
   return lines
 }
 
-/** One arrow for each pair of states, labelled with everything that leads along it. */
+/** One arrow for each pair of states, labelled with all events that cause the transition. */
 function arrowsFrom(node: AnyStateNode): string[] {
   const labels = new Map<string, Set<string>>()
   const all = [...node.transitions.values(), node.always ?? []].flat()
   for (const transition of all) {
-    // What changes no state is no arrow.
+    // A transition without a target changes no state.
     const target = transition.target?.[0] ?? (transition.reenter ? node : undefined)
     if (target === undefined) continue
     const known = labels.get(idOf(target)) ?? new Set()
@@ -64,7 +64,7 @@ function nameOfGuard(guard: unknown): string {
   return String(guard.type)
 }
 
-// Mermaid takes neither dots nor dashes in an identifier.
+// Mermaid allows neither dots nor dashes in an identifier.
 function idOf(node: AnyStateNode): string {
   return node.path.length === 0 ? node.key : node.path.join('_')
 }

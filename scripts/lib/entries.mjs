@@ -9,11 +9,11 @@ import { root } from './run.mjs'
  * @property {string} file `./dist/kull/index.js`
  * @property {string} types `./dist/kull/index.d.ts`
  * @property {string} source `./src/kull/index.ts`
- * @property {boolean} isForServers whether it may use what browsers lack
+ * @property {boolean} isForServers whether it may use modules of Node
  */
 
 /**
- * What the package offers, as package.json has it.
+ * The entries of the package, from `exports` in package.json.
  * @returns {Entry[]}
  */
 export function entries() {
@@ -33,7 +33,7 @@ export function entries() {
   })
 }
 
-/** Lets tests that name the package (`statewire/kull`) run against its source, as the others do. */
+/** Aliases that resolve the names of the package (`statewire/kull`) to its source, for tests that use them. */
 export function sourceAliases() {
   return entries().map(({ name, source }) => ({
     find: new RegExp(`^${name}$`),

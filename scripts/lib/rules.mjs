@@ -5,7 +5,7 @@ const definition = new RegExp(`^(?:[-*+]|\\d+\\.)?\\s*(?:\\*\\*|\`)?${id.source}
 const citation = new RegExp(id.source, 'g')
 
 /**
- * The ids that a specification defines, in order, an id defined twice given twice.
+ * The ids that a specification defines, in order. An id that is defined twice is returned twice.
  * @param {string} markdown
  * @returns {string[]}
  */

@@ -32,7 +32,7 @@ export function run(command, args, { capture = false, cwd = root, env } = {}) {
   let errors = ''
   child.stdout?.setEncoding('utf8').on('data', (text) => (output += String(text)))
   child.stderr?.setEncoding('utf8').on('data', (text) => (errors += String(text)))
-  // The terminal sends Ctrl+C to the child too: let it end first, in its own way.
+  // The terminal sends Ctrl+C to the child, too. This process waits, so that the child can end properly.
   const wait = () => {}
   const terminate = () => child.kill()
   process.on('SIGINT', wait).on('SIGTERM', terminate)

@@ -1,7 +1,7 @@
-// The TypeScript of a Markdown file, as modules to compile. A block is a module by itself; tagged
-// `ts continue` it goes on from the block before; tagged `ts ignore` it is left alone. What a block
-// takes for granted goes into a comment that readers do not see, and holds for the rest of the file
-// (an empty one ends it):
+// Turns the TypeScript blocks of a Markdown file into modules to compile. A block is a module. A block
+// tagged `ts continue` continues the one before, and a block tagged `ts ignore` is not compiled.
+// Declarations that blocks rely on go into a comment, which readers do not see. It holds for the rest
+// of the file, or until an empty one:
 //
 //   <!-- prelude
 //   declare const sync: SyncClient<typeof kull>
@@ -45,7 +45,7 @@ export function snippetsOf(markdown) {
 }
 
 /**
- * Turns the compiler's `path(line,column)` of a snippet into the Markdown file's.
+ * Replaces the `path(line,column)` of a compiler's message about a snippet by that of the Markdown file.
  * @param {string} message a line that tsc printed
  * @param {ReadonlyMap<string, { file: string, origins: readonly number[] }>} modules by name of the
  *   compiled file, without its folder
