@@ -36,7 +36,8 @@ export function lineOf(source, node) {
 }
 
 /**
- * The name of a function, method, accessor or class, or of what a function is assigned to.
+ * The name of a function, method, accessor or class, or of what a function is assigned to:
+ * `send = () => {}`, and `send = wrap(() => {})`.
  * @param {ts.Node} node
  * @returns {string | undefined}
  */
@@ -54,11 +55,16 @@ export function unitName(node) {
     ts.isVariableDeclaration(node) ||
     ts.isPropertyDeclaration(node) ||
     ts.isPropertyAssignment(node)
-  const value = assigns ? node.initializer : undefined
-  if (!assigns || !value) return undefined
-  return ts.isArrowFunction(value) || ts.isFunctionExpression(value)
-    ? publicName(node.name)
-    : undefined
+  if (!assigns || !node.initializer) return undefined
+  const values = ts.isCallExpression(node.initializer)
+    ? node.initializer.arguments
+    : [node.initializer]
+  return values.some(isFunction) ? publicName(node.name) : undefined
+}
+
+/** @param {ts.Node} node */
+function isFunction(node) {
+  return ts.isArrowFunction(node) || ts.isFunctionExpression(node)
 }
 
 /**

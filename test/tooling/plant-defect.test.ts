@@ -25,6 +25,11 @@ describe('plantDefect', () => {
     )
   })
 
+  it('finds a function that is handed to another one', () => {
+    const code = 'const handlers = { accept: check(schema, (n) => { send(n) }) }'
+    expect(plant(code, { pattern: 'send(n)' })).toBe(code.replace('send(n)', ';'))
+  })
+
   it('replaces the match, with what the wildcards stand for', () => {
     const change = { pattern: 'send($first, $$rest)', replace: 'send($$rest)' }
     expect(plant(inMethod('send(1, n + 1, "a")'), change)).toBe(inMethod('send(n + 1, "a")'))
