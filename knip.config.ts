@@ -7,8 +7,8 @@ export default {
       entry: [
         ...entries().map(({ source }) => source.slice(2)),
         'scripts/*.{mjs,ts}',
-        // Named to Vitest.
-        'scripts/lib/defects-setup.mjs',
+        // Vitest configurations name these.
+        'scripts/lib/{defects,mutation}-setup.mjs',
         // Bundled and run by chaos/bundle.ts, and by test/e2e.
         'chaos/{index,server,client}.ts',
         'test/**/*.{test,test-d}.ts',
