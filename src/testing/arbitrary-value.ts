@@ -239,7 +239,7 @@ const anyJson = fc
   .jsonValue({ maxDepth: 3 })
   .map((value): unknown => JSON.parse(JSON.stringify(value)))
 
-// What objects do with this key depends on how they are made; see `hostileFrame` for it.
+// Assigning this key changes an object's prototype instead of adding a field.
 const isPlainKey = (key: string): boolean => key !== '__proto__'
 const plainKey = fc.string().filter(isPlainKey)
 

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import type { AnyStateNode, AnyTransitionDefinition, InspectionEvent, SnapshotFrom } from 'xstate'
-import type { ConnectionEvent } from '../../src/machines/connection/context.js'
+import type { ConnectionEvent } from '../../../src/machines/connection/context.js'
 import {
   type ConnectionMachine,
   createConnectionMachine,
-} from '../../src/machines/connection/machine.js'
-import { createConnection } from '../machines/connection/create-connection.js'
+} from '../../../src/machines/connection/machine.js'
+import { createConnection } from './create-connection.js'
 
 // Every state on the real actor, with every event, against a table written from docs/spec.md; then
 // the witness: each transition that the machine defines was taken by one of them.
