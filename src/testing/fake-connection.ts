@@ -20,11 +20,13 @@ export class FakeConnection {
   readonly #handlers: SocketHandlers
   readonly #maxMessageBytes: number
   /** The state as the client sees it. */
-  #state: FakeSocketState = 'connecting'
+  state: FakeSocketState = 'connecting'
   /** What the peer decided about the attempt. The client learns it later. */
-  #peerState: 'undecided' | 'open' | 'ended' = 'undecided'
-  #failure: ConnectionFailure | undefined
-  #bufferedAmount = 0
+  peerState: 'undecided' | 'open' | 'ended' = 'undecided'
+  /** What the client was told about the end; `undefined` before it. */
+  failure: ConnectionFailure | undefined
+  /** Bytes that the client sent and that the peer has not taken from the network. */
+  bufferedAmount = 0
   #isSilent = false
   #isReading = true
 
@@ -36,29 +38,11 @@ export class FakeConnection {
     this.#maxMessageBytes = maxMessageBytes
   }
 
-  get state(): FakeSocketState {
-    return this.#state
-  }
-
-  get peerState(): 'undecided' | 'open' | 'ended' {
-    return this.#peerState
-  }
-
-  /** What the client was told about the end; `undefined` before it. */
-  get failure(): ConnectionFailure | undefined {
-    return this.#failure
-  }
-
-  /** Bytes that the client sent and that the peer has not taken from the network. */
-  get bufferedAmount(): number {
-    return this.#bufferedAmount
-  }
-
   /** Opens the connection on the peer's side now, and on the client's when the event arrives. */
   open(): void {
-    this.#peerState = 'open'
+    this.peerState = 'open'
     this.toClient.push(() => {
-      this.#state = 'open'
+      this.state = 'open'
       this.#handlers.opened()
     })
   }
@@ -71,33 +55,28 @@ export class FakeConnection {
   }
 
   sendToPeer(frame: RawFrame, arrive: () => void): void {
-    if (this.toPeer.isHeld) this.#bufferedAmount += byteLength(frame)
+    if (this.toPeer.isHeld) this.bufferedAmount += byteLength(frame)
     this.network.duringCall(() => this.toPeer.push(arrive))
-  }
-
-  /** Marks the client's side as closing. */
-  beginClose(): void {
-    this.#state = 'closing'
   }
 
   /** Ends the connection on the peer's side now. The client learns it after all earlier events. */
   end(outcome: ConnectionFailure): void {
-    this.#peerState = 'ended'
+    this.peerState = 'ended'
     this.toClient.push(() => this.finish(outcome))
   }
 
   /** Ends the connection and loses what is on its way. The client learns it in an event of its own. */
   breakOff(outcome: ConnectionFailure): void {
-    this.#peerState = 'ended'
+    this.peerState = 'ended'
     this.#loseEventsInTransit()
     this.toClient.push(() => this.finish(outcome))
   }
 
   /** Ends the connection on both sides now. */
   finish(outcome: ConnectionFailure): void {
-    this.#state = 'closed'
-    this.#peerState = 'ended'
-    this.#failure = outcome
+    this.state = 'closed'
+    this.peerState = 'ended'
+    this.failure = outcome
     this.#loseEventsInTransit()
     this.#handlers.closed(outcome)
   }
@@ -120,7 +99,7 @@ export class FakeConnection {
     if (this.#isSilent || !this.#isReading) {
       this.toPeer.hold()
     } else {
-      this.#bufferedAmount = 0
+      this.bufferedAmount = 0
       this.toPeer.release()
     }
   }
@@ -165,7 +144,7 @@ export class ClientSocket implements Socket {
     const connection = this.#connection
     const { state } = connection
     if (state !== 'connecting' && state !== 'open') return
-    connection.beginClose()
+    connection.state = 'closing'
     connection.network.duringCall(() => {
       if (state === 'connecting') connection.breakOff(peerUnreachable())
       else connection.toPeer.push(() => this.#peer.receiveClose(code, reason))

@@ -29,10 +29,11 @@ interface InTransit {
 /** One direction of one connection. Events leave it in the order in which they were pushed. */
 export class NetworkPath {
   readonly direction: PathDirection
+  readonly queue: InTransit[] = []
+  /** Whether events stay on the path, those pushed later too. */
+  isHeld = false
   readonly #network: FakeNetwork
-  readonly #queue: InTransit[] = []
   #lastDueAt = 0
-  #isHeld = false
 
   constructor(network: FakeNetwork, direction: PathDirection) {
     this.#network = network
@@ -40,44 +41,24 @@ export class NetworkPath {
   }
 
   push(event: () => void): void {
-    const { dueAt, order } = this.#network.stamp()
     // Latency may vary, but no event overtakes an earlier one.
-    this.#lastDueAt = Math.max(this.#lastDueAt, dueAt)
-    this.#queue.push({ dueAt: this.#lastDueAt, order, event })
-    this.#network.pathFilled(this)
+    this.#lastDueAt = Math.max(this.#lastDueAt, this.#network.arrivalOfNow())
+    this.#network.send(this, this.#lastDueAt, event)
   }
 
-  /** Stops delivery of what is on the path and of what is pushed later, until `release`. */
   hold(): void {
-    this.#isHeld = true
+    this.isHeld = true
   }
 
   release(): void {
-    this.#isHeld = false
+    this.isHeld = false
     this.#network.deliver()
   }
 
   /** Loses what is on the path. */
   clear(): void {
-    this.#queue.length = 0
+    this.queue.length = 0
     this.#network.pathEmptied(this)
-  }
-
-  /** Takes the next event off the path. */
-  shift(): (() => void) | undefined {
-    return this.#queue.shift()?.event
-  }
-
-  get next(): InTransit | undefined {
-    return this.#queue[0]
-  }
-
-  get size(): number {
-    return this.#queue.length
-  }
-
-  get isHeld(): boolean {
-    return this.#isHeld
   }
 }
 
@@ -132,8 +113,8 @@ export class FakeNetwork {
   /** How many events are on their way to the client, without those on held paths. */
   get inFlight(): number {
     let count = 0
-    for (const { direction, isHeld, size } of this.#filled) {
-      if (direction === 'toClient' && !isHeld) count += size
+    for (const { direction, isHeld, queue } of this.#filled) {
+      if (direction === 'toClient' && !isHeld) count += queue.length
     }
     return count
   }
@@ -153,13 +134,14 @@ export class FakeNetwork {
     }
   }
 
-  /** Gives an event that is sent now its order and the time at which it arrives. */
-  stamp(): Pick<InTransit, 'dueAt' | 'order'> {
-    this.#eventsSent += 1
-    return { dueAt: this.#clock.now() + this.#latencyMs(), order: this.#eventsSent }
+  /** When an event arrives that is sent now. */
+  arrivalOfNow(): number {
+    return this.#clock.now() + this.#latencyMs()
   }
 
-  pathFilled(path: NetworkPath): void {
+  send(path: NetworkPath, dueAt: number, event: () => void): void {
+    this.#eventsSent += 1
+    path.queue.push({ dueAt, order: this.#eventsSent, event })
     this.#filled.add(path)
     this.deliver()
   }
@@ -179,11 +161,11 @@ export class FakeNetwork {
   }
 
   #deliverFrom(path: NetworkPath): void {
-    const event = path.shift()
-    if (path.size === 0) this.#filled.delete(path)
+    const sent = path.queue.shift()
+    if (path.queue.length === 0) this.#filled.delete(path)
     this.#activity = 'delivering'
     try {
-      event?.()
+      sent?.event()
     } finally {
       this.#activity = 'idle'
     }
@@ -208,12 +190,13 @@ export class FakeNetwork {
   }
 }
 
-function dueAtOf({ next }: NetworkPath): number {
-  return next?.dueAt ?? Infinity
+function dueAtOf({ queue }: NetworkPath): number {
+  return queue[0]?.dueAt ?? Infinity
 }
 
-function arrivesBefore({ next: mine }: NetworkPath, other: NetworkPath | undefined): boolean {
-  const theirs = other?.next
+function arrivesBefore({ queue }: NetworkPath, other: NetworkPath | undefined): boolean {
+  const [mine] = queue
+  const theirs = other?.queue[0]
   if (mine === undefined || theirs === undefined) return mine !== undefined
   return mine.dueAt < theirs.dueAt || (mine.dueAt === theirs.dueAt && mine.order < theirs.order)
 }

@@ -1,8 +1,7 @@
 import type { RawFrame } from '../schemas/message.js'
-import type { BodyOf, MessageSchemas, Schema, TypeOf } from '../schemas/schema.js'
+import type { BodyOf, MessageSchemas, TypeOf } from '../schemas/schema.js'
 import type { AttemptActions, ConnectionActions, FakeSocket } from './fake-actions.js'
-import type { UpgradeAnswer } from './fake-failures.js'
-import type { BodyArguments, ReceivedMessage } from './fake-wire.js'
+import type { ReceivedMessage } from './fake-wire.js'
 import { testingMisuse } from './misuse.js'
 
 /** What the peer does with an attempt. */
@@ -52,29 +51,15 @@ export interface FakePeer<
 
 type AttemptActionsAndPlays = AttemptActions & Pick<FakePeer, 'plays'>
 
-// Each way to answer an attempt, as a script for an attempt that has not been made yet.
+// Answers an attempt that has not been made yet: each action becomes a script for it.
 abstract class AttemptScripting implements AttemptActionsAndPlays {
   abstract plays(script: AttemptScript): void
 
-  accepts(then?: (socket: FakeSocket) => void): void {
-    this.plays((socket) => socket.accepts(then))
-  }
-
-  refuses(closeCode: number, reason?: string): void {
-    this.plays((socket) => socket.refuses(closeCode, reason))
-  }
-
-  rejects(answer: UpgradeAnswer): void {
-    this.plays((socket) => socket.rejects(answer))
-  }
-
-  isUnreachable(systemCode?: string): void {
-    this.plays((socket) => socket.isUnreachable(systemCode))
-  }
-
-  staysSilent(): void {
-    this.plays((socket) => socket.staysSilent())
-  }
+  readonly accepts: AttemptActions['accepts'] = (then) => this.plays((to) => to.accepts(then))
+  readonly refuses: AttemptActions['refuses'] = (...args) => this.plays((to) => to.refuses(...args))
+  readonly rejects: AttemptActions['rejects'] = (answer) => this.plays((to) => to.rejects(answer))
+  readonly isUnreachable = (code?: string): void => this.plays((to) => to.isUnreachable(code))
+  readonly staysSilent = (): void => this.plays((to) => to.staysSilent())
 }
 
 class ScriptedAttempt extends AttemptScripting {
@@ -143,41 +128,15 @@ export class ScriptedPeer extends AttemptScripting implements FakePeer {
     return undefined
   }
 
-  sends(type: string, ...body: BodyArguments<Schema | null>): void {
-    this.#openSocket().sends(type, ...body)
-  }
-
-  sendsRaw(frame: RawFrame): void {
-    this.#openSocket().sendsRaw(frame)
-  }
-
-  sendsBatch(messages: readonly { readonly type: string; readonly data?: unknown }[]): void {
-    this.#openSocket().sendsBatch(messages)
-  }
-
-  closes(closeCode?: number, reason?: string): void {
-    this.#openSocket().closes(closeCode, reason)
-  }
-
-  drops(): void {
-    this.#openSocket().drops()
-  }
-
-  goesSilent(): void {
-    this.#openSocket().goesSilent()
-  }
-
-  speaksAgain(): void {
-    this.#openSocket().speaksAgain()
-  }
-
-  stopsReading(): void {
-    this.#openSocket().stopsReading()
-  }
-
-  readsAgain(): void {
-    this.#openSocket().readsAgain()
-  }
+  readonly sends: FakePeer['sends'] = (type, ...body) => this.#openSocket().sends(type, ...body)
+  readonly sendsRaw = (frame: RawFrame): void => this.#openSocket().sendsRaw(frame)
+  readonly sendsBatch: FakePeer['sendsBatch'] = (batch) => this.#openSocket().sendsBatch(batch)
+  readonly closes: FakePeer['closes'] = (...args) => this.#openSocket().closes(...args)
+  readonly drops = (): void => this.#openSocket().drops()
+  readonly goesSilent = (): void => this.#openSocket().goesSilent()
+  readonly speaksAgain = (): void => this.#openSocket().speaksAgain()
+  readonly stopsReading = (): void => this.#openSocket().stopsReading()
+  readonly readsAgain = (): void => this.#openSocket().readsAgain()
 
   ignoresPings(): void {
     this.#pings = 'ignored'
