@@ -7,7 +7,7 @@ import { layLine } from '../../../examples/dashboard/once/line.js'
 import { startEnvironment } from '../../../examples/dashboard/server/environment-server.js'
 import { createReports } from '../../../examples/dashboard/worker/reports.js'
 import { temporaryFolder } from '../photos/temporary-folder.js'
-import { eventually } from './eventually.js'
+import { eventually } from '../../eventually.js'
 
 const userId = 'ada'
 const deviceId = 'photo-worker'
