@@ -8,22 +8,25 @@ import {
 import { startServers } from './delivery-worker.js'
 import { median } from './statistics.js'
 
-/** Acknowledged messages by one client, as shares of raw ws request and response in the same round. */
+/**
+ * The result of one variant: acknowledged messages of one client, compared with request and response
+ * over raw ws in the same round.
+ */
 export interface AcknowledgedResult {
   readonly variant: string
-  /** Throughput with many on their way; 1 is raw ws. */
+  /** Throughput with many unacknowledged messages; 1 is raw ws. */
   readonly ratio: number
   readonly lowest: number
   readonly highest: number
   /** Median messages per second. */
   readonly perSecond: number
-  /** Median of a round trip with one message on its way, in microseconds; and its ratio to raw ws. */
+  /** Median time of one message and its acknowledgement, in microseconds, and its ratio to raw ws. */
   readonly roundTripUs: number
   readonly roundTripRatio: number
   readonly rounds: number
 }
 
-/** How much is measured. */
+/** The size of the measurement. */
 export interface AcknowledgedPlan {
   readonly messages: number
   readonly roundTrips: number
@@ -36,10 +39,10 @@ const variants: Readonly<Record<string, { connect: Connect; server: 'raw' | 'io'
   statewire: { connect: connectStatewire, server: 'sync' },
 }
 
-// As many as the library itself has on their way.
+// The number of unacknowledged messages that the library itself allows.
 const WINDOW = 256
 
-/** Measures acknowledged messages, each variant alternating with the floor. */
+/** Measures acknowledged messages. Each variant alternates with the floor, raw ws. */
 export async function measureAcknowledged(plan: AcknowledgedPlan): Promise<AcknowledgedResult[]> {
   const servers = await startServers()
   const measured = new Map<string, Round[]>()
@@ -95,7 +98,7 @@ async function measure(connect: Connect, port: number, plan: AcknowledgedPlan): 
   return { totalMs, roundTripMs: median(roundTrips) }
 }
 
-/** Keeps a window of messages on their way until all are acknowledged. */
+/** Sends messages, with a window of unacknowledged ones, until all are acknowledged. */
 async function sendMany(connection: Acknowledging, count: number): Promise<void> {
   let next = 0
   async function sendOneByOne(): Promise<void> {

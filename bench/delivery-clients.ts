@@ -5,9 +5,9 @@ import { io } from 'socket.io-client'
 import WebSocket from 'ws'
 import { notes } from './notes.mjs'
 
-/** A connection on which each message is answered. */
+/** A connection that acknowledges each message. */
 export interface Acknowledging {
-  /** Sends one message; resolves once it is acknowledged. */
+  /** Sends one message. Resolves when it is acknowledged. */
   send(text: string): Promise<void>
   close(): void
 }
@@ -15,7 +15,7 @@ export interface Acknowledging {
 /** Opens a connection to a server on this port. */
 export type Connect = (port: number) => Promise<Acknowledging>
 
-/** What one would write by hand: a map of promises by id. */
+/** The floor: what a user would write by hand, with a map of promises by id. */
 export const connectRaw: Connect = async (port) => {
   const socket = new WebSocket(`ws://127.0.0.1:${port}`, { perMessageDeflate: false })
   await new Promise((resolve, reject) => {
@@ -58,7 +58,7 @@ export const connectSocketIo: Connect = async (port) => {
   }
 }
 
-/** This library: validated, queued, numbered, acknowledged once the server's log has it. */
+/** This library: messages are validated, queued, numbered, and acknowledged when they are in the server's log. */
 export const connectStatewire: Connect = async (port) => {
   const sync = createSyncClient(notes, {
     url: `ws://127.0.0.1:${port}/ws?user=${Math.random()}`,
@@ -69,7 +69,7 @@ export const connectStatewire: Connect = async (port) => {
   return {
     async send(text) {
       const { outcome } = await sync.send('NOTE', { text }).settled
-      // A benchmark of messages that were not acknowledged would look good.
+      // Messages without an acknowledgement would make the result too good.
       if (outcome !== 'delivered') throw new Error(`a message was ${outcome}`)
     },
     close: () => sync.dispose(),

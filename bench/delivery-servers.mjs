@@ -1,5 +1,5 @@
 // The servers of the delivery benchmarks, on a thread of their own: raw ws that answers each
-// message, socket.io that acknowledges each, and statewire. In plain JavaScript, since a worker
+// message, socket.io that acknowledges each, and statewire. They are JavaScript, since a worker
 // starts without a loader for TypeScript.
 import { createServer } from 'node:http'
 import { parentPort } from 'node:worker_threads'

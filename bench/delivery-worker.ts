@@ -1,14 +1,14 @@
 import { Worker } from 'node:worker_threads'
 
-/** The servers of the delivery benchmarks, on their thread. */
+/** The servers of the delivery benchmarks, on a thread of their own. */
 export interface Servers {
   readonly ports: Readonly<Record<'raw' | 'io' | 'sync', number>>
-  /** Has the server with delivery say this many messages to a user; resolves once it has. */
+  /** Lets the server with delivery send this many messages to a user. Resolves when it has sent them. */
   say(user: string, count: number): Promise<void>
   stop(): void
 }
 
-/** Starts them. */
+/** Starts the servers. */
 export async function startServers(): Promise<Servers> {
   const worker = new Worker(new URL('./delivery-servers.mjs', import.meta.url))
   const hear = (): Promise<unknown> =>

@@ -5,7 +5,7 @@ import WebSocket from 'ws'
 import { compile } from 'zod/mini'
 import { median } from './statistics.js'
 
-/** One line of the result: throughput of a variant, as a share of the floor's in the same round. */
+/** The result of one variant: its throughput, compared with the floor's in the same round. */
 export interface InboundResult {
   readonly variant: string
   readonly shoots: number
@@ -18,24 +18,24 @@ export interface InboundResult {
   readonly rounds: number
 }
 
-/** Takes `count` messages and gives how long that took, in milliseconds. */
+/** Receives `count` messages. Resolves to the time that it took, in ms. */
 type Variant = (url: string, count: number) => Promise<number>
 
 const variants: Readonly<Record<string, Variant>> = {
-  // The floor against itself: what a ratio of 1 looks like on this machine today.
+  // The floor against itself: it shows how much a ratio of 1 varies on this machine.
   'floor again': receiveRaw,
   'statewire, compiled': (url, count) => receiveByStatewire(url, count, { compile }),
   'statewire, no eval': (url, count) => receiveByStatewire(url, count, {}),
 }
 
-/** How much is measured. */
+/** The size of the measurement. */
 export interface InboundPlan {
   readonly messages: number
   readonly rounds: number
   readonly shoots: readonly number[]
 }
 
-/** Measures the way in, each variant alternating with the floor in one process. */
+/** Measures inbound messages. Each variant alternates with the floor in one process. */
 export async function measureInbound(plan: InboundPlan): Promise<InboundResult[]> {
   const worker = new Worker(new URL('./source.mjs', import.meta.url))
   const { port } = await new Promise<{ port: number }>((resolve) => {
@@ -48,7 +48,7 @@ export async function measureInbound(plan: InboundPlan): Promise<InboundResult[]
     const times = new Map<string, number[]>()
     for (let round = -1; round < plan.rounds; round += 1) {
       for (const [name, receive] of Object.entries(variants)) {
-        // Floor and variant change places each round, so that neither always goes first.
+        // The order of floor and variant changes each round.
         const floorFirst = round % 2 === 0
         const before = floorFirst ? await receiveRaw(url) : undefined
         const time = await receive(url, plan.messages)
@@ -80,7 +80,7 @@ function push(to: Map<string, number[]>, name: string, value: number): void {
   to.set(name, [...(to.get(name) ?? []), value])
 }
 
-// What one would write by hand: no validation, no streams, one mutable map.
+// The floor: what a user would write by hand, without validation and streams, with one mutable map.
 function receiveRaw(url: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const shoots = new Map<string, Progress>()
@@ -149,7 +149,7 @@ async function receiveByStatewire(
   sync.start()
   const time = await ended
   sync.dispose()
-  // A benchmark of a client that does nothing would look good.
+  // A client that does nothing would make the result too good.
   if (received !== count || states < 2)
     throw new Error(`only ${received} of ${count} messages came`)
   return time

@@ -1,4 +1,4 @@
-// `npm run bench` prints tables, `npm run bench -- --json` one object, `-- --quick` a rough look.
+// `npm run bench` prints tables. `-- --json` prints one object. `-- --quick` measures less.
 import { type AcknowledgedResult, measureAcknowledged } from './acknowledged.js'
 import { type InboundResult, measureInbound } from './inbound.js'
 import { measureResume } from './resume.js'
@@ -27,7 +27,7 @@ if (isJson) {
   console.table(acknowledged.map(acknowledgedRow))
   console.log(
     `\nResume after ${resume.missed} missed messages: ${resume.resumeMs.toFixed(0)} ms;` +
-      ` raw ws takes in as many in ${resume.floorMs.toFixed(0)} ms (ratio ${resume.ratio.toFixed(2)})`,
+      ` raw ws receives as many in ${resume.floorMs.toFixed(0)} ms (ratio ${resume.ratio.toFixed(2)})`,
   )
 }
 

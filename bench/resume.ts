@@ -6,20 +6,20 @@ import { type Servers, startServers } from './delivery-worker.js'
 import { notes } from './notes.mjs'
 import { median } from './statistics.js'
 
-/** How long it takes until everything that was missed has been taken in, after a reconnect. */
+/** How long it takes, after a reconnect, to receive every message that was missed. */
 export interface ResumeResult {
   /** How many messages were missed. */
   readonly missed: number
   /** Median, in milliseconds, from `connect()` to the last message. */
   readonly resumeMs: number
-  /** The same for raw ws that asks for as many messages and parses them: the floor. */
+  /** The floor: the same for raw ws that asks for as many messages and parses them. */
   readonly floorMs: number
-  /** Median over the rounds of floor by own: 1 is as fast as the floor. */
+  /** Median over the rounds of floor divided by own time: 1 is as fast as the floor. */
   readonly ratio: number
   readonly rounds: number
 }
 
-/** Measures resuming, alternating with the floor. */
+/** Measures a resume. It alternates with the floor. */
 export async function measureResume(missed: number, rounds: number): Promise<ResumeResult> {
   const servers = await startServers()
   const own: number[] = []
@@ -65,7 +65,7 @@ async function resume(servers: Servers, user: string, missed: number): Promise<n
   const time = performance.now() - begunAt
   const { resumed } = sync.outbox.counts()
   sync.dispose()
-  // A benchmark that was given the state instead would look good.
+  // A snapshot in place of the messages would make the result too good.
   if (resumed !== 1) throw new Error('it was not resumed')
   return time
 }

@@ -1,9 +1,9 @@
-// The server of the inbound benchmark, on a thread of its own: sends frames as fast as the socket
-// takes them. In plain JavaScript, since a worker starts without a loader for TypeScript.
+// The server of the inbound benchmark, on a thread of its own. It sends frames as fast as the socket
+// takes them. It is JavaScript, since a worker starts without a loader for TypeScript.
 import { parentPort } from 'node:worker_threads'
 import { WebSocketServer } from 'ws'
 
-// How much may wait in the socket: enough to keep the client busy, little enough to stay in memory.
+// How many bytes may wait in the socket: enough to keep the client busy, without filling the memory.
 const HIGH_WATER_BYTES = 1 << 20
 
 const server = new WebSocketServer({ port: 0, host: '127.0.0.1', perMessageDeflate: false })
@@ -29,7 +29,7 @@ server.on('connection', (socket, request) => {
     if (sent < count) setImmediate(pump)
     else socket.send('{"type":"PROMPT_CHANGE","data":{"promptId":"end","action":"deleted"}}')
   }
-  // The client says when it is ready, so that connecting is not measured.
+  // The client says when it is ready, so that the time to connect does not count.
   socket.on('message', pump)
 })
 

@@ -1,4 +1,4 @@
-/** The middle value; the mean of the two in the middle where there are two. `NaN` of nothing. */
+/** The median: the middle value, or the mean of the two middle values; `NaN` for no values. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b)
   const middle = Math.floor(sorted.length / 2)

@@ -1,139 +1,142 @@
-import { type Child, startChild } from './child.js'
-import type { Role } from './cast.js'
-import { openProxy, type Proxy } from './proxy.js'
-import type { ClientReport, ServerPlan, ServerReport } from './reports.js'
 import type { Scripts } from './bundle.js'
-import { createTally, type Tally } from './tally.js'
-
-/** The server over all its processes. */
-export interface ServerActor {
-  readonly child: Child<ServerReport> | undefined
-  /** What all its processes counted; what a killed one counted last is missing. */
-  readonly counts: Tally
-  readonly port: number
-  readonly isDone: boolean
-  start(): void
-}
-
-/** A client over all its processes. */
-export interface ClientActor {
-  readonly role: Role
-  readonly proxy: Proxy
-  readonly child: Child<ClientReport> | undefined
-  /** The last report of the process that runs; `undefined` before it said anything. */
-  readonly report: ClientReport | undefined
-  readonly counts: Tally
-  /** The last of each run's messages that was known to survive a crash. */
-  readonly durable: ReadonlyMap<number, number>
-  /** What is left to be accepted. */
-  readonly left: number
-  start(): void
-}
+import type { Role } from './cast.js'
+import { type Child, startChild } from './child.js'
+import { openProxy, type TcpProxy } from './proxy.js'
+import type { ClientReport, ServerPlan, ServerReport } from './reports.js'
+import { Tally } from './tally.js'
 
 /** What actors are made with. */
 export interface ActorOptions {
   readonly scripts: Scripts
-  /** Hears of what is wrong. */
+  /** Hears each problem, in words. */
   readonly problem: (what: string) => void
 }
 
-/** Makes the server; it does not run yet. */
-export function createServerActor(plan: ServerPlan, options: ActorOptions): ServerActor {
-  const counts = createTally()
-  let child: Child<ServerReport> | undefined
-  let port = 1
-  let isDone = false
-  return {
-    counts,
-    get child() {
-      return child
-    },
-    get port() {
-      return port
-    },
-    get isDone() {
-      return isDone
-    },
-    start() {
-      counts.begin()
-      child = startChild<ServerReport>(
-        options.scripts.server,
-        plan,
-        (report) => {
-          if (report.kind === 'listening') {
-            port = report.port
-            return
-          }
-          isDone = report.isDone
-          counts.put({ ...report.counts })
-          for (const problem of report.problems) options.problem(`server: ${problem}`)
-        },
-        (what) => options.problem(`server: ${what}`),
-      )
-    },
+/** The server: one process after the other. */
+export class ServerActor {
+  /** The counts of all its processes, without what a killed one had not reported. */
+  readonly counts = new Tally()
+  readonly #plan: ServerPlan
+  readonly #options: ActorOptions
+  #child: Child<ServerReport> | undefined
+  #port = 1
+  #isDone = false
+
+  constructor(plan: ServerPlan, options: ActorOptions) {
+    this.#plan = plan
+    this.#options = options
+  }
+
+  /** The newest process. */
+  get child(): Child<ServerReport> | undefined {
+    return this.#child
+  }
+
+  get port(): number {
+    return this.#port
+  }
+
+  /** Whether it has sent all its own messages. */
+  get isDone(): boolean {
+    return this.#isDone
+  }
+
+  /** Starts a process. The one before must have ended. */
+  start(): void {
+    this.counts.begin()
+    this.#child = startChild<ServerReport>(
+      this.#options.scripts.server,
+      this.#plan,
+      (report) => this.#hear(report),
+      (what) => this.#options.problem(`server: ${what}`),
+    )
+  }
+
+  #hear(report: ServerReport): void {
+    if (report.kind === 'listening') {
+      this.#port = report.port
+      return
+    }
+    this.#isDone = report.isDone
+    this.counts.put({ ...report.counts })
+    for (const problem of report.problems) this.#options.problem(`server: ${problem}`)
   }
 }
 
-/** Makes a client behind a proxy of its own; it does not run yet. */
+/** A client behind a proxy of its own: one process after the other. */
+export class ClientActor {
+  readonly role: Role
+  readonly proxy: TcpProxy
+  readonly counts = new Tally()
+  /** How many messages of each run are certain to survive a crash: the first so many. */
+  readonly durable = new Map<number, number>()
+  readonly #options: ActorOptions
+  #child: Child<ClientReport> | undefined
+  #report: ClientReport | undefined
+  /** Counts the processes. */
+  #run = 0
+
+  constructor(role: Role, proxy: TcpProxy, options: ActorOptions) {
+    this.role = role
+    this.proxy = proxy
+    this.#options = options
+  }
+
+  /** The newest process. */
+  get child(): Child<ClientReport> | undefined {
+    return this.#child
+  }
+
+  /** The last report of the newest process; `undefined` before its first. */
+  get report(): ClientReport | undefined {
+    return this.#report
+  }
+
+  /** How many messages it has still to send: those that no run has made durable. */
+  get left(): number {
+    let durable = 0
+    for (const n of this.durable.values()) durable += n
+    return Math.max(0, this.role.count - durable)
+  }
+
+  /** Starts a process. The one before must have ended. */
+  start(): void {
+    this.#run += 1
+    this.#report = undefined
+    this.counts.begin()
+    const run = this.#run
+    const { stays: _, ...plan } = this.role
+    this.#child = startChild<ClientReport>(
+      this.#options.scripts.client,
+      // With no messages left to accept, the outbox may still have some to transmit.
+      { ...plan, url: `ws://127.0.0.1:${this.proxy.port}/ws`, run, count: this.left },
+      (report) => {
+        if (run === this.#run) this.#hear(report)
+      },
+      (what) => this.#options.problem(`${this.role.name}: ${what}`),
+    )
+  }
+
+  #hear(report: ClientReport): void {
+    this.#report = report
+    if (report.durable > 0) this.durable.set(this.#run, report.durable)
+    this.counts.put({
+      ...report.counts,
+      ...prefixed('heard', { ...report.heard }),
+      ...prefixed('outcome', report.outcomes),
+      possibleDuplicates: report.possibleDuplicates,
+    })
+    for (const problem of report.problems) this.#options.problem(`${this.role.name}: ${problem}`)
+  }
+}
+
+/** Makes a client, which does not run yet, behind a proxy. */
 export async function createClientActor(
   role: Role,
   serverPort: () => number,
   options: ActorOptions,
 ): Promise<ClientActor> {
-  const proxy = await openProxy(serverPort)
-  const counts = createTally()
-  const durable = new Map<number, number>()
-  let child: Child<ClientReport> | undefined
-  let report: ClientReport | undefined
-  let run = 0
-
-  const left = (): number => {
-    let kept = 0
-    for (const n of durable.values()) kept += n
-    return Math.max(0, role.count - kept)
-  }
-
-  return {
-    role,
-    proxy,
-    counts,
-    durable,
-    get child() {
-      return child
-    },
-    get report() {
-      return report
-    },
-    get left() {
-      return left()
-    },
-    start() {
-      run += 1
-      report = undefined
-      counts.begin()
-      const ofRun = run
-      const { stays: _, ...rest } = role
-      const plan = { ...rest, url: `ws://127.0.0.1:${proxy.port}/ws`, run, count: left() }
-      child = startChild<ClientReport>(
-        options.scripts.client,
-        // One who has accepted all may still have something to hand over.
-        { ...plan, directory: role.directory },
-        (heard) => {
-          if (ofRun !== run) return
-          report = heard
-          if (heard.durable > 0) durable.set(ofRun, heard.durable)
-          counts.put({
-            ...heard.counts,
-            ...prefixed('heard', { ...heard.heard }),
-            ...prefixed('outcome', heard.outcomes),
-            possibleDuplicates: heard.possibleDuplicates,
-          })
-          for (const problem of heard.problems) options.problem(`${role.name}: ${problem}`)
-        },
-        (what) => options.problem(`${role.name}: ${what}`),
-      )
-    },
-  }
+  return new ClientActor(role, await openProxy(serverPort), options)
 }
 
 function prefixed(prefix: string, counts: Readonly<Record<string, number>>) {

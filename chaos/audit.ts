@@ -1,24 +1,25 @@
 import { PersistentMap } from 'statewire'
 
-/** Where a message comes from: the `n`th of a run of a source, each run counting from 1. */
+/** Where a message comes from: it is the `n`th of a run of a source. Each run counts from 1. */
 export interface Origin {
   readonly from: string
   readonly run: number
   readonly n: number
 }
 
-/** What can be wrong with a message that came after others of its source. */
-export type Fault = 'lost' | 'duplicated' | 'disordered'
+/** What can be wrong with a message, compared with the one before it from the same source. */
+export type MessageFault = 'lost' | 'duplicated' | 'disordered'
 
-/** How far a source has come. */
+/** The last message of a source. */
 export interface Mark {
   readonly run: number
   readonly n: number
 }
 
 /**
- * What messages come to, small whatever their number: how far each run of each source has come,
- * and what was wrong. The same in the server's checkpoint, on each device and in the final count.
+ * Counts messages and their faults. Its size does not grow with the number of messages: it has the
+ * last message of each run of each source. The server's checkpoint, each device and the final count
+ * use the same audit.
  */
 export interface Audit {
   /** The last message of each run, by source and run. */
@@ -26,7 +27,7 @@ export interface Audit {
   /** The newest run of each source. */
   runs: PersistentMap<number>
   count: number
-  /** Of all messages in their order, so that two orders show as two hashes. */
+  /** A hash of all messages in their order: another order gives another hash. */
   hash: number
   lost: number
   duplicated: number
@@ -36,7 +37,7 @@ export interface Audit {
   notes: string[]
 }
 
-/** Nothing has come yet. */
+/** The audit of no messages. */
 export const emptyAudit: Audit = {
   ends: PersistentMap.empty<number>(),
   runs: PersistentMap.empty<number>(),
@@ -54,24 +55,28 @@ export function runKey({ from, run }: Omit<Origin, 'n'>): string {
   return `${from}/${run}`
 }
 
-/** What is wrong with a message after the one before it of the same source. */
+/** What is wrong with a message, given the one before it from the same source. */
 export function faultAfter(before: Mark | undefined, { run, n }: Omit<Origin, 'from'>) {
   const { run: lastRun, n: lastN } = before ?? { run: 0, n: 0 }
-  // What a killed process had not been told to be kept may end its run early.
+  // A process that was killed loses the messages that were not durable, so any run may end early.
   if (run > lastRun) return n === 1 ? undefined : 'lost'
   if (run < lastRun) return 'disordered'
   if (n <= lastN) return 'duplicated'
   return n === lastN + 1 ? undefined : 'lost'
 }
 
-const MOST_NOTES = 20
+const MAX_NOTES = 20
 
 /** A fault in words. */
-export function noteOf(fault: Fault, before: Mark | undefined, { from, run, n }: Origin): string {
+export function noteOf(
+  fault: MessageFault,
+  before: Mark | undefined,
+  { from, run, n }: Origin,
+): string {
   return `${fault}: ${from}/${run}/${n} after ${before?.run ?? 0}/${before?.n ?? 0}`
 }
 
-/** Takes a message up. */
+/** Adds a message to an audit. */
 export function addTo(audit: Audit, origin: Origin): void {
   const { from, run, n } = origin
   const newest = audit.runs.get(from)
@@ -79,10 +84,10 @@ export function addTo(audit: Audit, origin: Origin): void {
     newest === undefined
       ? undefined
       : { run: newest, n: audit.ends.get(runKey({ from, run: newest })) ?? 0 }
-  const fault: Fault | undefined = faultAfter(before, origin)
+  const fault: MessageFault | undefined = faultAfter(before, origin)
   if (fault !== undefined) {
     audit[fault] += 1
-    audit.notes = [...audit.notes, noteOf(fault, before, origin)].slice(0, MOST_NOTES)
+    audit.notes = [...audit.notes, noteOf(fault, before, origin)].slice(0, MAX_NOTES)
   }
   audit.count += 1
   audit.hash = mix(audit.hash, `${from}/${run}/${n}`)
@@ -92,7 +97,7 @@ export function addTo(audit: Audit, origin: Origin): void {
   }
 }
 
-// FNV-1a, carried on over all messages.
+// FNV-1a, continued over all messages.
 function mix(hash: number, text: string): number {
   let mixed = hash
   for (let at = 0; at < text.length; at += 1) {
@@ -101,13 +106,13 @@ function mix(hash: number, text: string): number {
   return mixed >>> 0
 }
 
-/** An audit as JSON. */
+/** An audit in the form that JSON can hold. */
 export interface WrittenAudit extends Omit<Audit, 'ends' | 'runs'> {
   readonly ends: [string, number][]
   readonly runs: [string, number][]
 }
 
-/** An audit as JSON holds it. */
+/** Writes an audit in the form that JSON can hold. */
 export function writeAudit(audit: Readonly<Audit>): WrittenAudit {
   const { count, hash, lost, duplicated, disordered, isEnded, notes } = audit
   return {
@@ -117,14 +122,14 @@ export function writeAudit(audit: Readonly<Audit>): WrittenAudit {
   }
 }
 
-/** Makes an audit into the one that was written. */
+/** Restores an audit from what was written. */
 export function restoreAudit(audit: Audit, written: WrittenAudit): void {
   Object.assign(audit, written)
   audit.ends = PersistentMap.from(written.ends)
   audit.runs = PersistentMap.from(written.runs)
 }
 
-/** An audit on one line: equal lines are equal audits. */
+/** Writes an audit on one line. Equal audits give equal lines. */
 export function describeAudit(audit: Readonly<Audit>): string {
   const { ends, runs, ...rest } = writeAudit(audit)
   const sorted = [...ends].sort(([left], [right]) => (left < right ? -1 : 1))

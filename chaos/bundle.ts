@@ -5,7 +5,7 @@ import { build } from 'esbuild'
 import { entries } from '../scripts/lib/entries.mjs'
 import { root } from '../scripts/lib/run.mjs'
 
-/** The scripts of the processes, ready to run. */
+/** The paths of the scripts that the processes run. */
 export interface Scripts {
   readonly server: string
   readonly client: string
@@ -13,8 +13,8 @@ export interface Scripts {
 }
 
 /**
- * Bundles them with the library's source: a process that is started anew all the time should not
- * have to compile first. They stay in the repository, where Node finds the other packages.
+ * Bundles the scripts with the library's source, so that a process need not compile at each start.
+ * The bundles are in the repository, where Node finds the other packages.
  */
 export async function bundleScripts(): Promise<Scripts> {
   await mkdir(join(root, '.cache'), { recursive: true })

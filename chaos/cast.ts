@@ -1,22 +1,22 @@
 import { join } from 'node:path'
 import type { ClientPlan, ServerPlan } from './reports.js'
 
-/** Who takes part: what each client process is started with, but for its address and run. */
+/** A client: what each of its processes is started with, without the address and the run. */
 export interface Role extends Omit<ClientPlan, 'url' | 'run'> {
-  /** It is never killed nor stopped, so that what its handlers heard can be counted. */
+  /** Whether it is never killed or stopped, so that its count of heard messages is complete. */
   readonly stays: boolean
 }
 
-/** Everybody who takes part. */
+/** The server and all clients. */
 export interface Cast {
   readonly roles: readonly Role[]
   readonly server: ServerPlan
 }
 
-/** How much happens. */
+/** Options of {@link createCast}. */
 export interface CastOptions {
   readonly messages: number
-  /** Over how long messages are sent, where nothing gets in the way. */
+  /** How long it takes to send all messages without faults. */
   readonly seconds: number
   readonly directory: string
 }
@@ -25,8 +25,8 @@ export interface CastOptions {
 const shares = { adaServer: 0.25, bobServer: 0.25, ada: 0.16, left: 0.08, right: 0.08, bob: 0.18 }
 
 /**
- * Two users. Ada has a device that stays, one that comes and goes, one that sends, and one whose
- * outbox two processes share. Bob has one that stays and one that sends.
+ * Makes the parts of two users. Ada has a device that is never hurt, one that only receives, one that
+ * sends, and one whose outbox two processes share. Bob has one that is never hurt and one that sends.
  */
 export function createCast({ messages, seconds, directory }: CastOptions): Cast {
   const say = (share: number) => ({
@@ -53,7 +53,7 @@ export function createCast({ messages, seconds, directory }: CastOptions): Cast 
     server: {
       directory: join(directory, 'log'),
       broadcasts: { ada: say(shares.adaServer), bob: say(shares.bobServer) },
-      // So few that who is stopped for some seconds misses some for good, and is given the state.
+      // So few that a client that was stopped for some seconds needs a snapshot of the state.
       maxEntries: Math.max(200, Math.round((messages / seconds) * 2)),
       maxJournalBytes: 2 ** 18,
     },

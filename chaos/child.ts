@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { ClientPlan, Order, ServerPlan } from './reports.js'
 
-/** A process that reports, and can be hurt. */
+/** A process that sends reports and obeys orders. */
 export interface Child<Report> {
   readonly isRunning: boolean
   readonly isStopped: boolean
@@ -21,12 +21,15 @@ export interface Child<Report> {
 
 const children = new Set<ChildProcess>()
 
-/** Kills every process that was started here: also those that are stopped. */
+/** Kills every process that was started here, stopped ones too. */
 export function killAll(): void {
   for (const child of children) child.kill('SIGKILL')
 }
 
-/** Starts a script with a plan. */
+/**
+ * Starts a script with a plan. `heard` is called with each report, and `died` with the reason if the
+ * process fails by itself.
+ */
 export function startChild<Report>(
   script: string,
   plan: ServerPlan | ClientPlan,

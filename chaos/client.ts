@@ -1,9 +1,9 @@
-// A client process: a device that watches, and sends where it is given something to send.
+// A client process: a device that receives and, if its plan says so, sends.
 import { createSyncClient, type Receipt } from 'statewire'
 import { createDelivery } from 'statewire/delivery'
 import { createFileOutboxStore } from 'statewire/storage/node'
 import { describeAudit } from './audit.js'
-import { createHearing } from './hearing.js'
+import { Hearing } from './hearing.js'
 import { onOrder, readPlan, say } from './process-side.js'
 import { storm } from './protocol.js'
 import type { ClientPlan, ClientReport } from './reports.js'
@@ -23,7 +23,7 @@ const sync = createSyncClient(storm, {
   onError: (error) => problems.push(`${error.code}: ${error.message}`),
   delivery: createDelivery({
     answerTimeoutMs: 3_000,
-    // Room for what several runs that were killed have left.
+    // Room for the messages that several killed runs left behind.
     maxMessages: 10_000,
     maxBytes: 2 ** 24,
     ...(sends && {
@@ -32,16 +32,17 @@ const sync = createSyncClient(storm, {
     }),
   }),
 })
-const hearing = createHearing(
+const hearing = new Hearing(
   () => sync.outbox.counts().reset,
   (what) => problems.push(what),
 )
 sync.on('SAID', ({ data }) => hearing.hear(data))
 sync.start()
 
-// So few that a killed process has little to lose, and enough for several windows.
-const MOST_WAITING = 300
-const kept = new Set<number>()
+// Few enough that a killed process loses little, and enough for several transmission windows.
+const MAX_UNSETTLED = 300
+// Durable messages after the first one that is not known to be durable.
+const durableAhead = new Set<number>()
 const outcomes: Record<string, number> = {}
 let possibleDuplicates = 0
 let accepted = 0
@@ -60,26 +61,26 @@ function sendNext(): void {
 
 async function follow(receipt: Receipt, n: number): Promise<void> {
   void receipt.durable.then((isDurable) => {
-    if (isDurable) noteKept(n)
+    if (isDurable) noteDurable(n)
   })
   const settled = await receipt.settled
   unsettled.delete(n)
   outcomes[settled.outcome] = (outcomes[settled.outcome] ?? 0) + 1
-  // It may be in the server's log before it is certain that it is on disk here.
-  if (settled.outcome === 'delivered') noteKept(n)
+  // The acknowledgement may come before the outbox confirms the write to disk.
+  if (settled.outcome === 'delivered') noteDurable(n)
   if (settled.outcome === 'delivered' && settled.possibleDuplicate) possibleDuplicates += 1
 }
 
-function noteKept(n: number): void {
-  if (n > durable) kept.add(n)
-  while (kept.delete(durable + 1)) durable += 1
+function noteDurable(n: number): void {
+  if (n > durable) durableAhead.add(n)
+  while (durableAhead.delete(durable + 1)) durable += 1
 }
 
 const startedAt = performance.now()
 if (sends) {
   setInterval(() => {
     const due = Math.min(plan.count, ((performance.now() - startedAt) * plan.rate) / 1_000)
-    while (accepted < due && unsettled.size < MOST_WAITING) sendNext()
+    while (accepted < due && unsettled.size < MAX_UNSETTLED) sendNext()
   }, 10)
 }
 

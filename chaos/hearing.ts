@@ -1,32 +1,38 @@
-import { faultAfter, noteOf, type Mark, type Origin } from './audit.js'
+import { faultAfter, type Mark, noteOf, type Origin } from './audit.js'
 import type { HeardCounts } from './reports.js'
 
-/** Checks what a device's handlers hear, message by message. */
-export interface Hearing {
-  readonly counts: Readonly<HeardCounts>
-  hear(origin: Origin): void
-}
-
 /**
- * Makes a {@link Hearing}. After a reset handlers do not hear what the state stands for: then alone
- * messages may be missing, and none may come again even so.
+ * Checks the messages that a device's handlers hear. After a reset the handlers do not hear the
+ * messages that the new state includes: then, and only then, messages may be missing. No message may
+ * come twice, not even then.
  */
-export function createHearing(resets: () => number, problem: (what: string) => void): Hearing {
-  const counts = { count: 0, lost: 0, duplicated: 0, disordered: 0 }
-  const marks = new Map<string, Mark & { readonly resets: number }>()
-  return {
-    counts,
-    hear(origin) {
-      const before = marks.get(origin.from)
-      const now = resets()
-      const fault = faultAfter(before, origin)
-      const mayMiss = before?.resets !== now
-      counts.count += 1
-      if (fault !== undefined && !(fault === 'lost' && mayMiss)) {
-        counts[fault] += 1
-        problem(`heard ${noteOf(fault, before, origin)}`)
-      }
-      marks.set(origin.from, { run: origin.run, n: origin.n, resets: now })
-    },
+export class Hearing {
+  readonly #counts = { count: 0, lost: 0, duplicated: 0, disordered: 0 }
+  /** The last message of each source, and how many resets there had been. */
+  readonly #marks = new Map<string, Mark & { readonly resets: number }>()
+  readonly #resets: () => number
+  readonly #problem: (what: string) => void
+
+  /** `resets` gives the number of resets so far; `problem` is called with each fault in words. */
+  constructor(resets: () => number, problem: (what: string) => void) {
+    this.#resets = resets
+    this.#problem = problem
+  }
+
+  get counts(): Readonly<HeardCounts> {
+    return this.#counts
+  }
+
+  hear(origin: Origin): void {
+    const before = this.#marks.get(origin.from)
+    const resets = this.#resets()
+    const fault = faultAfter(before, origin)
+    const mayMiss = before?.resets !== resets
+    this.#counts.count += 1
+    if (fault !== undefined && !(fault === 'lost' && mayMiss)) {
+      this.#counts[fault] += 1
+      this.#problem(`heard ${noteOf(fault, before, origin)}`)
+    }
+    this.#marks.set(origin.from, { run: origin.run, n: origin.n, resets })
   }
 }

@@ -1,5 +1,5 @@
-// `npm run chaos` prints what came of it, `-- --json` one object; `--messages`, `--seconds` and
-// `--seed` say how much happens, and what.
+// `npm run chaos` prints the result, `-- --json` prints it as one object. `--messages` and `--seconds`
+// set the size of the run, and `--seed` sets the order of its faults.
 import { parseArgs } from 'node:util'
 import { runChaos } from './run.js'
 
@@ -13,7 +13,7 @@ const { values } = parseArgs({
 })
 const interrupted = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  // More than once: a terminal's comes from it, from npm and from tsx.
+  // A terminal's signal comes several times: from the terminal, from npm and from tsx.
   process.on(signal, () => interrupted.abort())
 }
 

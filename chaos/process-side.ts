@@ -1,19 +1,19 @@
 import type { Order } from './reports.js'
 
-/** What this process was started with. */
+/** Reads the plan that this process was started with. */
 export function readPlan(): unknown {
   return JSON.parse(process.argv[2] ?? '{}')
 }
 
-/** Tells the process that started this one. */
+/** Sends a report to the process that started this one. */
 export function say(report: object): void {
   if (process.connected) process.send?.(report, undefined, undefined, () => undefined)
 }
 
-/** Hears what is asked for; ends with the process that asks, whatever became of that. */
+/** Obeys orders of the process that started this one, and ends when that process ends. */
 export function onOrder(obey: (order: Order) => void | Promise<void>): void {
   process.on('message', (order: Order) => void obey(order))
   process.on('disconnect', () => process.exit(0))
-  // The terminal's Ctrl-C is for the one who counts; it ends this one, too.
+  // Ctrl-C in a terminal reaches all processes. The one that started this one ends it.
   process.on('SIGINT', () => undefined)
 }

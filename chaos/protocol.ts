@@ -5,7 +5,7 @@ import { addTo, type Audit, emptyAudit, restoreAudit, writeAudit } from './audit
 const said = z.object({ from: z.string(), run: z.number(), n: z.number(), text: z.string() })
 const pairs = z.array(z.tuple([z.string(), z.number()]))
 
-/** Everything that is said goes to all devices of a user, and is audited wherever it arrives. */
+/** The server relays every message to all devices of a user. Each device audits what it receives. */
 export const storm = defineProtocol({
   receive: {
     SAID: said,

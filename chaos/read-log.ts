@@ -8,7 +8,7 @@ import {
   type WrittenAudit,
 } from './audit.js'
 
-/** What a log has of a user, its checkpoint and every message after it, audited. */
+/** Audits a user's log: its checkpoint, and every message after it. */
 export async function readAudit(log: DeliveryLog, user: string): Promise<Audit> {
   const { checkpoint, first, messages } = await log.open(user)
   const audit: Audit = { ...emptyAudit }

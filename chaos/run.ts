@@ -3,12 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openFileLog } from 'statewire/server/file-log'
 import { createSeededRandom } from 'statewire/testing'
-import {
-  type ClientActor,
-  createClientActor,
-  createServerActor,
-  type ServerActor,
-} from './actors.js'
+import { type ActorOptions, type ClientActor, createClientActor, ServerActor } from './actors.js'
 import type { Audit } from './audit.js'
 import { bundleScripts } from './bundle.js'
 import { createCast } from './cast.js'
@@ -20,22 +15,23 @@ import { judge, type Verdict } from './verdict.js'
 /** Options of {@link runChaos}. */
 export interface ChaosOptions {
   readonly messages: number
-  /** How long the storm lasts; what is left is then handed over in peace. */
+  /** How long the storm lasts. Messages that are left are delivered after it. */
   readonly seconds: number
   readonly seed: number
-  /** The mean time between two faults, in milliseconds. */
+  /** The mean time between two faults, in ms. */
   readonly pauseMs: number
-  /** How long it may take in peace until all is where it belongs, in seconds. */
+  /** How long each step after the storm may take, in seconds. */
   readonly patienceSeconds: number
-  /** Ends it early. */
+  /** Ends the run early. */
   readonly signal?: AbortSignal
-  /** Hears, now and then, how far it has come. */
+  /** Hears every 5 s how far the run has come. */
   readonly progress?: (line: string) => void
 }
 
 /**
- * Runs a server and clients as processes, hurts them for a while, lets them come to rest, and
- * counts. Leaves no process and no file behind. Rejects where it is interrupted.
+ * Runs a server and clients as processes, and hurts them for a while. Then it waits until every
+ * message is delivered, and counts. Leaves no process and no file behind. Rejects if the signal is
+ * aborted.
  */
 export async function runChaos(options: ChaosOptions): Promise<Verdict> {
   const { signal = new AbortController().signal } = options
@@ -51,66 +47,42 @@ export async function runChaos(options: ChaosOptions): Promise<Verdict> {
     for (const { child } of clients) await child?.ended
     await Promise.all(clients.map(({ proxy }) => proxy.close()))
     await scripts.remove()
-    // A killed process may have been in the middle of making a file.
+    // A killed process may have been creating a file.
     await rm(directory, { recursive: true, force: true, maxRetries: 5 })
   }
 }
 
+interface RunOptions extends ChaosOptions {
+  readonly signal: AbortSignal
+}
+
+/** `clients` is filled with the clients of the run, so that the caller can end them. */
 async function run(
-  options: ChaosOptions & { readonly signal: AbortSignal },
+  options: RunOptions,
   directory: string,
-  scripts: Awaited<ReturnType<typeof bundleScripts>>,
+  scripts: ActorOptions['scripts'],
   clients: ClientActor[],
 ): Promise<Verdict> {
   const { messages, seconds, seed, signal } = options
   const startedAt = performance.now()
   const problems: string[] = []
-  const actors = { scripts, problem: (what: string) => problems.push(what) }
+  const actorOptions = { scripts, problem: (what: string) => problems.push(what) }
   const cast = createCast({ messages, seconds, directory })
-  const server = createServerActor(cast.server, actors)
+  const server = new ServerActor(cast.server, actorOptions)
   for (const role of cast.roles) {
-    clients.push(await createClientActor(role, () => server.port, actors))
+    clients.push(await createClientActor(role, () => server.port, actorOptions))
   }
   server.start()
   for (const client of clients) client.start()
   const takeovers = countTakeovers(clients)
-
-  const mostSeconds = seconds + 2 * options.patienceSeconds + 30
-  const force = setTimeout(() => {
-    problems.push(`did not end by itself within ${mostSeconds} s`)
-    killAll()
-  }, mostSeconds * 1_000)
-  const progress = setInterval(() => options.progress?.(describe(server, clients)), 5_000)
+  const watch = watchProgress(options, { server, clients, problems })
   try {
     const storm = await runStorm({
       ...{ server, clients, signal, pauseMs: options.pauseMs },
       random: createSeededRandom(seed),
       durationMs: seconds * 1_000,
     })
-    const isRight = async (what: string, condition: () => boolean): Promise<void> => {
-      const giveUpAt = performance.now() + options.patienceSeconds * 1_000
-      while (!condition() && !signal.aborted) {
-        if (performance.now() > giveUpAt) {
-          problems.push(`${what}: not within ${options.patienceSeconds} s`)
-          problems.push(describe(server, clients))
-          return
-        }
-        await pause(50, signal)
-      }
-    }
-    await isRight(
-      'handing everything over',
-      () => server.isDone && clients.every(({ report }) => report?.isDone === true),
-    )
-    server.child?.ask({ kind: 'end' })
-    await isRight('hearing everything', () =>
-      clients.every(({ report }) => report?.isEnded === true),
-    )
-    if (signal.aborted) throw new Error('interrupted')
-    for (const { child } of clients) child?.ask({ kind: 'close' })
-    for (const { child } of clients) await child?.ended
-    server.child?.ask({ kind: 'close' })
-    await server.child?.ended
+    await settle(options, { server, clients, problems })
     return judge({
       seed,
       seconds: (performance.now() - startedAt) / 1_000,
@@ -119,8 +91,64 @@ async function run(
     })
   } finally {
     takeovers.stop()
-    clearInterval(progress)
-    clearTimeout(force)
+    watch.stop()
+  }
+}
+
+/** The processes of a run, and the list to which problems are added. */
+interface Running {
+  readonly server: ServerActor
+  readonly clients: readonly ClientActor[]
+  readonly problems: string[]
+}
+
+/** Reports the progress, and kills everything when the run takes much too long. */
+function watchProgress(options: RunOptions, { server, clients, problems }: Running) {
+  const mostSeconds = options.seconds + 2 * options.patienceSeconds + 30
+  const force = setTimeout(() => {
+    problems.push(`did not end by itself within ${mostSeconds} s`)
+    killAll()
+  }, mostSeconds * 1_000)
+  const progress = setInterval(() => options.progress?.(describe(server, clients)), 5_000)
+  return {
+    stop() {
+      clearInterval(progress)
+      clearTimeout(force)
+    },
+  }
+}
+
+/** Waits until every message is delivered and heard, then closes all processes. */
+async function settle(options: RunOptions, running: Running): Promise<void> {
+  const { server, clients } = running
+  await waitUntil('handing everything over', options, running, () => {
+    return server.isDone && clients.every(({ report }) => report?.isDone === true)
+  })
+  server.child?.ask({ kind: 'end' })
+  await waitUntil('hearing everything', options, running, () => {
+    return clients.every(({ report }) => report?.isEnded === true)
+  })
+  if (options.signal.aborted) throw new Error('interrupted')
+  for (const { child } of clients) child?.ask({ kind: 'close' })
+  for (const { child } of clients) await child?.ended
+  server.child?.ask({ kind: 'close' })
+  await server.child?.ended
+}
+
+/** Waits for a condition. If it does not hold in time, that is a problem, and the run goes on. */
+async function waitUntil(
+  what: string,
+  { patienceSeconds, signal }: RunOptions,
+  { server, clients, problems }: Running,
+  condition: () => boolean,
+): Promise<void> {
+  const giveUpAt = performance.now() + patienceSeconds * 1_000
+  while (!condition() && !signal.aborted) {
+    if (performance.now() > giveUpAt) {
+      problems.push(`${what}: not within ${patienceSeconds} s`, describe(server, clients))
+      return
+    }
+    await pause(50, signal)
   }
 }
 
@@ -135,7 +163,7 @@ async function readAudits(directory: string, users: readonly string[]) {
   }
 }
 
-/** Counts how often an outbox that two processes share has passed from one to the other. */
+/** Counts how often a shared outbox has passed from one process to the other. */
 function countTakeovers(clients: readonly ClientActor[]) {
   const owners = new Map<string, string>()
   let count = 0

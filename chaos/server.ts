@@ -1,4 +1,4 @@
-// The server process: a durable log, relays, and messages of its own.
+// The server process: it has a durable log, relays messages, and sends some of its own.
 import { createSyncServer, type DeliveryLog } from 'statewire/server'
 import { openFileLog } from 'statewire/server/file-log'
 import type { Audit } from './audit.js'
@@ -13,10 +13,10 @@ const problems: string[] = []
 const log = await openFileLog({
   directory: plan.directory,
   maxJournalBytes: plan.maxJournalBytes,
-  // The process before may be about to end.
+  // The process before may not have ended yet.
   lockTimeoutMs: 5_000,
 })
-// Where this process has to go on: what was said is what the log has.
+// This process continues where the log of the one before ends.
 const saidBefore = new Map<string, Audit>()
 for (const user of Object.keys(plan.broadcasts)) saidBefore.set(user, await readAudit(log, user))
 
@@ -33,8 +33,8 @@ const server = createSyncServer({
 const { port } = await server.listen(0, '127.0.0.1')
 tell({ kind: 'listening', port })
 
-// As many as are on their way at once.
-const MOST_PENDING = 64
+// How many messages may be waiting for the log at the same time.
+const MAX_PENDING = 64
 const SOURCE = 'server'
 const unsaid = new Set(Object.keys(plan.broadcasts))
 let isClosing = false
@@ -47,7 +47,7 @@ async function sayTo(user: string, { count, rate }: { count: number; rate: numbe
   const startedWith = n
   while (n < count && !isClosing) {
     const due = startedWith + ((performance.now() - startedAt) * rate) / 1_000
-    while (n < Math.min(count, due) && pending < MOST_PENDING) {
+    while (n < Math.min(count, due) && pending < MAX_PENDING) {
       n += 1
       pending += 1
       const said = { from: SOURCE, run: 1, n, text: 'from the server' }

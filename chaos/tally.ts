@@ -1,26 +1,23 @@
-/** Counts that start again with each process, summed up. */
-export interface Tally {
-  /** Another process counts from 0. */
-  begin(): void
-  /** What the process has counted so far. */
-  put(counts: Readonly<Record<string, number>>): void
-  of(name: string): number
-}
+/** Sums up counts of several processes, each of which counts from 0. */
+export class Tally {
+  /** The counts of the processes that have ended. */
+  readonly #before = new Map<string, number>()
+  #current: Readonly<Record<string, number>> = {}
 
-/** Makes an empty {@link Tally}. */
-export function createTally(): Tally {
-  const before = new Map<string, number>()
-  let now: Readonly<Record<string, number>> = {}
-  return {
-    begin() {
-      for (const [name, count] of Object.entries(now)) {
-        before.set(name, (before.get(name) ?? 0) + count)
-      }
-      now = {}
-    },
-    put(counts) {
-      now = counts
-    },
-    of: (name) => (before.get(name) ?? 0) + (now[name] ?? 0),
+  /** Begins with another process. */
+  begin(): void {
+    for (const [name, count] of Object.entries(this.#current)) {
+      this.#before.set(name, (this.#before.get(name) ?? 0) + count)
+    }
+    this.#current = {}
+  }
+
+  /** Sets what the current process has counted so far. */
+  put(counts: Readonly<Record<string, number>>): void {
+    this.#current = counts
+  }
+
+  of(name: string): number {
+    return (this.#before.get(name) ?? 0) + (this.#current[name] ?? 0)
   }
 }

@@ -3,16 +3,16 @@ import { describeAudit, runKey } from './audit.js'
 import type { ClientActor, ServerActor } from './actors.js'
 import type { StormCounts } from './storm.js'
 
-/** What a run came to. */
+/** The result of a run. */
 export interface Verdict {
   readonly seed: number
   readonly seconds: number
-  /** What the server's logs have, over all users. */
+  /** How many messages the server's logs have, over all users. */
   readonly messages: number
   readonly lost: number
   readonly duplicated: number
   readonly disordered: number
-  /** Devices whose state is not that of the server's log. */
+  /** The devices whose state differs from that of the server's log. */
   readonly differing: readonly string[]
   readonly possibleDuplicates: number
   readonly problems: readonly string[]
@@ -20,7 +20,7 @@ export interface Verdict {
   readonly isGood: boolean
 }
 
-/** What {@link judge} looks at. */
+/** What {@link judge} needs. */
 export interface Evidence {
   readonly seed: number
   readonly seconds: number
@@ -32,7 +32,7 @@ export interface Evidence {
   readonly problems: readonly string[]
 }
 
-/** Counts what is wrong, in the logs, on the devices, and against what senders were told. */
+/** Counts the faults in the logs, on the devices, and against the receipts of the senders. */
 export function judge(evidence: Evidence): Verdict {
   const { audits, clients, server, storm, problems } = evidence
   const sum = (pick: (audit: Audit) => number): number =>
@@ -51,7 +51,7 @@ export function judge(evidence: Evidence): Verdict {
       const end = audit?.ends.get(runKey({ from: role.name, run })) ?? 0
       if (end >= n) continue
       lost += n - end
-      found.push(`${role.name}, run ${run}: ${n} were kept, ${end} are in the log`)
+      found.push(`${role.name}, run ${run}: ${n} were durable, ${end} are in the log`)
     }
   }
   const duplicated = sum((audit) => audit.duplicated) + over('heard.duplicated')

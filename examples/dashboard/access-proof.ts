@@ -2,10 +2,10 @@ import { defineProtocol } from 'statewire'
 import { kull } from 'statewire/kull'
 import * as z from 'zod'
 
-// Where a page shows its access token when it connects. A browser lets it set no header, and an
-// address is written into the logs of every proxy on the way, so the token goes where Kubernetes,
-// for one, has it too: into the list of subprotocols that the page offers. The server takes the
-// first, so that it is not said back.
+// How a page sends its access token when it connects. A page in a browser cannot set a header, and
+// an URL is written into the logs of every proxy on the way. So the page sends the token in the
+// list of subprotocols, as Kubernetes clients do, too. The server selects the first subprotocol of
+// the list and does not send the token back.
 const offered = 'kull'
 
 const credentials = z.object({
@@ -15,8 +15,8 @@ const credentials = z.object({
 })
 
 /**
- * The Kull protocol for a device that is signed in: connects as the deployed server wants it
- * (`?token=userId:deviceId`, which says who it is), and shows its access token beside that.
+ * The Kull protocol for a signed-in device. It connects as the deployed server requires
+ * (`?token=userId:deviceId`, which names the device), and sends its access token as well.
  */
 export const signedInKull = defineProtocol({
   ...kull,
@@ -29,7 +29,7 @@ export const signedInKull = defineProtocol({
   },
 })
 
-/** The access token that an upgrade request shows; `undefined` where it shows none. */
+/** Reads the access token of an upgrade request; `undefined` if it has none. */
 export function accessTokenOf(header: string | string[] | undefined): string | undefined {
   const [first, token] = String(header ?? '').split(/\s*,\s*/)
   return first === offered && token !== '' ? token : undefined

@@ -1,7 +1,7 @@
-/** A user, as sign-in tells of them. */
+/** A user, as the sign-in API describes them. */
 export type DemoUser = { id: string; email: string; firstName: string; lastName: string }
 
-/** The demo's one user: whoever sits in front of it. */
+/** The demo's only user. */
 export const ada: DemoUser = {
   id: 'ada',
   email: 'ada@example.com',

@@ -1,7 +1,10 @@
-/** What is to be undone at the end, the latest first. */
+/** Actions that run at the end, the latest first. */
 export type CleanUp = AsyncDisposable & { defer(undo: () => unknown): void }
 
-/** Makes an empty {@link CleanUp}. Everything is undone, even where something of it fails; then that is thrown. */
+/**
+ * Makes an empty {@link CleanUp}. It runs every action, even if one fails, and then throws the
+ * first error.
+ */
 export function createCleanUp(): CleanUp {
   const undos: (() => unknown)[] = []
   return {

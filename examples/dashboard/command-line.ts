@@ -1,11 +1,11 @@
 import { parseArgs } from 'node:util'
 
-/** What was asked for on the command line. */
+/** The options of the command line. */
 export type Command =
   | ({
       run: 'watch'
       port: number
-      /** How long access tokens last, in milliseconds. */
+      /** How long access tokens are valid, in ms. */
       accessLifeMs: number
     } & Common)
   | ({
@@ -16,12 +16,12 @@ export type Command =
   | { run: 'help' }
 
 type Common = {
-  /** The user's photos; `undefined`: make some. */
+  /** The folder with the user's photos; `undefined`: the demo draws some. */
   folder: string | undefined
-  /** How many to make, and from what. */
+  /** How many photos to draw, and the seed. */
   pictures: number
   seed: string
-  /** Rest of the worker after each photo, in milliseconds. */
+  /** The worker's pause after each photo, in ms. */
   paceMs: number
 }
 
@@ -49,7 +49,7 @@ Exits with 0; with 1 when a device saw something else than the worker did, or
 the worker failed; with 2 when what was asked for makes no sense.
 `
 
-/** Reads the command line; gives the sentence to print where it makes no sense. */
+/** Reads the command line. Returns an error message if it makes no sense. */
 export function parseCommandLine(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,

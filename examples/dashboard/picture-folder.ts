@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { generatePictures } from './photos/index.js'
 
 /**
- * A folder of photos to process: the user's own as it is, or one within `temporary` that is filled
- * with made pictures. Rejects with the signal's reason when aborted.
+ * Gives a folder of photos to process: the user's own folder, or a folder within `temporary` that
+ * is filled with generated pictures. Rejects with the signal's reason when aborted.
  */
 export async function providePictures(
   wanted: { folder: string | undefined; pictures: number; seed: string },

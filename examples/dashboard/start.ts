@@ -3,7 +3,7 @@ import { findShoots } from './photos/index.js'
 
 const interruption = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  // The first one ends it in good order, the second one at once.
+  // The first Ctrl-C ends the demo in order, the second one at once.
   process.once(signal, () => {
     interruption.abort(new Error(`Stopped by ${signal}`))
   })
@@ -22,7 +22,7 @@ async function start(signal: AbortSignal): Promise<number> {
       const found = await findShoots(command.folder, { signal })
       if (!found.ok) return refuse(found.message)
     }
-    // What each needs takes a second to load, and is of no use to the other.
+    // Each mode loads only the modules that it needs: loading takes about a second.
     if (command.run === 'watch') {
       const { watch } = await import('./watch.js')
       await watch(command, signal)
@@ -35,7 +35,7 @@ async function start(signal: AbortSignal): Promise<number> {
     return summary.differences.length === 0 ? 0 : 1
   } catch (error) {
     console.error(error instanceof Error ? error.message : error)
-    // Nothing was promised to who watches; a summary was, by --once.
+    // Ctrl-C is the usual way to end the demo, but it leaves `--once` without a result.
     return signal.aborted && command.run === 'watch' ? 0 : 1
   }
 }

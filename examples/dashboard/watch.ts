@@ -15,8 +15,8 @@ const workerId = 'photo-worker'
 const suggestedDevices = ['studio-mac', 'travel-ipad'] as const
 
 /**
- * Runs the demo until aborted: two environments, the page, and the worker, which begins when the
- * first page that is signed in connects. Leaves nothing behind.
+ * Runs the demo until aborted: two environments, the page, and the worker, which starts when the
+ * first signed-in page connects. Leaves nothing behind.
  */
 export async function watch(
   wanted: {
@@ -69,7 +69,7 @@ export async function watch(
     development: await startAt('development', portAfter(0)),
     staging: await startAt('staging', portAfter(1)),
   }
-  // Ended before the servers, so that it can say goodbye.
+  // The worker ends before the servers, so that it can tell the devices.
   cleanUp.defer(() => worker.close())
   const controls = createControls({
     userId,

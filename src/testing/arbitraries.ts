@@ -7,4 +7,3 @@ export {
   type DrawnMessage,
 } from './arbitrary-message.js'
 export { type ArbitraryOptions, arbitraryValue } from './arbitrary-value.js'
-export { type HostileFrameOptions, hostileFrame } from './hostile-frame.js'

@@ -3,17 +3,17 @@ import { drawFault, type FaultScriptOptions, inOrder } from './draw-faults.js'
 import type { FaultScript } from './fault-script.js'
 
 /**
- * Fault scripts, of up to `count` steps, that shrink to fewer, earlier and shorter faults.
+ * Draws fault scripts of up to `count` steps. They shrink to fewer, earlier and shorter faults.
  *
  * @example
  * fc.property(arbitraryFaultScript({ durationMs: 600_000 }), (script) => { … })
  */
 export function arbitraryFaultScript(options: FaultScriptOptions): fc.Arbitrary<FaultScript> {
-  // Not fc.double, which is even over the doubles there are, and most of those are next to nothing.
+  // fc.double draws evenly from all doubles, and most doubles from 0 to 1 are close to 0.
   const chance = fc.nat(2 ** 31 - 1).map((value) => value / 2 ** 31)
   const step = fc.tuple(chance, chance, chance, chance).map((chances) => {
-    const left = [...chances]
-    return drawFault(() => left.shift() ?? 0, options)
+    const remaining = [...chances]
+    return drawFault(() => remaining.shift() ?? 0, options)
   })
   return fc.array(step, { maxLength: options.count ?? 8, size: 'max' }).map(inOrder)
 }

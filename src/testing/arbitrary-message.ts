@@ -1,20 +1,20 @@
 import * as fc from 'fast-check'
-import { SyncError } from '../base/errors.js'
 import type { EnvelopeDirection, MessageMeta } from '../schemas/envelope.js'
 import type { BodyInputOf, MessageSchemas, Schema, TypeOf } from '../schemas/schema.js'
 import { encodeJson } from '../transport/json-codec.js'
 import { type ArbitraryOptions, arbitraryValue } from './arbitrary-value.js'
 import type { WireProtocol } from './fake-wire.js'
+import { testingMisuse } from './misuse.js'
 
-/** A message of a type, as its sender gives it. */
+/** A message, as its sender writes it. */
 export interface DrawnMessage<S extends MessageSchemas, K extends TypeOf<S>> {
   readonly type: K
-  /** `undefined` where the type has no body, or none this time. */
+  /** The body; `undefined` if the type has none or its schema allows `undefined`. */
   readonly data: BodyInputOf<S[K]>
 }
 
 /**
- * Messages of a type that a server of the protocol sends, made from the type's schema.
+ * Draws messages of one type that a server of the protocol sends, from the type's schema.
  *
  * @example
  * fc.assert(fc.property(arbitraryMessage(kull, 'SHOOT_PROGRESS'), ({ data }) => { … }))
@@ -27,7 +27,7 @@ export function arbitraryMessage<R extends MessageSchemas, K extends TypeOf<R>>(
   return arbitraryOf(protocol.receive, type, options)
 }
 
-/** Messages of a type that a client of the protocol sends; `data` is the payload. */
+/** Draws messages of one type that a client of the protocol sends; `data` is the payload. */
 export function arbitrarySend<S extends MessageSchemas, K extends TypeOf<S>>(
   protocol: Pick<WireProtocol<MessageSchemas, S>, 'send'>,
   type: K,
@@ -36,15 +36,26 @@ export function arbitrarySend<S extends MessageSchemas, K extends TypeOf<S>>(
   return arbitraryOf(protocol.send, type, options)
 }
 
+const meta: fc.Arbitrary<Partial<MessageMeta>> = fc
+  .record(
+    {
+      timestamp: fc.nat({ max: 2 ** 42 }),
+      deviceId: fc.oneof(fc.constant('server'), fc.string({ unit: 'binary' })),
+      userId: fc.string({ unit: 'binary' }),
+    },
+    { requiredKeys: [] },
+  )
+  .map((value) => ({ ...value }))
+
 /** Options of {@link arbitraryFrame}. */
 export interface ArbitraryFrameOptions extends ArbitraryOptions {
-  /** Whose frames: those that go to clients, or those that go to the server. Default `toClient`. */
+  /** Draws the frames that go to clients, or those that go to the server. Default `toClient`. */
   readonly direction?: 'toClient' | 'toServer'
 }
 
 /**
- * Well-formed text frames of a protocol: messages of all its types, with and without what may
- * travel beside them, alone and, where the envelope has batches, several in one.
+ * Draws well-formed text frames of a protocol: messages of all its types, with and without
+ * metadata. If the envelope has batches, some frames are batches.
  */
 export function arbitraryFrame(
   protocol: WireProtocol,
@@ -54,14 +65,14 @@ export function arbitraryFrame(
   const schemas = name === 'toClient' ? protocol.receive : protocol.send
   const direction = protocol.envelope[name]
   const types = Object.keys(schemas)
-  if (types.length === 0) throw new SyncError('testing-misuse', `the protocol says nothing ${name}`)
+  if (types.length === 0) throw testingMisuse(`the protocol says nothing ${name}`)
   const message = fc
     .tuple(fc.oneof(...types.map((type) => arbitraryOf(schemas, type, options))), meta)
     .map(([{ type, data }, beside]) => direction.seal(type, data, beside))
   return withBatches(message, direction).map((frame) => {
     const encoded = encodeJson(frame)
     if (encoded.ok) return encoded.frame
-    throw new SyncError('testing-misuse', `no frame can be made: ${encoded.detail}`)
+    throw testingMisuse(`no frame can be made: ${encoded.detail}`)
   })
 }
 
@@ -76,17 +87,6 @@ function withBatches(
   return fc.oneof({ weight: 4, arbitrary: message }, { weight: 1, arbitrary: several })
 }
 
-const meta: fc.Arbitrary<Partial<MessageMeta>> = fc
-  .record(
-    {
-      timestamp: fc.nat({ max: 2 ** 42 }),
-      deviceId: fc.oneof(fc.constant('server'), fc.string({ unit: 'binary' })),
-      userId: fc.string({ unit: 'binary' }),
-    },
-    { requiredKeys: [] },
-  )
-  .map((value) => ({ ...value }))
-
 function arbitraryOf<S extends MessageSchemas, K extends TypeOf<S>>(
   schemas: S,
   type: K,
@@ -94,9 +94,9 @@ function arbitraryOf<S extends MessageSchemas, K extends TypeOf<S>>(
 ): fc.Arbitrary<DrawnMessage<S, K>> {
   const schema: Schema | null | undefined = schemas[type]
   if (schema === undefined) {
-    throw new SyncError('testing-misuse', `the protocol has no type "${type}" here`)
+    throw testingMisuse(`the protocol has no type "${type}" here`)
   }
   const body = schema === null ? fc.constant(undefined) : arbitraryValue(schema, options)
-  // Drawn from the schema of this very type.
+  // The value was drawn from this type's schema.
   return body.map((data) => ({ type, data: data as BodyInputOf<S[K]> }))
 }

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import type { Check } from './arbitrary-text.js'
 
-/** Numbers as checks ask for them; JSON has no `NaN`, no infinities and no -0. */
+/** Draws numbers that pass the checks. JSON has no `NaN`, no infinities and no -0. */
 export function arbitraryNumber(checks: readonly Check[]): fc.Arbitrary<number> {
   const { min, minExcluded, max, maxExcluded } = boundsOf(checks)
   const step = stepOf(checks)
@@ -28,6 +28,14 @@ interface Bounds {
 
 const LARGEST_FLOAT32 = 2 ** 128 - 2 ** 104
 
+const numberFormats = {
+  safeint: [-Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
+  int32: [-(2 ** 31), 2 ** 31 - 1],
+  uint32: [0, 2 ** 32 - 1],
+  float32: [-LARGEST_FLOAT32, LARGEST_FLOAT32],
+  float64: [-Number.MAX_VALUE, Number.MAX_VALUE],
+} as const
+
 function boundsOf(checks: readonly Check[]): Bounds {
   let bounds: Bounds = {
     min: -Number.MAX_VALUE,
@@ -49,23 +57,15 @@ function boundsOf(checks: readonly Check[]): Bounds {
     if (check.check === 'greater_than') raise(Number(check.value), !check.inclusive)
     if (check.check === 'less_than') lower(Number(check.value), !check.inclusive)
     if (check.check !== 'number_format') continue
-    const [min, max] = formats[check.format]
+    const [min, max] = numberFormats[check.format]
     raise(min, false)
     lower(max, false)
   }
   return bounds
 }
 
-const formats = {
-  safeint: [-Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
-  int32: [-(2 ** 31), 2 ** 31 - 1],
-  uint32: [0, 2 ** 32 - 1],
-  float32: [-LARGEST_FLOAT32, LARGEST_FLOAT32],
-  float64: [-Number.MAX_VALUE, Number.MAX_VALUE],
-} as const
-
-// A multiple that is no whole number is met by few doubles: better to count in its steps. Two of
-// them that do not agree are left to the schema to sort out.
+// Few doubles are multiples of a fraction, so the multiples are counted instead. If two checks ask
+// for different multiples, the first one counts here, and the schema filters the rest.
 function stepOf(checks: readonly Check[]): number | undefined {
   for (const check of checks) {
     if (check.check === 'multiple_of') return Math.abs(Number(check.value))

@@ -1,14 +1,14 @@
 import * as fc from 'fast-check'
 import type { $ZodCheckDef, $ZodChecks, $ZodType } from 'zod/v4/core'
 
-/** What the checks of a schema say; a schema with a format of its own is one of its checks. */
+/** The checks of a schema. A schema with a format, such as `z.email()`, is a check too. */
 export function checksOf(schema: $ZodType): Check[] {
   const def = schema._zod.def as { readonly checks?: { readonly _zod: { readonly def: Check } }[] }
   const attached = (def.checks ?? []).map(({ _zod }) => _zod.def)
   return 'check' in def ? [def as unknown as Check, ...attached] : attached
 }
 
-/** The definition of a check: one that zod has built in, or a user's own. */
+/** The definition of a check: one of zod's own, or one that a user wrote. */
 export type Check = $ZodChecks['_zod']['def'] | ($ZodCheckDef & { readonly check: 'custom' })
 
 /** The lengths that checks allow. */
@@ -17,7 +17,7 @@ export interface Lengths {
   readonly maxLength?: number
 }
 
-/** Reads the bounds of a string's or an array's length. */
+/** Reads the bounds of the length of a string or an array from its checks. */
 export function lengthsOf(checks: readonly Check[]): Lengths {
   let minLength: number | undefined
   let maxLength: number | undefined
@@ -32,32 +32,7 @@ export function lengthsOf(checks: readonly Check[]): Lengths {
   }
 }
 
-/**
- * Strings as checks ask for them: near enough that few have to be thrown away. `undefined` where
- * they ask for a format that is out of reach.
- */
-export function arbitraryText(checks: readonly Check[]): fc.Arbitrary<string> | undefined {
-  for (const check of checks) {
-    if (check.check !== 'string_format') continue
-    const known = formats[check.format]
-    if (known !== undefined) return known()
-    return check.pattern === undefined ? undefined : matching(check.pattern)
-  }
-  const lengths = lengthsOf(checks)
-  const isBounded = Object.keys(lengths).length > 0
-  return fc.string({ ...lengths, unit: isBounded ? singleUnit : 'binary' })
-}
-
-/** Strings that a regular expression matches; `undefined` where fast-check cannot read it. */
-export function matching(pattern: RegExp): fc.Arbitrary<string> | undefined {
-  try {
-    return fc.stringMatching(pattern)
-  } catch {
-    return undefined
-  }
-}
-
-// Where the length counts, each character is one UTF-16 unit, as `length` has it.
+// One UTF-16 unit each, so that the number of characters drawn is the string's `length`.
 const singleUnit = fc.mapToConstant(
   { num: 95, build: (at) => String.fromCharCode(0x20 + at) },
   { num: 32, build: (at) => String.fromCharCode(at) },
@@ -70,8 +45,8 @@ const instant = fc.date({
   noInvalidDate: true,
 })
 
-// Formats whose regular expressions fast-check cannot read, or rarely meets by chance.
-const formats: Readonly<Record<string, (() => fc.Arbitrary<string>) | undefined>> = {
+// Formats whose regular expressions fast-check cannot read, or rarely satisfies.
+const textFormats: Readonly<Record<string, (() => fc.Arbitrary<string>) | undefined>> = {
   uuid: () => fc.uuid(),
   guid: () => fc.uuid(),
   email: () => fc.emailAddress(),
@@ -81,4 +56,29 @@ const formats: Readonly<Record<string, (() => fc.Arbitrary<string>) | undefined>
   datetime: () => instant.map((date) => date.toISOString()),
   date: () => instant.map((date) => date.toISOString().slice(0, 10)),
   json_string: () => fc.json(),
+}
+
+/**
+ * Draws strings that pass the checks, or come so close that few are filtered out. `undefined` if
+ * the checks ask for a format that cannot be drawn.
+ */
+export function arbitraryText(checks: readonly Check[]): fc.Arbitrary<string> | undefined {
+  for (const check of checks) {
+    if (check.check !== 'string_format') continue
+    const known = textFormats[check.format]
+    if (known !== undefined) return known()
+    return check.pattern === undefined ? undefined : matching(check.pattern)
+  }
+  const lengths = lengthsOf(checks)
+  const isBounded = Object.keys(lengths).length > 0
+  return fc.string({ ...lengths, unit: isBounded ? singleUnit : 'binary' })
+}
+
+/** Draws strings that match a regular expression; `undefined` if fast-check cannot read it. */
+export function matching(pattern: RegExp): fc.Arbitrary<string> | undefined {
+  try {
+    return fc.stringMatching(pattern)
+  } catch {
+    return undefined
+  }
 }

@@ -1,22 +1,44 @@
 import * as fc from 'fast-check'
-import { type $ZodLazy, type $ZodType, type $ZodTypes, type input, safeParse } from 'zod/v4/core'
-import { SyncError } from '../base/errors.js'
+import {
+  type $ZodLazy,
+  type $ZodRecordDef,
+  type $ZodType,
+  type $ZodTypes,
+  type input,
+  safeParse,
+} from 'zod/v4/core'
 import { arbitraryNumber } from './arbitrary-number.js'
 import { arbitraryText, checksOf, lengthsOf, matching } from './arbitrary-text.js'
+import { testingMisuse } from './misuse.js'
 import { innerOf, reaches } from './schema-graph.js'
 
 /** Options of the arbitraries that are made from schemas. */
 export interface ArbitraryOptions {
-  /** What to draw from instead, for schemas that cannot be read, or that should be narrower. */
+  /** Arbitraries to use for certain schemas: for those that cannot be read, or to draw fewer values. */
   readonly overrides?: ReadonlyMap<$ZodType, fc.Arbitrary<unknown>>
 }
 
+/** How deep values that contain values of their own kind may nest. */
+const MAX_RECURSION = 4
+
+// After so many misses in a row the schema is refused, instead of searching on for ever.
+const MAX_MISSES = 1_000
+
+// The round trip removes -0, which JSON.parse gives but JSON.stringify never writes.
+const anyJson = fc
+  .jsonValue({ maxDepth: 3 })
+  .map((value): unknown => JSON.parse(JSON.stringify(value)))
+
+// Assigning this key changes an object's prototype instead of adding a field.
+const isPlainKey = (key: string): boolean => key !== '__proto__'
+const plainKey = fc.string().filter(isPlainKey)
+
 /**
- * Makes an arbitrary of what fits a schema and survives JSON: what a sender may put on the wire.
- * With a transform or a default that is the schema's input.
+ * Draws values that fit a schema and survive JSON: what a sender may send. For a schema with a
+ * transform or a default that is the schema's input.
  *
- * @throws SyncError `testing-misuse` for a kind of schema that JSON cannot carry, or whose values
- * cannot be guessed; the message says where, and `overrides` helps.
+ * @throws SyncError `testing-misuse` for a schema that JSON cannot carry, or whose values cannot be
+ * guessed. The message names the place. An entry in `overrides` helps.
  */
 export function arbitraryValue<S extends $ZodType>(
   schema: S,
@@ -24,52 +46,43 @@ export function arbitraryValue<S extends $ZodType>(
 ): fc.Arbitrary<input<S>> {
   const overrides = options.overrides ?? new Map<$ZodType, fc.Arbitrary<unknown>>()
   const { root } = fc.letrec<Record<string, unknown> & { root: unknown }>((tie) => {
-    const named: Record<string, fc.Arbitrary<unknown>> = {}
-    const names = new Map<$ZodType, string>()
-    // An object or a lazy schema may be reached again from inside itself: it is named before it
-    // is read.
-    const later: Later = (schema, path, read) => {
-      let name = names.get(schema)
-      if (name === undefined) {
-        name = `schema ${names.size}`
-        names.set(schema, name)
-        named[name] = read(path)
-      }
-      return tie(name)
-    }
-    const root = createWalk(overrides, later)(schema, 'body')
-    return { ...named, root }
+    const builder = new ArbitraryBuilder(overrides, tie)
+    const root = builder.build(schema, 'body')
+    return { ...builder.named, root }
   })
-  // What is drawn was read off this very schema.
+  // The values were drawn from this schema.
   return root as fc.Arbitrary<input<S>>
 }
 
-// Values that hold values of their own kind nest no deeper than this.
-const DEEPEST_RECURSION = 4
-
-type Walk = (schema: $ZodType, path: string) => fc.Arbitrary<unknown>
-type Later = (
-  schema: $ZodType,
-  path: string,
-  read: (path: string) => fc.Arbitrary<unknown>,
-) => fc.Arbitrary<unknown>
-
-function createWalk(overrides: ReadonlyMap<$ZodType, fc.Arbitrary<unknown>>, later: Later): Walk {
-  // Shared by all choices that lead back to themselves: the deeper, the sooner they end.
-  const bounds = { depthIdentifier: fc.createDepthIdentifier(), maxDepth: DEEPEST_RECURSION }
-
-  function boundsOf(schema: $ZodType): Partial<typeof bounds> {
-    return reaches(schema, schema) ? bounds : {}
+/** Builds an arbitrary for a schema. `path` is the schema's place in the body, for error messages. */
+class ArbitraryBuilder {
+  /** The arbitraries of schemas that may contain themselves, for `fc.letrec`. */
+  readonly named: Record<string, fc.Arbitrary<unknown>> = {}
+  readonly #names = new Map<$ZodType, string>()
+  readonly #overrides: ReadonlyMap<$ZodType, fc.Arbitrary<unknown>>
+  readonly #tie: (name: string) => fc.Arbitrary<unknown>
+  // All recursive choices share one depth: the deeper a value is, the sooner each of them ends.
+  readonly #recursion: fc.OneOfConstraints = {
+    depthIdentifier: fc.createDepthIdentifier(),
+    maxDepth: MAX_RECURSION,
   }
 
-  function walk(schema: $ZodType, path: string): fc.Arbitrary<unknown> {
-    const override = overrides.get(schema)
+  constructor(
+    overrides: ReadonlyMap<$ZodType, fc.Arbitrary<unknown>>,
+    tie: (name: string) => fc.Arbitrary<unknown>,
+  ) {
+    this.#overrides = overrides
+    this.#tie = tie
+  }
+
+  build(schema: $ZodType, path: string): fc.Arbitrary<unknown> {
+    const override = this.#overrides.get(schema)
     if (override !== undefined) return override
-    const raw = walkKind(schema, path)
+    const raw = this.#buildKind(schema, path)
     return checksOf(schema).length > 0 ? fitting(schema, path, raw) : raw
   }
 
-  function walkKind(schema: $ZodType, path: string): fc.Arbitrary<unknown> {
+  #buildKind(schema: $ZodType, path: string): fc.Arbitrary<unknown> {
     const { def } = (schema as $ZodTypes)._zod
     switch (def.type) {
       case 'string':
@@ -92,119 +105,126 @@ function createWalk(overrides: ReadonlyMap<$ZodType, fc.Arbitrary<unknown>>, lat
       case 'template_literal':
         return matching(patternOf(schema)) ?? refuse(path, 'a template out of reach')
       case 'nullable':
-        return fc.option(walk(def.innerType, path), { nil: null, ...boundsOf(schema) })
+        return this.#optional(schema, def.innerType, path, null)
       case 'optional':
       case 'default':
       case 'prefault':
-        return fc.option(walk(def.innerType, path), { nil: undefined, ...boundsOf(schema) })
+        return this.#optional(schema, def.innerType, path, undefined)
       case 'nonoptional':
-        return walk(def.innerType, path).filter((value) => value !== undefined)
+        return this.build(def.innerType, path).filter((value) => value !== undefined)
       case 'readonly':
       case 'catch':
-        return walk(def.innerType, path)
+        return this.build(def.innerType, path)
       case 'pipe':
-        return fitting(schema, path, walk(def.in, path))
+        return fitting(schema, path, this.build(def.in, path))
       case 'lazy':
-        return later(schema, path, (at) => walk(innerOf(schema as $ZodLazy), at))
+        return this.#later(schema, () => this.build(innerOf(schema as $ZodLazy), path))
       case 'union':
-        return walkUnion(schema, def.options, path)
-      case 'array': {
-        const lengths = lengthsOf(checksOf(schema))
-        const full = fc.array(item(def.element, `${path}[]`), lengths)
-        return lengths.minLength === undefined ? orEmpty(schema, [], full) : full
-      }
+        return this.#union(schema, def.options, path)
+      case 'array':
+        return this.#array(schema, def.element, path)
       case 'tuple':
-        return walkTuple(def.items, def.rest, path)
+        return this.#tuple(def.items, def.rest, path)
       case 'object':
-        return later(schema, path, (at) => walkObject(def.shape, def.catchall, at))
+        return this.#later(schema, () => this.#object(def.shape, def.catchall, path))
       case 'record':
-        return orEmpty(schema, {}, walkRecord(def.keyType, def.valueType, def.partial, path))
-      case 'intersection': {
-        const parts = fc.tuple(walk(def.left, path), walk(def.right, path))
-        return fitting(schema, path, parts.map(merge))
-      }
+        return this.#orEmpty(schema, {}, this.#record(def, path))
+      case 'intersection':
+        return fitting(schema, path, this.#intersection(def.left, def.right, path))
       default:
         return refuse(path, def.type)
     }
   }
 
-  // At the deepest, fast-check takes the first: one that does not lead back here, if there is one.
-  function walkUnion(
+  /** Names a schema before it builds it, since an object or a lazy schema may contain itself. */
+  #later(schema: $ZodType, build: () => fc.Arbitrary<unknown>): fc.Arbitrary<unknown> {
+    let name = this.#names.get(schema)
+    if (name === undefined) {
+      name = `schema ${this.#names.size}`
+      this.#names.set(schema, name)
+      this.named[name] = build()
+    }
+    return this.#tie(name)
+  }
+
+  #recursionOf(schema: $ZodType): fc.OneOfConstraints {
+    return reaches(schema, schema) ? this.#recursion : {}
+  }
+
+  #optional(
     schema: $ZodType,
-    options: readonly $ZodType[],
+    inner: $ZodType,
     path: string,
+    nil: null | undefined,
   ): fc.Arbitrary<unknown> {
+    return fc.option(this.build(inner, path), { nil, ...this.#recursionOf(schema) })
+  }
+
+  // At the greatest depth fast-check takes the first option. It should not contain the union again.
+  #union(schema: $ZodType, options: readonly $ZodType[], path: string): fc.Arbitrary<unknown> {
     const isEnd = (option: $ZodType): boolean => !reaches(option, schema)
     const endsFirst = [...options].sort((a, b) => Number(isEnd(b)) - Number(isEnd(a)))
-    return fc.oneof(boundsOf(schema), ...endsFirst.map((option) => walk(option, path)))
+    const arbitraries = endsFirst.map((option) => this.build(option, path))
+    return fc.oneof(this.#recursionOf(schema), ...arbitraries)
   }
 
-  function orEmpty(
-    schema: $ZodType,
-    empty: unknown,
-    full: fc.Arbitrary<unknown>,
-  ): fc.Arbitrary<unknown> {
-    return reaches(schema, schema) ? fc.oneof(bounds, fc.constant(empty), full) : full
+  #array(schema: $ZodType, element: $ZodType, path: string): fc.Arbitrary<unknown> {
+    const lengths = lengthsOf(checksOf(schema))
+    const full = fc.array(this.#item(element, `${path}[]`), lengths)
+    return lengths.minLength === undefined ? this.#orEmpty(schema, [], full) : full
   }
 
-  // In an array JSON has no way to leave a value out.
-  function item(schema: $ZodType, path: string): fc.Arbitrary<unknown> {
-    return walk(schema, path).filter((value) => value !== undefined)
+  // JSON cannot leave out an item of an array.
+  #item(schema: $ZodType, path: string): fc.Arbitrary<unknown> {
+    return this.build(schema, path).filter((value) => value !== undefined)
   }
 
-  function walkTuple(
-    items: readonly $ZodType[],
-    rest: $ZodType | null,
-    path: string,
-  ): fc.Arbitrary<unknown> {
-    const fixed = fc.tuple(...items.map((one, at) => item(one, `${path}[${at}]`)))
+  /** Lets a recursive array or record end: it draws the empty one at the greatest depth. */
+  #orEmpty(schema: $ZodType, empty: unknown, full: fc.Arbitrary<unknown>): fc.Arbitrary<unknown> {
+    if (!reaches(schema, schema)) return full
+    return fc.oneof(this.#recursion, fc.constant(empty), full)
+  }
+
+  #tuple(items: readonly $ZodType[], rest: $ZodType | null, path: string): fc.Arbitrary<unknown> {
+    const fixed = fc.tuple(...items.map((item, at) => this.#item(item, `${path}[${at}]`)))
     if (rest === null) return fixed
-    const more = fc.array(item(rest, `${path}[]`))
+    const more = fc.array(this.#item(rest, `${path}[]`))
     return fc.tuple(fixed, more).map((parts) => parts.flat())
   }
 
-  function walkObject(
+  #object(
     shape: Readonly<Record<string, $ZodType>>,
     catchall: $ZodType | undefined,
     path: string,
   ): fc.Arbitrary<unknown> {
-    const keys = Object.keys(shape)
     const fields: Record<string, fc.Arbitrary<unknown>> = {}
-    for (const [key, field] of Object.entries(shape)) fields[key] = walk(field, `${path}.${key}`)
-    const isRequired = (key: string): boolean => shape[key]?._zod.optin === undefined
-    // On the wire a key without a value is absent.
-    const known = fc
-      .record(fields, { requiredKeys: keys.filter(isRequired) })
-      .map((value) => withoutUndefined(value))
+    for (const [key, field] of Object.entries(shape)) {
+      fields[key] = this.build(field, `${path}.${key}`)
+    }
+    const keys = Object.keys(shape)
+    const requiredKeys = keys.filter((key) => shape[key]?._zod.optin === undefined)
+    const known = fc.record(fields, { requiredKeys }).map((value) => withoutUndefined(value))
     if (catchall === undefined || catchall._zod.def.type === 'never') return known
     const unknownKey = plainKey.filter((key) => !keys.includes(key))
-    const others = fc.dictionary(unknownKey, walk(catchall, `${path}.*`))
+    const others = fc.dictionary(unknownKey, this.build(catchall, `${path}.*`))
     return fc.tuple(known, others).map(merge)
   }
 
-  function walkRecord(
-    keyType: $ZodType,
-    valueType: $ZodType,
-    isPartial: boolean | undefined,
-    path: string,
-  ): fc.Arbitrary<unknown> {
-    const value = walk(valueType, `${path}.*`)
+  #record({ keyType, valueType, partial }: $ZodRecordDef, path: string): fc.Arbitrary<unknown> {
+    const value = this.build(valueType, `${path}.*`)
     const keys = [...(keyType._zod.values ?? [])].map(String)
     if (keys.length > 0) {
       const fields = Object.fromEntries(keys.map((key) => [key, value]))
-      return fc
-        .record(fields, { requiredKeys: isPartial === true ? [] : keys })
-        .map(withoutUndefined)
+      return fc.record(fields, { requiredKeys: partial === true ? [] : keys }).map(withoutUndefined)
     }
-    const key = walk(keyType, `${path} (key)`).map(String).filter(isPlainKey)
+    const key = this.build(keyType, `${path} (key)`).map(String).filter(isPlainKey)
     return fc.dictionary(key, value).map(withoutUndefined)
   }
 
-  return walk
+  #intersection(left: $ZodType, right: $ZodType, path: string): fc.Arbitrary<unknown> {
+    return fc.tuple(this.build(left, path), this.build(right, path)).map(merge)
+  }
 }
-
-// So many misses in a row mean that chance will not do.
-const MOST_MISSES = 1_000
 
 function fitting(
   schema: $ZodType,
@@ -218,7 +238,7 @@ function fitting(
       return true
     }
     misses += 1
-    if (misses > MOST_MISSES) refuse(path, 'a schema whose checks hardly any value passes')
+    if (misses > MAX_MISSES) refuse(path, 'a schema whose checks hardly any value passes')
     return false
   })
 }
@@ -234,15 +254,7 @@ function patternOf(schema: $ZodType): RegExp {
   return schema._zod.pattern ?? /^$/
 }
 
-// JSON.parse gives -0, which no JSON.stringify writes.
-const anyJson = fc
-  .jsonValue({ maxDepth: 3 })
-  .map((value): unknown => JSON.parse(JSON.stringify(value)))
-
-// What objects do with this key depends on how they are made; see `hostileFrame` for it.
-const isPlainKey = (key: string): boolean => key !== '__proto__'
-const plainKey = fc.string().filter(isPlainKey)
-
+// JSON leaves out a key whose value is undefined.
 function withoutUndefined(value: Readonly<Record<string, unknown>>): unknown {
   return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined))
 }
@@ -253,8 +265,7 @@ function merge([left, right]: readonly [unknown, unknown]): unknown {
 }
 
 function refuse(path: string, what: string): never {
-  throw new SyncError(
-    'testing-misuse',
+  throw testingMisuse(
     `no arbitrary can be made for ${path}: ${what}. Give one in "overrides", by its schema.`,
   )
 }

@@ -2,9 +2,9 @@ import { type SchedulerAction, type SchedulerLike, Subscription } from 'rxjs'
 import type { Clock, TimerHandle } from '../base/clock.js'
 
 /**
- * Makes an RxJS scheduler that lives on a clock: given to `timer`, `debounceTime`, `delay` and the
- * like, it drives them together with everything else on that clock. Its `now()` is the clock's
- * `epoch()`, since RxJS takes it for a date.
+ * Makes an RxJS scheduler that runs on a clock. Give it to `timer`, `debounceTime`, `delay` and
+ * similar operators: they then use that clock's time. The scheduler's `now()` is the clock's
+ * `epoch()`, since RxJS reads it as a date.
  *
  * @example
  * sync.state$.pipe(debounceTime(100, createClockScheduler(clock)))
@@ -22,37 +22,37 @@ export function createClockScheduler(clock: Clock): SchedulerLike {
   }
 }
 
-// A class, since what RxJS asks for is its own class `Subscription` with one method more.
+// RxJS asks for an instance of its class `Subscription` that has `schedule` too.
 class ClockAction<T> extends Subscription implements SchedulerAction<T> {
-  private readonly clock: Clock
-  private readonly work: (this: SchedulerAction<T>, state: T) => void
-  private handle: TimerHandle
+  readonly #clock: Clock
+  readonly #work: (this: SchedulerAction<T>, state: T) => void
+  #handle: TimerHandle
 
   constructor(clock: Clock, work: (this: SchedulerAction<T>, state: T) => void) {
     super()
-    this.clock = clock
-    this.work = work
+    this.#clock = clock
+    this.#work = work
   }
 
-  // Called again, from inside the work or later, it starts anew with the new state.
+  // A second call, from inside the work or later, replaces the timer and the state.
   schedule(state?: T, delayMs = 0): Subscription {
     if (this.closed) return this
-    this.clock.clearTimeout(this.handle)
-    this.handle = this.clock.setTimeout(() => {
-      this.run(state)
+    this.#clock.clearTimeout(this.#handle)
+    this.#handle = this.#clock.setTimeout(() => {
+      this.#run(state)
     }, delayMs)
     return this
   }
 
   override unsubscribe(): void {
-    this.clock.clearTimeout(this.handle)
+    this.#clock.clearTimeout(this.#handle)
     super.unsubscribe()
   }
 
-  private run(state: T | undefined): void {
+  #run(state: T | undefined): void {
     try {
-      // Work that was scheduled without a state does not look at it.
-      this.work(state as T)
+      // Work that was scheduled without a state does not read it.
+      this.#work(state as T)
     } catch (error) {
       this.unsubscribe()
       throw error

@@ -1,37 +1,43 @@
 import { type Clock, clampDelay } from '../base/clock.js'
 import { SyncError } from '../base/errors.js'
-import { createTimerHeap, type Timer } from './timer-heap.js'
+import { testingMisuse } from './misuse.js'
+import { type Timer, TimerHeap } from './timer-heap.js'
 
 /** The timers that have not fired yet. */
 export interface PendingTimers {
   readonly count: number
-  /** When each is due, by {@link Clock.now}, the next one first. */
+  /** The readings of {@link Clock.now} at which they are due, in ascending order. */
   readonly deadlines: readonly number[]
 }
 
-/** A clock that stands still until it is told to move. It fits XState's `clock` option as it is. */
+/** A clock that stands still until a test moves it. It fits XState's `clock` option as it is. */
 export interface ManualClock extends Clock {
   /**
-   * Lets `ms` pass. Each timer fires at its own time, and so do the timers it sets, all before
-   * `advance` returns. What a callback throws comes out here, with the clock at that instant.
+   * Lets `ms` pass. Each timer fires at its own time, also a timer that was set by another one on
+   * the way. An error that a callback throws comes out of `advance`; the clock then stands at the
+   * time of that callback.
    */
   advance(ms: number): void
-  /** As `advance`, up to a reading of `now()` that is not in the past. */
+  /** Like {@link advance}, up to a reading of `now()` that is not in the past. */
   advanceTo(nowMs: number): void
-  /** As `advance`, with all promise callbacks run before, between and after the timers. */
+  /** Like {@link advance}. Promise callbacks run before, between and after the timers. */
   advanceAsync(ms: number): Promise<void>
   /**
-   * Lets `ms` pass in which nothing runs, as sleep and a blocked loop do; then everything that
-   * fell due fires late, in order. Timers that those callbacks set wait for the next call.
+   * Lets `ms` pass without running anything, like a machine that sleeps or a blocked event loop.
+   * Then every timer that became due fires late, in order of its deadline. Timers that those
+   * callbacks set wait for the next call.
    */
   jump(ms: number): void
-  /** Fires what is due at this instant, once: not what those callbacks set. Gives their number. */
+  /**
+   * Fires the timers that are due now, without moving the clock. Timers that those callbacks set
+   * wait for the next call. Returns how many fired.
+   */
   runDue(): number
-  /** Moves the calendar, and nothing else: what a user or NTP does to `epoch()`. */
+  /** Changes what `epoch()` reads, and nothing else, like a user or NTP setting the calendar. */
   setEpoch(epochMs: number): void
   /**
-   * Lets timers fire only at multiples of `everyMs`, as browsers do with hidden tabs; `0` ends
-   * it, and what is overdue then fires with the next `advance`.
+   * Lets timers fire only at multiples of `everyMs`, as browsers do in hidden tabs. `0` ends the
+   * throttling; overdue timers then fire with the next `advance`.
    */
   throttle(everyMs: number): void
   readonly pending: PendingTimers
@@ -39,18 +45,18 @@ export interface ManualClock extends Clock {
 
 /** Options of {@link createManualClock}. */
 export interface ManualClockOptions {
-  /** What `epoch()` reads at first. Default: 2025-01-01 in UTC. */
+  /** The first reading of `epoch()`, in ms since 1970. Default: 2025-01-01 in UTC. */
   readonly epochMs?: number
 }
 
-// A loop of timers without delay would hang the test instead of failing it.
-const MOST_AT_ONE_INSTANT = 100_000
+// Timers without delay that set each other would hang the test. Above this number the clock throws.
+const MAX_TIMERS_AT_ONE_INSTANT = 100_000
 
 /**
- * Makes a clock that is driven by hand: `now()` starts at 0 and time passes only when told to.
+ * Makes a clock that a test drives. `now()` starts at 0, and time passes only when a test says so.
  *
- * Delays are held within the bounds of the system clock (see `clampDelay`), so that code meets
- * the same numbers here as there.
+ * Delays are clamped like those of the system clock (see `clampDelay`), so that code under test
+ * meets the same numbers with both clocks.
  *
  * @example
  * const clock = createManualClock()
@@ -58,140 +64,169 @@ const MOST_AT_ONE_INSTANT = 100_000
  * clock.advance(2_000) // rings, at 2,000
  */
 export function createManualClock(options: ManualClockOptions = {}): ManualClock {
-  const timers = createTimerHeap()
-  let now = 0
-  let epochAtZero = options.epochMs ?? Date.UTC(2025, 0, 1)
-  let throttleMs = 0
-  let order = 0
-  let moving = false
-  assertFinite('epochMs', epochAtZero)
+  return new TestClock(options.epochMs ?? Date.UTC(2025, 0, 1))
+}
 
-  function wakeAt(deadline: number): number {
-    return throttleMs === 0 ? deadline : Math.ceil(deadline / throttleMs) * throttleMs
+class TestClock implements ManualClock {
+  readonly #timers = new TimerHeap()
+  #now = 0
+  /** What `epoch()` reads when `now()` is 0. */
+  #epochAtZero: number
+  #throttleMs = 0
+  /** How many timers were set so far: it orders timers of one deadline. */
+  #timersSet = 0
+  #motion: 'still' | 'moving' = 'still'
+
+  constructor(epochMs: number) {
+    assertFinite('epochMs', epochMs)
+    this.#epochAtZero = epochMs
   }
 
-  function fire(timer: Timer): void {
-    timers.remove(timer)
-    timer.callback()
+  now(): number {
+    return this.#now
   }
 
-  /** Fires the next timer due by `target` and gives true, or gives false where there is none. */
-  function fireNext(target: number): boolean {
-    const timer = timers.peek()
+  epoch(): number {
+    return this.#epochAtZero + this.#now
+  }
+
+  setTimeout(callback: () => void, delayMs: number): Timer {
+    this.#timersSet += 1
+    const deadline = this.#now + clampDelay(delayMs)
+    const timer = { deadline, order: this.#timersSet, callback, position: -1 }
+    this.#timers.add(timer)
+    return timer
+  }
+
+  clearTimeout(handle: unknown): void {
+    if (isTimer(handle)) this.#timers.remove(handle)
+  }
+
+  advance(ms: number): void {
+    const target = this.#begin(ms)
+    const assertProgress = this.#createProgressCheck()
+    try {
+      while (this.#fireNext(target)) assertProgress()
+      this.#now = target
+    } finally {
+      this.#motion = 'still'
+    }
+  }
+
+  advanceTo(nowMs: number): void {
+    this.advance(nowMs - this.#now)
+  }
+
+  async advanceAsync(ms: number): Promise<void> {
+    const target = this.#begin(ms)
+    const assertProgress = this.#createProgressCheck()
+    try {
+      await drainMicrotasks()
+      while (this.#fireNext(target)) {
+        assertProgress()
+        await drainMicrotasks()
+      }
+      this.#now = target
+    } finally {
+      this.#motion = 'still'
+    }
+  }
+
+  jump(ms: number): void {
+    const target = this.#begin(ms)
+    try {
+      this.#now = target
+      this.#fireDue()
+    } finally {
+      this.#motion = 'still'
+    }
+  }
+
+  runDue(): number {
+    this.#begin(0)
+    try {
+      return this.#fireDue()
+    } finally {
+      this.#motion = 'still'
+    }
+  }
+
+  setEpoch(epochMs: number): void {
+    assertFinite('epochMs', epochMs)
+    this.#epochAtZero = epochMs - this.#now
+  }
+
+  throttle(everyMs: number): void {
+    assertDurationPasses(everyMs)
+    this.#throttleMs = everyMs
+  }
+
+  get pending(): PendingTimers {
+    const deadlines = [...this.#timers].map(({ deadline }) => deadline).sort((a, b) => a - b)
+    return { count: this.#timers.size, deadlines }
+  }
+
+  /** Starts a move of the clock by `ms`. Returns the reading of `now()` at which it ends. */
+  #begin(ms: number): number {
+    assertDurationPasses(ms)
+    if (this.#motion === 'moving') {
+      throw testingMisuse('the clock was moved from inside one of its own callbacks')
+    }
+    this.#motion = 'moving'
+    return this.#now + ms
+  }
+
+  /** Moves to the next timer that is due by `target` and fires it. Returns false if there is none. */
+  #fireNext(target: number): boolean {
+    const timer = this.#timers.peek()
     if (timer === undefined) return false
-    // What is overdue fires late; time never runs backwards to meet it.
-    const wake = Math.max(now, wakeAt(timer.deadline))
-    if (wake > target) return false
-    now = wake
-    fire(timer)
+    // An overdue timer fires now: time never runs backwards.
+    const firesAt = Math.max(this.#now, this.#firesAt(timer))
+    if (firesAt > target) return false
+    this.#now = firesAt
+    this.#fire(timer)
     return true
   }
 
-  function createInstantGuard(): () => void {
-    let instant = now
+  #fireDue(): number {
+    const due = [...this.#timers].filter((timer) => this.#firesAt(timer) <= this.#now)
     let fired = 0
-    return () => {
-      fired = now === instant ? fired + 1 : 1
-      instant = now
-      if (fired <= MOST_AT_ONE_INSTANT) return
-      throw misuse(`${MOST_AT_ONE_INSTANT} timers fired without time passing: a loop without delay`)
-    }
-  }
-
-  function begin(ms: number): number {
-    assertDuration(ms)
-    if (moving) throw misuse('the clock was moved from inside one of its own callbacks')
-    moving = true
-    return now + ms
-  }
-
-  function advance(ms: number): void {
-    const target = begin(ms)
-    const guard = createInstantGuard()
-    try {
-      while (fireNext(target)) guard()
-      now = target
-    } finally {
-      moving = false
-    }
-  }
-
-  function fireDue(): number {
-    const due = [...timers].filter(({ deadline }) => wakeAt(deadline) <= now).sort(byDeadline)
-    let fired = 0
-    for (const timer of due) {
-      // A callback before it may have cleared it.
+    for (const timer of due.sort(byDeadline)) {
+      // A callback that ran before may have cleared this timer.
       if (timer.position < 0) continue
-      fire(timer)
+      this.#fire(timer)
       fired += 1
     }
     return fired
   }
 
-  return {
-    now: () => now,
-    epoch: () => epochAtZero + now,
-    setTimeout(callback, delayMs) {
-      order += 1
-      const timer = { deadline: now + clampDelay(delayMs), order, callback, position: -1 }
-      timers.add(timer)
-      return timer
-    },
-    clearTimeout(handle) {
-      if (isTimer(handle)) timers.remove(handle)
-    },
-    advance,
-    advanceTo(nowMs) {
-      advance(nowMs - now)
-    },
-    async advanceAsync(ms) {
-      const target = begin(ms)
-      const guard = createInstantGuard()
-      try {
-        await drainMicrotasks()
-        while (fireNext(target)) {
-          guard()
-          await drainMicrotasks()
-        }
-        now = target
-      } finally {
-        moving = false
-      }
-    },
-    jump(ms) {
-      const target = begin(ms)
-      try {
-        now = target
-        fireDue()
-      } finally {
-        moving = false
-      }
-    },
-    runDue() {
-      begin(0)
-      try {
-        return fireDue()
-      } finally {
-        moving = false
-      }
-    },
-    setEpoch(epochMs) {
-      assertFinite('epochMs', epochMs)
-      epochAtZero = epochMs - now
-    },
-    throttle(everyMs) {
-      assertDuration(everyMs)
-      throttleMs = everyMs
-    },
-    get pending() {
-      const deadlines = [...timers].map(({ deadline }) => deadline).sort((a, b) => a - b)
-      return { count: timers.size, deadlines }
-    },
+  #firesAt({ deadline }: Timer): number {
+    if (this.#throttleMs === 0) return deadline
+    return Math.ceil(deadline / this.#throttleMs) * this.#throttleMs
+  }
+
+  #fire(timer: Timer): void {
+    this.#timers.remove(timer)
+    timer.callback()
+  }
+
+  /** Makes a function, to be called after each timer, that throws when time stops passing. */
+  #createProgressCheck(): () => void {
+    let instant = this.#now
+    let fired = 0
+    return () => {
+      fired = this.#now === instant ? fired + 1 : 1
+      instant = this.#now
+      if (fired <= MAX_TIMERS_AT_ONE_INSTANT) return
+      throw testingMisuse(
+        `${MAX_TIMERS_AT_ONE_INSTANT} timers fired without time passing: a loop without delay`,
+      )
+    }
   }
 }
 
-// A turn of the real event loop: however long the chain of promises, it has run by then. Browsers
-// lack `setImmediate`; where it is there it saves a millisecond a turn.
+// One turn of the real event loop runs all promise callbacks, however long their chain is.
+// Browsers have no `setImmediate`. Where it exists, it takes a millisecond less than a timer.
 function drainMicrotasks(): Promise<void> {
   return new Promise((resolve) => {
     /* eslint-disable no-restricted-globals -- promises do not run on an injected clock */
@@ -209,16 +244,12 @@ function isTimer(handle: unknown): handle is Timer {
   return typeof handle === 'object' && handle !== null && 'position' in handle
 }
 
-function assertDuration(ms: number): void {
+function assertDurationPasses(ms: number): void {
   if (Number.isFinite(ms) && ms >= 0) return
-  throw misuse(`time passes by a number of milliseconds from 0 up, not by ${ms}`)
+  throw testingMisuse(`time passes by a number of milliseconds from 0 up, not by ${ms}`)
 }
 
 function assertFinite(option: string, value: number): void {
   if (Number.isFinite(value)) return
   throw new SyncError('option-invalid', `${option} must be a finite number, not ${value}`)
-}
-
-function misuse(message: string): SyncError {
-  return new SyncError('testing-misuse', message)
 }

@@ -5,19 +5,19 @@ import type { FaultScript, FaultStep } from './fault-script.js'
 
 /** Options of {@link drawFaultScript}. */
 export interface FaultScriptOptions {
-  /** By when everything is over and mended, in milliseconds. */
+  /** When all faults have ended and the network works again, in ms after the start. */
   readonly durationMs: number
-  /** How many faults. Default 8. */
+  /** The number of faults. Default 8. */
   readonly count?: number
-  /** Which kinds. Default: all. */
+  /** The kinds of faults to draw from. Default: all. */
   readonly faults?: readonly FaultStep['fault'][]
-  /** For `close` and `refuse`. Default: codes that a client comes back from. */
+  /** The codes of `close` and `refuse`. Default: codes after which a client reconnects. */
   readonly closeCodes?: readonly number[]
-  /** For `reject`. Default: statuses that a client comes back from. */
+  /** The statuses of `reject`. Default: statuses after which a client retries. */
   readonly statuses?: readonly number[]
 }
 
-/** The kinds of {@link FaultStep}. */
+/** Every kind of {@link FaultStep}. */
 export const faultKinds = [
   'drop',
   'close',
@@ -31,8 +31,19 @@ export const faultKinds = [
   'stopReading',
 ] as const satisfies readonly FaultStep['fault'][]
 
+const oddFrames: readonly RawFrame[] = [
+  '',
+  '{',
+  'null',
+  '[]',
+  '{"type":7}',
+  '{"type":"NOT_HEARD_OF"}',
+  new Uint8Array([0, 255]),
+]
+
 /**
- * Draws a script: the same for the same randomness. After its `durationMs` the network is whole.
+ * Draws a script of random faults. The same random numbers give the same script. After
+ * `durationMs` every fault has ended.
  *
  * @example
  * const script = drawFaultScript(createSeededRandom(7), { durationMs: 600_000 })
@@ -42,12 +53,12 @@ export function drawFaultScript(random: Random, options: FaultScriptOptions): Fa
   return inOrder(Array.from({ length: count }, () => drawFault(random, options)))
 }
 
-/** The steps of a script by the time at which they begin. @internal */
+/** Sorts steps by the time at which they begin. @internal */
 export function inOrder(steps: readonly FaultStep[]): FaultScript {
   return [...steps].sort((left, right) => left.atMs - right.atMs)
 }
 
-/** Draws one step, with at most four numbers. @internal */
+/** Draws one step from at most four random numbers. @internal */
 export function drawFault(random: Random, options: FaultScriptOptions): FaultStep {
   const { durationMs, faults = faultKinds } = options
   const { closeCodes = [1001, 1012, 1013, 4000], statuses = [429, 500, 502, 503] } = options
@@ -82,13 +93,3 @@ export function drawFault(random: Random, options: FaultScriptOptions): FaultSte
       return fault satisfies never
   }
 }
-
-const oddFrames: readonly RawFrame[] = [
-  '',
-  '{',
-  'null',
-  '[]',
-  '{"type":7}',
-  '{"type":"NOT_HEARD_OF"}',
-  new Uint8Array([0, 255]),
-]

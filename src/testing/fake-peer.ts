@@ -1,7 +1,8 @@
-import { SyncError } from '../base/errors.js'
+import type { RawFrame } from '../schemas/message.js'
 import type { BodyOf, MessageSchemas, TypeOf } from '../schemas/schema.js'
 import type { AttemptActions, ConnectionActions, FakeSocket } from './fake-actions.js'
 import type { ReceivedMessage } from './fake-wire.js'
+import { testingMisuse } from './misuse.js'
 
 /** What the peer does with an attempt. */
 export type AttemptScript<R extends MessageSchemas = MessageSchemas> = (
@@ -15,11 +16,11 @@ export type Reply<R extends MessageSchemas, Body> = (
 ) => void
 
 /**
- * The far end, scripted in prose.
+ * The server of a fake network. A test scripts it with methods that read like prose.
  *
- * What it does with attempts (`accepts`, `refuses`, …) holds for those to come. What it does with
- * a connection (`sends`, `drops`, …) happens on the newest one that is open. What it does about
- * pings and closing holds for both.
+ * - Methods about attempts (`accepts`, `refuses`, …) hold for all later attempts.
+ * - Methods about a connection (`sends`, `drops`, …) act on the newest open connection.
+ * - Methods about pings and about closing hold for open and for later connections.
  *
  * @example
  * network.peer.onNextAttempt().rejects({ status: 503, retryAfterMs: 5_000 })
@@ -30,17 +31,17 @@ export interface FakePeer<
   S extends MessageSchemas = MessageSchemas,
 > extends AttemptActions<R>,
     ConnectionActions<R> {
-  /** Does something of your own with the attempts to come, for example by their URL. */
+  /** Handles later attempts with a function of your own, for example by their URL. */
   plays(script: AttemptScript<R>): void
-  /** Says what happens to one attempt, counted from 1, whatever holds for the others. */
+  /** Scripts one attempt, counted from 1. It overrides what holds for all attempts. */
   onAttempt(attempt: number): AttemptActions<R> & Pick<FakePeer<R, S>, 'plays'>
-  /** The same for the first attempt not yet made or scripted; called twice, it scripts the next two. */
+  /** Scripts the first attempt that was neither made nor scripted. A second call scripts the next one. */
   onNextAttempt(): AttemptActions<R> & Pick<FakePeer<R, S>, 'plays'>
-  /** Replies to a type of message from now on; called again, it replaces the reply. */
+  /** Replies to messages of a type from now on. A second call replaces the reply. */
   answers<K extends TypeOf<S>>(type: K, reply: Reply<R, BodyOf<S[K]>>): void
-  /** Replies to every message that has no reply of its own, unreadable frames included. */
+  /** Replies to every message that has no reply of its own, and to frames that cannot be decoded. */
   answersAnything(reply: Reply<R, unknown>): void
-  /** What the client sent over all connections, one entry a message, pings included. */
+  /** What the client sent on all connections, one entry per message, with pings and pongs. */
   readonly received: readonly ReceivedMessage[]
   /** The same without pings and pongs. */
   readonly messages: readonly ReceivedMessage[]
@@ -48,131 +49,135 @@ export interface FakePeer<
   readonly socket: FakeSocket<R> | undefined
 }
 
-/** A fake peer with what the fake transport needs of it. @internal */
-export interface FakePeerControl {
-  readonly peer: FakePeer
-  readonly answersPings: boolean
-  readonly closesCleanly: boolean
-  /** Does what the script says about a new attempt. */
-  readonly meet: (socket: FakeSocket) => void
-  /** Takes note of a message, and replies. */
-  readonly hear: (message: ReceivedMessage, socket: FakeSocket) => void
+type AttemptActionsAndPlays = AttemptActions & Pick<FakePeer, 'plays'>
+
+// Answers an attempt that has not been made yet: each action becomes a script for it.
+abstract class AttemptScripting implements AttemptActionsAndPlays {
+  abstract plays(script: AttemptScript): void
+
+  readonly accepts: AttemptActions['accepts'] = (then) => this.plays((to) => to.accepts(then))
+  readonly refuses: AttemptActions['refuses'] = (...args) => this.plays((to) => to.refuses(...args))
+  readonly rejects: AttemptActions['rejects'] = (answer) => this.plays((to) => to.rejects(answer))
+  readonly isUnreachable = (code?: string): void => this.plays((to) => to.isUnreachable(code))
+  readonly staysSilent = (): void => this.plays((to) => to.staysSilent())
 }
 
-/** Makes the peer of a fake network; `sockets` are all its attempts so far. @internal */
-export function createFakePeer(
-  sockets: readonly FakeSocket[],
-  isControl: (type: string | undefined) => boolean,
-): FakePeerControl {
-  const scripts = new Map<number, AttemptScript>()
-  const replies = new Map<string, Reply<MessageSchemas, unknown>>()
-  const received: ReceivedMessage[] = []
-  let anyReply: Reply<MessageSchemas, unknown> | undefined
-  let usual: AttemptScript = (socket) => socket.accepts()
-  let answersPings = true
-  let closesCleanly = true
+class ScriptedAttempt extends AttemptScripting {
+  readonly plays: (script: AttemptScript) => void
 
-  function findNewest(): FakeSocket | undefined {
-    for (let at = sockets.length - 1; at >= 0; at -= 1) {
-      if (sockets[at]?.isOpen === true) return sockets[at]
+  constructor(plays: (script: AttemptScript) => void) {
+    super()
+    this.plays = plays
+  }
+}
+
+/** The peer of a fake transport. */
+export class ScriptedPeer extends AttemptScripting implements FakePeer {
+  readonly received: ReceivedMessage[] = []
+  readonly #sockets: readonly FakeSocket[]
+  readonly #isControl: (type: string | undefined) => boolean
+  /** Scripts of single attempts, by their number. */
+  readonly #scripts = new Map<number, AttemptScript>()
+  /** What happens to attempts without a script of their own. */
+  #usualScript: AttemptScript = (socket) => socket.accepts()
+  readonly #replies = new Map<string, Reply<MessageSchemas, unknown>>()
+  #usualReply: Reply<MessageSchemas, unknown> | undefined
+  #pings: 'answered' | 'ignored' = 'answered'
+  #closing: 'answered' | 'ignored' = 'answered'
+
+  /** `sockets` are those of all attempts so far; the list grows. */
+  constructor(sockets: readonly FakeSocket[], isControl: (type: string | undefined) => boolean) {
+    super()
+    this.#sockets = sockets
+    this.#isControl = isControl
+  }
+
+  plays(script: AttemptScript): void {
+    this.#usualScript = script
+  }
+
+  onAttempt(attempt: number): AttemptActionsAndPlays {
+    if (!Number.isInteger(attempt) || attempt <= this.#sockets.length) {
+      throw testingMisuse(`attempt ${attempt} is not to come`)
+    }
+    return new ScriptedAttempt((script) => void this.#scripts.set(attempt, script))
+  }
+
+  onNextAttempt(): AttemptActionsAndPlays {
+    let attempt = this.#sockets.length + 1
+    while (this.#scripts.has(attempt)) attempt += 1
+    return this.onAttempt(attempt)
+  }
+
+  answers(type: string, reply: Reply<MessageSchemas, unknown>): void {
+    this.#replies.set(type, reply)
+  }
+
+  answersAnything(reply: Reply<MessageSchemas, unknown>): void {
+    this.#usualReply = reply
+  }
+
+  get messages(): readonly ReceivedMessage[] {
+    return this.received.filter(({ type }) => !this.#isControl(type))
+  }
+
+  get socket(): FakeSocket | undefined {
+    for (let at = this.#sockets.length - 1; at >= 0; at -= 1) {
+      if (this.#sockets[at]?.isOpen === true) return this.#sockets[at]
     }
     return undefined
   }
 
-  function newest(): FakeSocket {
-    const socket = findNewest()
-    if (socket !== undefined) return socket
-    throw new SyncError('testing-misuse', 'the fake peer has no open connection')
+  readonly sends: FakePeer['sends'] = (type, ...body) => this.#openSocket().sends(type, ...body)
+  readonly sendsRaw = (frame: RawFrame): void => this.#openSocket().sendsRaw(frame)
+  readonly sendsBatch: FakePeer['sendsBatch'] = (batch) => this.#openSocket().sendsBatch(batch)
+  readonly closes: FakePeer['closes'] = (...args) => this.#openSocket().closes(...args)
+  readonly drops = (): void => this.#openSocket().drops()
+  readonly goesSilent = (): void => this.#openSocket().goesSilent()
+  readonly speaksAgain = (): void => this.#openSocket().speaksAgain()
+  readonly stopsReading = (): void => this.#openSocket().stopsReading()
+  readonly readsAgain = (): void => this.#openSocket().readsAgain()
+
+  ignoresPings(): void {
+    this.#pings = 'ignored'
+    for (const socket of this.#sockets) socket.ignoresPings()
   }
 
-  function scripting(script: (script: AttemptScript) => void): AttemptActions & Plays {
-    return {
-      accepts: (then) => script((socket) => socket.accepts(then)),
-      refuses: (code, reason) => script((socket) => socket.refuses(code, reason)),
-      rejects: (answer) => script((socket) => socket.rejects(answer)),
-      isUnreachable: (systemCode) => script((socket) => socket.isUnreachable(systemCode)),
-      staysSilent: () => script((socket) => socket.staysSilent()),
-      plays: script,
-    }
+  answersPings(): void {
+    this.#pings = 'answered'
+    for (const socket of this.#sockets) socket.answersPings()
   }
 
-  function onAttempt(attempt: number): AttemptActions & Plays {
-    if (!Number.isInteger(attempt) || attempt <= sockets.length) {
-      throw new SyncError('testing-misuse', `attempt ${attempt} is not to come`)
-    }
-    return scripting((script) => void scripts.set(attempt, script))
+  neverCloses(): void {
+    this.#closing = 'ignored'
+    for (const socket of this.#sockets) socket.neverCloses()
   }
 
-  const peer: FakePeer = {
-    ...scripting((script) => {
-      usual = script
-    }),
-    onAttempt,
-    onNextAttempt() {
-      let attempt = sockets.length + 1
-      while (scripts.has(attempt)) attempt += 1
-      return onAttempt(attempt)
-    },
-    answers(type, reply) {
-      replies.set(type, reply)
-    },
-    answersAnything(reply) {
-      anyReply = reply
-    },
-    received,
-    get messages() {
-      return received.filter(({ type }) => !isControl(type))
-    },
-    get socket() {
-      return findNewest()
-    },
-
-    sends: (type, ...body) => newest().sends(type, ...body),
-    sendsRaw: (frame) => newest().sendsRaw(frame),
-    sendsBatch: (messages) => newest().sendsBatch(messages),
-    closes: (closeCode, reason) => newest().closes(closeCode, reason),
-    drops: () => newest().drops(),
-    goesSilent: () => newest().goesSilent(),
-    speaksAgain: () => newest().speaksAgain(),
-    stopsReading: () => newest().stopsReading(),
-    readsAgain: () => newest().readsAgain(),
-    ignoresPings() {
-      answersPings = false
-      for (const socket of sockets) socket.ignoresPings()
-    },
-    answersPings() {
-      answersPings = true
-      for (const socket of sockets) socket.answersPings()
-    },
-    neverCloses() {
-      closesCleanly = false
-      for (const socket of sockets) socket.neverCloses()
-    },
-    closesCleanly() {
-      closesCleanly = true
-      for (const socket of sockets) socket.closesCleanly()
-    },
+  closesCleanly(): void {
+    this.#closing = 'answered'
+    for (const socket of this.#sockets) socket.closesCleanly()
   }
 
-  return {
-    peer,
-    get answersPings() {
-      return answersPings
-    },
-    get closesCleanly() {
-      return closesCleanly
-    },
-    meet(socket) {
-      const script = scripts.get(socket.attempt) ?? usual
-      scripts.delete(socket.attempt)
-      script(socket)
-    },
-    hear(message, socket) {
-      received.push(message)
-      const reply = (message.type === undefined ? undefined : replies.get(message.type)) ?? anyReply
-      reply?.(message, socket)
-    },
+  /** Plays the script of a new attempt. */
+  meet(socket: FakeSocket): void {
+    if (this.#pings === 'ignored') socket.ignoresPings()
+    if (this.#closing === 'ignored') socket.neverCloses()
+    const script = this.#scripts.get(socket.attempt) ?? this.#usualScript
+    this.#scripts.delete(socket.attempt)
+    script(socket)
+  }
+
+  /** Records a message, and replies to it. */
+  hear(message: ReceivedMessage, socket: FakeSocket): void {
+    this.received.push(message)
+    const ownReply = message.type === undefined ? undefined : this.#replies.get(message.type)
+    const reply = ownReply ?? this.#usualReply
+    reply?.(message, socket)
+  }
+
+  #openSocket(): FakeSocket {
+    const { socket } = this
+    if (socket === undefined) throw testingMisuse('the fake peer has no open connection')
+    return socket
   }
 }
-
-type Plays = Pick<FakePeer, 'plays'>

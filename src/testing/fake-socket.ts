@@ -1,253 +1,185 @@
 import type { Clock } from '../base/clock.js'
-import { SyncError } from '../base/errors.js'
 import type { MessageMeta } from '../schemas/envelope.js'
 import type { RawFrame } from '../schemas/message.js'
 import type { ConnectionFailure } from '../transport/failure.js'
-import type { Socket, SocketHandlers, SocketRequest } from '../transport/transport.js'
-import type { Delivery } from './delivery.js'
+import type { SocketRequest } from '../transport/transport.js'
 import type { FakeSocket, FakeSocketState } from './fake-actions.js'
-import { closed, droppedOut, tooLarge, unreachable, upgradeRefused } from './fake-failures.js'
+import type { FakeConnection, PeerEnd } from './fake-connection.js'
+import {
+  brokenOff,
+  peerClosed,
+  peerUnreachable,
+  type UpgradeAnswer,
+  upgradeAnswered,
+} from './fake-failures.js'
 import type { FakeWire, ReceivedMessage } from './fake-wire.js'
+import { testingMisuse } from './misuse.js'
 
-/** What {@link createFakeSocket} needs. */
-export interface FakeSocketOptions {
+/** What {@link PeerSocket} needs. */
+export interface PeerSocketOptions {
+  /** Counted from 1. */
   readonly attempt: number
   readonly request: SocketRequest
-  readonly handlers: SocketHandlers
+  readonly connection: FakeConnection
   readonly clock: Clock
   readonly wire: FakeWire
-  readonly delivery: Delivery
-  readonly answersPings: boolean
-  readonly closesCleanly: boolean
   /** Hears each message that arrives at the peer. */
   readonly onReceived: (message: ReceivedMessage, socket: FakeSocket) => void
 }
 
-/** Both ends of one connection. */
-export interface FakeConnection {
-  /** What the client holds. */
-  readonly client: Socket
-  /** What the peer acts on. */
-  readonly peer: FakeSocket
-  /** Ends it before the peer has seen it. */
-  readonly fail: (failure: ConnectionFailure) => void
-}
+/** The peer's end of a connection. */
+export class PeerSocket implements FakeSocket, PeerEnd {
+  readonly attempt: number
+  readonly request: SocketRequest
+  readonly received: ReceivedMessage[] = []
+  readonly #connection: FakeConnection
+  readonly #clock: Clock
+  readonly #wire: FakeWire
+  readonly #onReceived: PeerSocketOptions['onReceived']
+  #clientClose: FakeSocket['clientClose']
+  #wasTerminated = false
+  #answersPings = true
+  #closesCleanly = true
 
-/** Makes one connection. */
-export function createFakeSocket(options: FakeSocketOptions): FakeConnection {
-  const { attempt, request, handlers, clock, wire, delivery } = options
-  const toClient = delivery.lane('toClient')
-  const toPeer = delivery.lane('toPeer')
-  const received: ReceivedMessage[] = []
-  let state: FakeSocketState = 'connecting'
-  // What the peer made of the attempt; the client hears of it later.
-  let peerState: 'undecided' | 'open' | 'ended' = 'undecided'
-  let answersPings = options.answersPings
-  let closesCleanly = options.closesCleanly
-  let clientClose: FakeSocket['clientClose']
-  let wasTerminated = false
-  let failure: ConnectionFailure | undefined
-  let bufferedAmount = 0
-  let isSilent = false
-  let isReading = true
+  constructor({ attempt, request, connection, clock, wire, onReceived }: PeerSocketOptions) {
+    this.attempt = attempt
+    this.request = request
+    this.#connection = connection
+    this.#clock = clock
+    this.#wire = wire
+    this.#onReceived = onReceived
+  }
 
-  function holdOrRelease(): void {
-    if (isSilent) toClient.hold()
-    else toClient.release()
-    if (isSilent || !isReading) {
-      toPeer.hold()
-    } else {
-      bufferedAmount = 0
-      toPeer.release()
+  get state(): FakeSocketState {
+    return this.#connection.state
+  }
+
+  get isOpen(): boolean {
+    return this.#connection.peerState === 'open'
+  }
+
+  get clientClose(): FakeSocket['clientClose'] {
+    return this.#clientClose
+  }
+
+  get wasTerminated(): boolean {
+    return this.#wasTerminated
+  }
+
+  get failure(): ConnectionFailure | undefined {
+    return this.#connection.failure
+  }
+
+  accepts(then?: (socket: FakeSocket) => void): void {
+    this.#assertUndecided()
+    this.#connection.open()
+    then?.(this)
+  }
+
+  refuses(closeCode: number, reason?: string): void {
+    this.accepts(() => this.closes(closeCode, reason))
+  }
+
+  rejects(answer: UpgradeAnswer): void {
+    this.#assertUndecided()
+    this.#connection.end(upgradeAnswered(answer))
+  }
+
+  isUnreachable(systemCode = 'ECONNREFUSED'): void {
+    this.#assertUndecided()
+    this.#connection.end(peerUnreachable(systemCode))
+  }
+
+  staysSilent(): void {
+    this.#assertUndecided()
+  }
+
+  sends(type: string, data?: unknown, meta?: Partial<MessageMeta>): void {
+    this.sendsRaw(this.#wire.encode(type, data, meta))
+  }
+
+  sendsRaw(frame: RawFrame): void {
+    this.#assertOpen()
+    this.#connection.sendToClient(frame)
+  }
+
+  sendsBatch(messages: readonly { readonly type: string; readonly data?: unknown }[]): void {
+    this.sendsRaw(this.#wire.encodeBatch(messages))
+  }
+
+  closes(closeCode = 1000, reason = ''): void {
+    this.#assertOpen()
+    this.#connection.end(peerClosed(closeCode, reason))
+  }
+
+  drops(): void {
+    this.#assertOpen()
+    const isConnecting = this.#connection.state === 'connecting'
+    this.#connection.breakOff(isConnecting ? peerUnreachable('ECONNRESET') : brokenOff())
+  }
+
+  goesSilent(): void {
+    this.#assertOpen()
+    this.#connection.setSilent(true)
+  }
+
+  speaksAgain(): void {
+    this.#connection.setSilent(false)
+  }
+
+  stopsReading(): void {
+    this.#assertOpen()
+    this.#connection.setReading(false)
+  }
+
+  readsAgain(): void {
+    this.#connection.setReading(true)
+  }
+
+  ignoresPings(): void {
+    this.#answersPings = false
+  }
+
+  answersPings(): void {
+    this.#answersPings = true
+  }
+
+  neverCloses(): void {
+    this.#closesCleanly = false
+  }
+
+  closesCleanly(): void {
+    this.#closesCleanly = true
+  }
+
+  /** Takes a frame that arrived from the client: answers pings, and reports each message. */
+  receive(raw: RawFrame): void {
+    for (const decoded of this.#wire.decode(raw)) {
+      const message = { ...decoded, attempt: this.attempt, at: this.#clock.now(), raw }
+      this.received.push(message)
+      const answer = this.#answersPings ? this.#wire.answerTo(message.type) : undefined
+      if (answer !== undefined && this.isOpen) this.sendsRaw(answer)
+      this.#onReceived(message, this)
     }
   }
 
-  function loseWhatIsUnderWay(): void {
-    isSilent = false
-    isReading = true
-    toClient.clear()
-    toPeer.clear()
-    holdOrRelease()
+  /** Takes the client's close frame. */
+  receiveClose(code: number, reason: string): void {
+    this.#clientClose = { code, reason }
+    if (this.#closesCleanly && this.isOpen) this.#connection.end(peerClosed(code, reason))
   }
 
-  function finish(outcome: ConnectionFailure): void {
-    state = 'closed'
-    peerState = 'ended'
-    failure = outcome
-    loseWhatIsUnderWay()
-    handlers.closed(outcome)
+  noteTerminated(): void {
+    this.#wasTerminated = true
   }
 
-  /** Ends the connection by an event of its own, ahead of anything still on its way. */
-  function breakOff(outcome: ConnectionFailure): void {
-    peerState = 'ended'
-    loseWhatIsUnderWay()
-    toClient.push(() => finish(outcome))
+  #assertUndecided(): void {
+    if (this.#connection.peerState === 'undecided' && this.state === 'connecting') return
+    throw testingMisuse(`attempt ${this.attempt} was answered before, or given up by the client`)
   }
 
-  function decide(outcome: () => void): void {
-    if (peerState !== 'undecided' || state !== 'connecting') {
-      throw misuse(`attempt ${attempt} was answered before, or given up by the client`)
-    }
-    outcome()
+  #assertOpen(): void {
+    if (this.isOpen) return
+    throw testingMisuse(`the connection of attempt ${this.attempt} is not open on the peer's side`)
   }
-
-  function assertOpen(): void {
-    if (peerState === 'open') return
-    throw misuse(`the connection of attempt ${attempt} is not open on the peer's side`)
-  }
-
-  function sendsRaw(frame: RawFrame): void {
-    assertOpen()
-    toClient.push(() => {
-      if (byteLength(frame) > request.maxMessageBytes) finish(tooLarge(request.maxMessageBytes))
-      else handlers.received(frame)
-    })
-  }
-
-  function endWith(outcome: ConnectionFailure): void {
-    peerState = 'ended'
-    toClient.push(() => finish(outcome))
-  }
-
-  function arrive(raw: RawFrame): void {
-    for (const opened of wire.open(raw)) {
-      const message = { ...opened, attempt, at: clock.now(), raw }
-      received.push(message)
-      const answer = answersPings ? wire.answerTo(message.type) : undefined
-      if (answer !== undefined && peerState === 'open') sendsRaw(answer)
-      options.onReceived(message, peer)
-    }
-  }
-
-  const peer: FakeSocket = {
-    attempt,
-    request,
-    received,
-    get state() {
-      return state
-    },
-    get isOpen() {
-      return peerState === 'open'
-    },
-    get clientClose() {
-      return clientClose
-    },
-    get wasTerminated() {
-      return wasTerminated
-    },
-    get failure() {
-      return failure
-    },
-
-    accepts(then) {
-      decide(() => {
-        peerState = 'open'
-        toClient.push(() => {
-          state = 'open'
-          handlers.opened()
-        })
-        then?.(peer)
-      })
-    },
-    refuses(closeCode, reason) {
-      peer.accepts(() => peer.closes(closeCode, reason))
-    },
-    rejects(answer) {
-      decide(() => endWith(upgradeRefused(answer)))
-    },
-    isUnreachable(systemCode = 'ECONNREFUSED') {
-      decide(() => endWith(unreachable(systemCode)))
-    },
-    staysSilent() {
-      decide(() => {})
-    },
-
-    sends(type: string, data?: unknown, meta?: Partial<MessageMeta>) {
-      sendsRaw(wire.seal(type, data, meta))
-    },
-    sendsRaw,
-    sendsBatch(messages) {
-      sendsRaw(wire.sealBatch(messages))
-    },
-    closes(closeCode = 1000, reason = '') {
-      assertOpen()
-      endWith(closed(closeCode, reason))
-    },
-    drops() {
-      assertOpen()
-      breakOff(state === 'connecting' ? unreachable('ECONNRESET') : droppedOut())
-    },
-    goesSilent() {
-      assertOpen()
-      isSilent = true
-      holdOrRelease()
-    },
-    speaksAgain() {
-      isSilent = false
-      holdOrRelease()
-    },
-    stopsReading() {
-      assertOpen()
-      isReading = false
-      holdOrRelease()
-    },
-    readsAgain() {
-      isReading = true
-      holdOrRelease()
-    },
-    ignoresPings() {
-      answersPings = false
-    },
-    answersPings() {
-      answersPings = true
-    },
-    neverCloses() {
-      closesCleanly = false
-    },
-    closesCleanly() {
-      closesCleanly = true
-    },
-  }
-
-  const client: Socket = {
-    get bufferedAmount() {
-      return bufferedAmount
-    },
-    send(frame) {
-      if (state !== 'open') return false
-      if (toPeer.isHeld) bufferedAmount += byteLength(frame)
-      delivery.duringCall(() => toPeer.push(() => arrive(frame)))
-      return true
-    },
-    close(code, reason) {
-      delivery.duringCall(() => {
-        if (state === 'connecting') {
-          state = 'closing'
-          breakOff(unreachable())
-        } else if (state === 'open') {
-          state = 'closing'
-          toPeer.push(() => {
-            clientClose = { code, reason }
-            if (closesCleanly && peerState === 'open') endWith(closed(code, reason))
-          })
-        }
-      })
-    },
-    terminate() {
-      if (state === 'closed') return
-      wasTerminated = true
-      delivery.duringCall(() => finish(droppedOut()))
-    },
-  }
-
-  return { client, peer, fail: endWith }
-}
-
-function byteLength(frame: RawFrame): number {
-  return typeof frame === 'string' ? new TextEncoder().encode(frame).byteLength : frame.byteLength
-}
-
-function misuse(message: string): SyncError {
-  return new SyncError('testing-misuse', message)
 }

@@ -1,26 +1,27 @@
 import type { Clock } from '../base/clock.js'
 import { SyncError } from '../base/errors.js'
 import type { MessageSchemas } from '../schemas/schema.js'
-import type { Transport } from '../transport/transport.js'
-import { createDelivery, type DeliveryMode } from './delivery.js'
+import type { Socket, SocketHandlers, SocketRequest, Transport } from '../transport/transport.js'
 import type { FakeSocket } from './fake-actions.js'
+import { ClientSocket, FakeConnection } from './fake-connection.js'
 import { urlUnusable } from './fake-failures.js'
-import { createFakePeer, type FakePeer } from './fake-peer.js'
-import { createFakeSocket } from './fake-socket.js'
-import { createFakeWire, type WireProtocol } from './fake-wire.js'
+import { type DeliveryMode, FakeNetwork } from './fake-network.js'
+import { type FakePeer, ScriptedPeer } from './fake-peer.js'
+import { PeerSocket } from './fake-socket.js'
+import { FakeWire, type WireProtocol } from './fake-wire.js'
 
 /** One call of the client to connect. */
 export interface FakeAttempt {
   /** Counted from 1. */
   readonly attempt: number
-  /** When, by the clock's `now()`. */
+  /** The clock's `now()` at the call. */
   readonly at: number
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
   readonly protocols: readonly string[]
 }
 
-/** A transport whose far end is a script, with everything that happened on it. */
+/** A transport whose server is a script, with a record of what happened on it. */
 export interface FakeTransport<
   R extends MessageSchemas = MessageSchemas,
   S extends MessageSchemas = MessageSchemas,
@@ -31,33 +32,35 @@ export interface FakeTransport<
   /** The socket of every attempt so far, closed ones included. */
   readonly sockets: readonly FakeSocket<R>[]
   /**
-   * Delivers what is on its way to the client, and what that gives rise to, up to `most` events;
-   * gives their number. What is held by silence stays. For `manual` delivery.
+   * Delivers the events on their way to the client, and the events that these cause, up to `most`
+   * in number. Returns how many it delivered. Events that a silent connection holds stay where they
+   * are. For `manual` delivery.
    */
   flush(most?: number): number
-  /** Events on their way to the client, those held by silence left out. */
+  /** How many events are on their way to the client, without those that a silent connection holds. */
   readonly inFlight: number
 }
 
 /** Options of {@link createFakeTransport}. */
 export interface FakeTransportOptions<R extends MessageSchemas, S extends MessageSchemas> {
-  /** What latency is measured by, and when the peer's answers come: the client's own clock. */
+  /** Times the latency and the peer's answers. Use the client's own clock. */
   readonly clock: Clock
-  /** Types what the peer sends and hears. Default: any message in the standard envelope. */
+  /** Types what the peer sends and receives. Default: any message in the standard envelope. */
   readonly protocol?: WireProtocol<R, S>
   /** See {@link DeliveryMode}. Default `immediate`. */
   readonly delivery?: DeliveryMode
-  /** How long an event takes one way, fixed or drawn anew for each, in milliseconds. Default 0. */
+  /** How long an event takes one way, in ms: a number, or a function called for each event. Default 0. */
   readonly latencyMs?: number | (() => number)
 }
 
 /**
- * Makes a network with one server on it, to be given to a client as its transport.
+ * Makes a network with one server on it. Give it to a client as its `transport`.
  *
- * What you make the peer do reaches the client before the call returns, unless there is latency.
- * What the peer does by itself (to open, answer a ping, close) comes as a timer on the clock, due
- * at once: it takes `clock.advance(0)`, or any other. With `delivery: 'manual'` everything waits
- * for `flush()`.
+ * - What a test makes the peer do reaches the client before the call returns, unless there is
+ *   latency.
+ * - What the peer does by itself (to open, to answer a ping, to close) is a timer on the clock
+ *   that is due at once: `clock.advance(0)` runs it, and so does any longer advance.
+ * - With `delivery: 'manual'` every event to the client waits for `flush()`.
  *
  * @example
  * const clock = createManualClock()
@@ -75,49 +78,56 @@ export function createFakeTransport<
   if (typeof latencyMs === 'number' && !(latencyMs >= 0 && latencyMs < Infinity)) {
     throw new SyncError('option-invalid', `latencyMs must be from 0 up, not ${latencyMs}`)
   }
-  const delivery = createDelivery({
+  const network = new FakeNetwork({
     clock,
     mode,
     latencyMs: typeof latencyMs === 'number' ? () => latencyMs : latencyMs,
   })
-  const wire = createFakeWire(clock, protocol)
-  const attempts: FakeAttempt[] = []
-  const sockets: FakeSocket[] = []
-  const control = createFakePeer(sockets, wire.isControl)
+  const transport: FakeTransport = new ScriptedTransport(clock, network, protocol)
+  // Only the compiler knows the protocol's types.
+  return transport as unknown as FakeTransport<R, S>
+}
 
-  const network: FakeTransport = {
-    peer: control.peer,
-    attempts,
-    sockets,
-    connect(request, handlers) {
-      const attempt = attempts.length + 1
-      const { url, headers, protocols } = request
-      attempts.push({ attempt, at: clock.now(), url, headers, protocols })
-      return delivery.duringCall(() => {
-        const { client, peer, fail } = createFakeSocket({
-          attempt,
-          request,
-          handlers,
-          clock,
-          wire,
-          delivery,
-          answersPings: control.answersPings,
-          closesCleanly: control.closesCleanly,
-          onReceived: control.hear,
-        })
-        sockets.push(peer)
-        if (isUsable(url)) control.meet(peer)
-        else fail(urlUnusable())
-        return client
-      })
-    },
-    flush: delivery.flush,
-    get inFlight() {
-      return delivery.inFlight
-    },
+class ScriptedTransport implements FakeTransport {
+  readonly peer: ScriptedPeer
+  readonly attempts: FakeAttempt[] = []
+  readonly sockets: FakeSocket[] = []
+  readonly #clock: Clock
+  readonly #network: FakeNetwork
+  readonly #wire: FakeWire
+
+  constructor(clock: Clock, network: FakeNetwork, protocol: WireProtocol | undefined) {
+    this.#clock = clock
+    this.#network = network
+    this.#wire = new FakeWire(clock, protocol)
+    this.peer = new ScriptedPeer(this.sockets, (type) => this.#wire.isControl(type))
   }
-  // Which types there are is known to the compiler alone.
-  return network as unknown as FakeTransport<R, S>
+
+  connect(request: SocketRequest, handlers: SocketHandlers): Socket {
+    const attempt = this.attempts.length + 1
+    const { url, headers, protocols, maxMessageBytes } = request
+    this.attempts.push({ attempt, at: this.#clock.now(), url, headers, protocols })
+    const network = this.#network
+    const connection = new FakeConnection({ network, handlers, maxMessageBytes })
+    const socket = new PeerSocket({
+      ...{ attempt, request, connection, clock: this.#clock, wire: this.#wire },
+      onReceived: (message, from) => this.peer.hear(message, from),
+    })
+    this.sockets.push(socket)
+    network.duringCall(() => {
+      if (isUsable(url)) this.peer.meet(socket)
+      else connection.end(urlUnusable())
+    })
+    return new ClientSocket(connection, socket)
+  }
+
+  flush(most?: number): number {
+    return this.#network.flush(most)
+  }
+
+  get inFlight(): number {
+    return this.#network.inFlight
+  }
 }
 
 function isUsable(url: string): boolean {

@@ -1,12 +1,12 @@
 import type { Clock } from '../base/clock.js'
-import { SyncError } from '../base/errors.js'
 import { createEnvelope, type Envelope, type MessageMeta } from '../schemas/envelope.js'
 import type { RawFrame } from '../schemas/message.js'
 import type { Heartbeat } from '../schemas/policy.js'
 import type { BodyInputOf, MessageSchemas, Schema } from '../schemas/schema.js'
 import { decodeJson, encodeJson } from '../transport/json-codec.js'
+import { testingMisuse } from './misuse.js'
 
-/** What a fake peer needs to know of a protocol; every `Protocol` has it. */
+/** The parts of a protocol that a fake peer uses. Every `Protocol` fits. */
 export interface WireProtocol<
   R extends MessageSchemas = MessageSchemas,
   S extends MessageSchemas = MessageSchemas,
@@ -17,7 +17,7 @@ export interface WireProtocol<
   readonly heartbeat: Heartbeat | false
 }
 
-/** The arguments after a message's type: its body, where it has one, and what travels beside it. */
+/** The arguments after a message's type: its body, if the type has one, and its metadata. */
 export type BodyArguments<S extends Schema | null> =
   undefined extends BodyInputOf<S>
     ? [data?: BodyInputOf<S>, meta?: Partial<MessageMeta>]
@@ -27,83 +27,93 @@ export type BodyArguments<S extends Schema | null> =
 export interface ReceivedMessage {
   /** The attempt whose socket it came on, counted from 1. */
   readonly attempt: number
-  /** When it came, by the clock's `now()`. */
+  /** The clock's `now()` when it arrived. */
   readonly at: number
-  /** `undefined` where the frame could not be read. */
+  /** `undefined` when the frame could not be decoded. */
   readonly type: string | undefined
-  /** As it travelled: decoded, but not validated. */
+  /** The body as it came: decoded, but not validated. */
   readonly data: unknown
   readonly meta: Partial<MessageMeta>
-  /** The frame it came in, which may have held others. */
+  /** The frame it came in. A batch holds several messages. */
   readonly raw: RawFrame
 }
 
-/** A received message before it is known where and when. */
-export type OpenedMessage = Pick<ReceivedMessage, 'type' | 'data' | 'meta'>
+/** The content of a frame, before the peer adds where and when it arrived. */
+export type DecodedMessage = Pick<ReceivedMessage, 'type' | 'data' | 'meta'>
 
-/** Makes and reads the frames of the peer's side. */
-export interface FakeWire {
-  seal(type: string, data: unknown, meta?: Partial<MessageMeta>): RawFrame
-  sealBatch(messages: readonly { readonly type: string; readonly data?: unknown }[]): RawFrame
-  open(raw: RawFrame): readonly OpenedMessage[]
-  /** The answer to a message, if it is a ping. */
-  answerTo(type: string | undefined): RawFrame | undefined
-  /** Whether a type is a ping or a pong. */
-  readonly isControl: (type: string | undefined) => boolean
-}
+// Stands for a frame that cannot be decoded.
+const unreadable: DecodedMessage = { type: undefined, data: undefined, meta: {} }
 
-/** Makes the peer's side of a protocol's wire; without a protocol, that of `defineProtocol`'s defaults. */
-export function createFakeWire(clock: Clock, protocol?: WireProtocol): FakeWire {
-  const { toClient, toServer } = protocol?.envelope ?? createEnvelope()
-  const heartbeat = protocol?.heartbeat ?? { ping: 'PING', pong: 'PONG' }
+/** Encodes and decodes the peer's frames; without a protocol, as `defineProtocol` does by default. */
+export class FakeWire {
+  readonly #clock: Clock
+  readonly #protocol: WireProtocol | undefined
+  readonly #envelope: Envelope
+  readonly #heartbeat: Heartbeat | false
 
-  function encode(frame: unknown): RawFrame {
-    const encoded = encodeJson(frame)
-    if (encoded.ok) return encoded.frame
-    throw new SyncError('testing-misuse', `the peer cannot send this: ${encoded.detail}`)
+  constructor(clock: Clock, protocol?: WireProtocol) {
+    this.#clock = clock
+    this.#protocol = protocol
+    this.#envelope = protocol?.envelope ?? createEnvelope()
+    this.#heartbeat = protocol?.heartbeat ?? { ping: 'PING', pong: 'PONG' }
   }
 
-  function sealed(type: string, data: unknown, meta?: Partial<MessageMeta>): unknown {
-    return toClient.seal(type, data, { timestamp: clock.epoch(), ...meta })
+  encode(type: string, data: unknown, meta?: Partial<MessageMeta>): RawFrame {
+    return encodeFrame(this.#seal(type, data, meta))
   }
 
-  function unwrap(frame: unknown): OpenedMessage[] {
-    const opened = toServer.open(frame)
+  encodeBatch(messages: readonly { readonly type: string; readonly data?: unknown }[]): RawFrame {
+    const { toClient } = this.#envelope
+    if (toClient.batch === undefined) {
+      throw testingMisuse("the protocol's envelope has no batches")
+    }
+    const frames = messages.map(({ type, data }) => this.#seal(type, data))
+    return encodeFrame(toClient.batch(frames, { timestamp: this.#clock.epoch() }))
+  }
+
+  decode(raw: RawFrame): readonly DecodedMessage[] {
+    const decoded = decodeJson(raw)
+    return decoded.ok ? this.#open(decoded.value) : [unreadable]
+  }
+
+  /** The frame that answers a message of this type; `undefined` if it is no ping. */
+  answerTo(type: string | undefined): RawFrame | undefined {
+    const heartbeat = this.#heartbeat
+    if (heartbeat === false || type !== heartbeat.ping) return undefined
+    const epochMs = this.#clock.epoch()
+    const receive = this.#protocol?.receive
+    const hasBody = receive !== undefined && receive[heartbeat.pong] !== null
+    const body = hasBody ? (heartbeat.body?.(epochMs) ?? { timestamp: epochMs }) : undefined
+    return this.encode(heartbeat.pong, body)
+  }
+
+  /** Tells pings and pongs from other types. */
+  isControl(type: string | undefined): boolean {
+    const heartbeat = this.#heartbeat
+    return heartbeat !== false && (type === heartbeat.ping || type === heartbeat.pong)
+  }
+
+  #seal(type: string, data: unknown, meta?: Partial<MessageMeta>): unknown {
+    return this.#envelope.toClient.seal(type, data, { timestamp: this.#clock.epoch(), ...meta })
+  }
+
+  #open(frame: unknown): DecodedMessage[] {
+    const opened = this.#envelope.toServer.open(frame)
     switch (opened.kind) {
       case 'message':
         return [{ type: opened.type, data: opened.body, meta: opened.meta }]
       case 'batch':
-        return opened.frames.flatMap(unwrap)
+        return opened.frames.flatMap((each) => this.#open(each))
       case 'invalid':
         return [unreadable]
       default:
         return opened satisfies never
     }
   }
-
-  return {
-    seal: (type, data, meta) => encode(sealed(type, data, meta)),
-    sealBatch(messages) {
-      if (toClient.batch === undefined) {
-        throw new SyncError('testing-misuse', "the protocol's envelope has no batches")
-      }
-      const frames = messages.map(({ type, data }) => sealed(type, data))
-      return encode(toClient.batch(frames, { timestamp: clock.epoch() }))
-    },
-    open(raw) {
-      const decoded = decodeJson(raw)
-      return decoded.ok ? unwrap(decoded.value) : [unreadable]
-    },
-    answerTo(type) {
-      if (heartbeat === false || type !== heartbeat.ping) return undefined
-      const epochMs = clock.epoch()
-      const hasBody = protocol !== undefined && protocol.receive[heartbeat.pong] !== null
-      const body = hasBody ? (heartbeat.body?.(epochMs) ?? { timestamp: epochMs }) : undefined
-      return encode(sealed(heartbeat.pong, body))
-    },
-    isControl: (type) =>
-      heartbeat !== false && (type === heartbeat.ping || type === heartbeat.pong),
-  }
 }
 
-const unreadable: OpenedMessage = { type: undefined, data: undefined, meta: {} }
+function encodeFrame(frame: unknown): RawFrame {
+  const encoded = encodeJson(frame)
+  if (encoded.ok) return encoded.frame
+  throw testingMisuse(`the peer cannot send this: ${encoded.detail}`)
+}

@@ -1,11 +1,11 @@
 import type { Clock, TimerHandle } from '../base/clock.js'
-import { SyncError } from '../base/errors.js'
 import type { RawFrame } from '../schemas/message.js'
 import type { FakeSocket } from './fake-actions.js'
-import type { AttemptScript } from './fake-peer.js'
+import type { AttemptScript, FakePeer } from './fake-peer.js'
 import type { FakeTransport } from './fake-transport.js'
+import { testingMisuse } from './misuse.js'
 
-/** Something that goes wrong at once and is over. */
+/** A fault that happens once. */
 export type MomentaryFault =
   /** Every connection breaks off (1006). */
   | { readonly fault: 'drop' }
@@ -14,7 +14,7 @@ export type MomentaryFault =
   /** The server sends a frame as it is, on every connection. */
   | { readonly fault: 'frame'; readonly frame: RawFrame }
 
-/** Something that goes wrong for `forMs`, or for good where that is left out. */
+/** A fault that lasts for `forMs`; without `forMs` until the script is ended. */
 export type LastingFault = {
   readonly forMs?: number
 } /** Nothing arrives at either side, and attempts hang. */ & (
@@ -29,20 +29,20 @@ export type LastingFault = {
   | { readonly fault: 'ignorePings' }
   /** Closing handshakes stay unanswered. */
   | { readonly fault: 'neverClose' }
-  /** The server takes nothing off the wire. */
+  /** The server takes nothing from the network. */
   | { readonly fault: 'stopReading' }
 )
 
-/** One line of a script: what goes wrong, and how long after the script's start. */
+/** One line of a script: a fault, and how long after the script's start it begins. */
 export type FaultStep = { readonly atMs: number } & (MomentaryFault | LastingFault)
 
-/** What goes wrong over time. */
+/** The faults of a network over time. */
 export type FaultScript = readonly FaultStep[]
 
 /**
- * Plays a script against a fake network from now on, by the clock; gives the function that ends
- * it and mends everything. While it plays, the network's peer is the script's: what several faults
- * say about one thing, the last to begin decides.
+ * Plays a script against a fake network from now on, timed by the clock. Returns the function that
+ * ends the script and repairs the network. While the script plays, it decides what the network's
+ * peer does. Where two faults contradict each other, the one that began last counts.
  *
  * @example
  * playFaults(network, clock, [
@@ -56,88 +56,108 @@ export function playFaults(
   script: FaultScript,
 ): () => void {
   for (const step of script) assertStep(step)
-  const timers = new Set<TimerHandle>()
-  const lasting: LastingFault[] = []
-  const { peer } = network
+  const player = new FaultPlayer(network, clock)
+  player.play(script)
+  return () => player.end()
+}
 
-  function at(delayMs: number, act: () => void): void {
-    const timer = clock.setTimeout(() => {
-      timers.delete(timer)
+class FaultPlayer {
+  readonly #peer: FakePeer
+  readonly #network: Pick<FakeTransport, 'sockets'>
+  readonly #clock: Clock
+  readonly #timers = new Set<TimerHandle>()
+  /** The lasting faults that have begun and not ended, in the order in which they began. */
+  readonly #active: LastingFault[] = []
+
+  constructor(network: Pick<FakeTransport, 'peer' | 'sockets'>, clock: Clock) {
+    this.#peer = network.peer
+    this.#network = network
+    this.#clock = clock
+  }
+
+  play(script: FaultScript): void {
+    this.#peer.plays((socket) => this.#answer(socket))
+    for (const step of script) this.#after(step.atMs, () => this.#begin(step))
+  }
+
+  end(): void {
+    for (const timer of this.#timers) this.#clock.clearTimeout(timer)
+    this.#timers.clear()
+    this.#active.length = 0
+    this.#applyActive()
+    this.#peer.accepts()
+  }
+
+  #after(delayMs: number, act: () => void): void {
+    const timer = this.#clock.setTimeout(() => {
+      this.#timers.delete(timer)
       act()
     }, delayMs)
-    timers.add(timer)
+    this.#timers.add(timer)
   }
 
-  function isUnderWay(kind: LastingFault['fault']): boolean {
-    return lasting.some(({ fault }) => fault === kind)
-  }
-
-  function openSockets(): FakeSocket[] {
-    return network.sockets.filter(({ isOpen }) => isOpen)
-  }
-
-  function impair(socket: FakeSocket): void {
-    if (isUnderWay('blackhole')) socket.goesSilent()
-    else socket.speaksAgain()
-    if (isUnderWay('stopReading')) socket.stopsReading()
-    else socket.readsAgain()
-  }
-
-  function applyLasting(): void {
-    if (isUnderWay('ignorePings')) peer.ignoresPings()
-    else peer.answersPings()
-    if (isUnderWay('neverClose')) peer.neverCloses()
-    else peer.closesCleanly()
-    for (const socket of openSockets()) impair(socket)
-  }
-
-  function begin(step: FaultStep): void {
+  #begin(step: FaultStep): void {
     switch (step.fault) {
       case 'drop':
-        for (const socket of openSockets()) socket.drops()
+        for (const socket of this.#openSockets()) socket.drops()
         return
       case 'close':
-        for (const socket of openSockets()) socket.closes(step.closeCode, step.reason)
+        for (const socket of this.#openSockets()) socket.closes(step.closeCode, step.reason)
         return
       case 'frame':
-        for (const socket of openSockets()) socket.sendsRaw(step.frame)
+        for (const socket of this.#openSockets()) socket.sendsRaw(step.frame)
         return
       default:
-        beginLasting(step)
+        this.#beginLasting(step)
     }
   }
 
-  function beginLasting(fault: LastingFault): void {
-    lasting.push(fault)
-    applyLasting()
-    if (fault.fault === 'unreachable') for (const socket of openSockets()) socket.drops()
+  #beginLasting(fault: LastingFault): void {
+    this.#active.push(fault)
+    this.#applyActive()
+    if (fault.fault === 'unreachable') for (const socket of this.#openSockets()) socket.drops()
     if (fault.forMs === undefined) return
-    at(fault.forMs, () => {
-      lasting.splice(lasting.indexOf(fault), 1)
-      applyLasting()
+    this.#after(fault.forMs, () => {
+      this.#active.splice(this.#active.indexOf(fault), 1)
+      this.#applyActive()
     })
   }
 
-  function meet(socket: FakeSocket): void {
-    const decisive = lasting.flatMap((fault) => describeAnswer(fault) ?? []).at(-1)
-    if (decisive === undefined) socket.accepts()
-    else decisive(socket)
-    if (socket.isOpen) impair(socket)
+  /** Makes the peer and its open connections behave as the active faults say. */
+  #applyActive(): void {
+    if (this.#isActive('ignorePings')) this.#peer.ignoresPings()
+    else this.#peer.answersPings()
+    if (this.#isActive('neverClose')) this.#peer.neverCloses()
+    else this.#peer.closesCleanly()
+    for (const socket of this.#openSockets()) this.#applyTo(socket)
   }
 
-  peer.plays(meet)
-  for (const step of script) at(step.atMs, () => begin(step))
+  #applyTo(socket: FakeSocket): void {
+    if (this.#isActive('blackhole')) socket.goesSilent()
+    else socket.speaksAgain()
+    if (this.#isActive('stopReading')) socket.stopsReading()
+    else socket.readsAgain()
+  }
 
-  return () => {
-    for (const timer of timers) clock.clearTimeout(timer)
-    timers.clear()
-    lasting.length = 0
-    applyLasting()
-    peer.accepts()
+  /** Answers a new attempt as the active faults say. */
+  #answer(socket: FakeSocket): void {
+    const answer = this.#active.flatMap((fault) => answerUnder(fault) ?? []).at(-1)
+    if (answer === undefined) socket.accepts()
+    else answer(socket)
+    if (socket.isOpen) this.#applyTo(socket)
+  }
+
+  #isActive(kind: LastingFault['fault']): boolean {
+    return this.#active.some(({ fault }) => fault === kind)
+  }
+
+  #openSockets(): FakeSocket[] {
+    return this.#network.sockets.filter(({ isOpen }) => isOpen)
   }
 }
 
-function describeAnswer(fault: LastingFault): AttemptScript | undefined {
+/** How a peer answers attempts during a fault; `undefined` if the fault does not concern attempts. */
+function answerUnder(fault: LastingFault): AttemptScript | undefined {
   switch (fault.fault) {
     case 'blackhole':
       return (socket) => socket.staysSilent()
@@ -160,6 +180,6 @@ function assertStep(step: FaultStep): void {
   const { atMs, forMs } = { forMs: 0, ...step }
   for (const ms of [atMs, forMs]) {
     if (Number.isFinite(ms) && ms >= 0) continue
-    throw new SyncError('testing-misuse', `a "${step.fault}" cannot be at, or last for, ${ms} ms`)
+    throw testingMisuse(`a "${step.fault}" cannot be at, or last for, ${ms} ms`)
   }
 }

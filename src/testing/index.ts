@@ -5,7 +5,7 @@ export {
   type PendingTimers,
 } from './clock.js'
 export { createClockScheduler } from './clock-scheduler.js'
-export type { DeliveryMode } from './delivery.js'
+export type { DeliveryMode } from './fake-network.js'
 export { drawFaultScript, type FaultScriptOptions, faultKinds } from './draw-faults.js'
 export type {
   AttemptActions,

@@ -1,15 +1,15 @@
 import type { Random } from '../base/clock.js'
 
 /**
- * Makes a source of randomness that gives the same numbers for the same seed, on every platform.
- * Good for tests; never for secrets.
+ * Makes a source of random numbers: the same seed gives the same numbers on every platform. For
+ * tests only, never for secrets.
  */
 export function createSeededRandom(seed: number | string): Random {
   const next = createSequence(seed)
   return () => next() / 2 ** 32
 }
 
-/** Makes a function that gives the same UUIDs (version 4, lower case) in the same order for the same seed. */
+/** Makes a source of UUIDs (version 4, lower case): the same seed gives the same UUIDs in the same order. */
 export function createSeededIds(seed: number | string): () => string {
   const next = createSequence(seed)
   return () => {
@@ -28,8 +28,8 @@ export function createSeededIds(seed: number | string): () => string {
   }
 }
 
-// SplitMix32: a Weyl sequence through a mixer of two multiplications. Every seed gives a full
-// period of 2^32, and neighbouring seeds give unrelated numbers, which plain LCGs do not.
+// SplitMix32: a Weyl sequence, mixed by two multiplications. Every seed has the full period of 2^32.
+// Neighbouring seeds give unrelated numbers, unlike with a plain linear congruential generator.
 function createSequence(seed: number | string): () => number {
   let state = hash(`${typeof seed}:${seed}`)
   return () => {

@@ -1,12 +1,12 @@
 import type { Clock } from '../base/clock.js'
 import type { ReportError, SyncError } from '../base/errors.js'
 
-/** The part of an RxJS observable that a recorder needs. */
+/** The part of an RxJS observable that a recorder uses. */
 export interface Watchable<T> {
   subscribe(next: (value: T) => void): { unsubscribe(): void }
 }
 
-/** What a recorder listens to, where it is there; a `SyncClient` has all of it. */
+/** The streams that a recorder records, if the client has them. A `SyncClient` has all of them. */
 export interface Recordable {
   readonly status$?: Watchable<unknown>
   readonly state$?: Watchable<unknown>
@@ -26,12 +26,12 @@ const streams = {
 type Streams = typeof streams
 type Watched<Stream> = Stream extends Watchable<infer Value> ? Value : never
 
-/** What a recorder takes down of a client, by kind. */
+/** The values that a recorder records of a client, by kind. */
 export type RecordedValues<C extends Recordable> = {
   readonly [Kind in keyof Streams]: Watched<C[Streams[Kind]]>
 } & { readonly error: SyncError }
 
-/** One line of a recording; `at` is the clock's `now()`. */
+/** One entry of a recording; `at` is the clock's `now()`. */
 export type RecordedEntry<C extends Recordable> = {
   [Kind in keyof RecordedValues<C>]: {
     readonly at: number
@@ -40,30 +40,30 @@ export type RecordedEntry<C extends Recordable> = {
   }
 }[keyof RecordedValues<C>]
 
-/** What a client did, in one order. */
+/** What a client did, in order. */
 export interface Recording<C extends Recordable> {
   readonly entries: readonly RecordedEntry<C>[]
   /** The values of one kind. */
   values<Kind extends keyof RecordedValues<C>>(kind: Kind): readonly RecordedValues<C>[Kind][]
-  /** Forgets what was recorded so far. */
+  /** Deletes what was recorded so far. */
   clear(): void
-  /** Stops to listen; what was recorded stays. */
+  /** Ends the recording. The entries stay. */
   stop(): void
 }
 
-/** Takes down what clients do. */
+/** Records what clients do. */
 export interface Recorder {
-  /** To be given to the client as its `onError`. */
+  /** Give this to the client as its `onError`. */
   readonly onError: ReportError
   /**
-   * Records a client from now on: its current status and state, then everything that follows, and
-   * the errors of this recorder's `onError`, those from before included.
+   * Records a client from now on. The first entries are its current status and state. Errors that
+   * came to `onError` before this call are recorded too.
    */
   record<C extends Recordable>(client: C): Recording<C>
 }
 
 /**
- * Makes a recorder that dates what it records by a clock.
+ * Makes a recorder that stamps its entries with the clock's time.
  *
  * @example
  * const recorder = createRecorder({ clock })
@@ -87,7 +87,7 @@ export function createRecorder({ clock }: { readonly clock: Clock }): Recorder {
     record<C extends Recordable>(client: C): Recording<C> {
       const entries: RecordedEntry<C>[] = []
       const add = (at: number, kind: keyof RecordedValues<C>, value: unknown): void => {
-        // Each value comes from the stream that its kind is named by.
+        // The kind names the stream that the value came from.
         entries.push({ at, kind, value } as RecordedEntry<C>)
       }
       const addError = (at: number, error: SyncError): void => add(at, 'error', error)

@@ -1,6 +1,9 @@
 import type { $ZodLazy, $ZodType, $ZodTypes } from 'zod/v4/core'
 
-/** Whether values of one schema may hold values of another, itself included, at any depth. */
+/**
+ * Whether a value of one schema can contain a value of another one, at any depth. The two may be
+ * the same schema: a recursive schema reaches itself.
+ */
 export function reaches(from: $ZodType, to: $ZodType): boolean {
   const seen = new Set<$ZodType>()
   const waiting = partsOf(from)
@@ -13,7 +16,7 @@ export function reaches(from: $ZodType, to: $ZodType): boolean {
   return false
 }
 
-/** The schema inside a lazy one: the same at each call, which the getter does not promise. */
+/** The schema inside a lazy one. Every call returns the same object; the getter need not do so. */
 export function innerOf(lazy: $ZodLazy): $ZodType {
   return lazy._zod.innerType
 }

@@ -2,7 +2,7 @@ import type { IndexedDbParts } from '../../src/delivery/store/indexeddb.js'
 import { describeOutbox } from '../delivery/store/outbox-compliance.js'
 import { createTabs } from '../delivery/store/outbox-tabs.js'
 
-// The platform's own, which fit what is asked for as they are.
+// The platform's own functions have the signatures that the store asks for.
 const browser: IndexedDbParts = {
   indexedDB,
   locks: navigator.locks,

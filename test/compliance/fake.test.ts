@@ -5,7 +5,7 @@ import { createFakeTransport } from '../../src/testing/fake-transport.js'
 import { playOfUrl, textOfBytes, urlOfPlay } from './play.js'
 import { describeTransport, type TransportHarness } from './transport.suite.js'
 
-// Without latency everything comes at the next move of the clock; with it, in between.
+// Without latency every event arrives at the next advance of the clock; with latency, during it.
 for (const latencyMs of [0, 7]) {
   describeTransport(`the fake, ${latencyMs} ms away`, () => createHarness(latencyMs))
 }
@@ -49,7 +49,7 @@ function perform(socket: FakeSocket, clock: Clock): void {
       break
     case 'drop':
       socket.accepts()
-      // Not before the client has heard that it is open.
+      // The client must know that it is open.
       clock.setTimeout(() => socket.drops(), 20)
       break
     case 'neverClose':

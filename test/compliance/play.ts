@@ -1,45 +1,48 @@
-/** What a scripted server does with one connection. It is told in the URL, so that pages can ask too. */
+/**
+ * What a scripted server does with one connection. The URL says it, so that a page can ask for it
+ * too.
+ */
 export type Play =
-  /** Sends back whatever comes, text as text and bytes as bytes. */
+  /** Echoes every message, text as text and bytes as bytes. */
   | { readonly does: 'echo' }
-  /** Sends `0`, `1`, … up to `count` messages in one go; then closes, where it is told to. */
+  /** Sends `0`, `1`, … up to `count` messages at once, then closes if there is a `closeCode`. */
   | { readonly does: 'count'; readonly count: number; readonly closeCode?: number }
-  /** Sends one text message of so many bytes, `é` being two of them; then goes on to echo. */
+  /** Sends one text message of this many bytes (`é` has two), then echoes. */
   | { readonly does: 'sendBytes'; readonly bytes: number }
-  /** Accepts, then closes at once. */
+  /** Accepts the connection and closes it at once. */
   | { readonly does: 'close'; readonly closeCode: number; readonly reason: string }
-  /** Accepts, then breaks the connection off. */
+  /** Accepts the connection and breaks it off. */
   | { readonly does: 'drop' }
-  /** Accepts, and leaves closing handshakes unanswered. */
+  /** Accepts the connection and leaves closing handshakes unanswered. */
   | { readonly does: 'neverClose' }
-  /** Sends what it was asked for: `{protocol, header}`, the latter from `x-compliance`. */
+  /** Sends what the client asked for: `{protocol, header}`, with the header `x-compliance`. */
   | { readonly does: 'tell' }
-  /** Answers the upgrade with an HTTP status, and `Retry-After` in seconds. */
+  /** Answers the upgrade request with an HTTP status, and with `Retry-After` in seconds. */
   | { readonly does: 'reject'; readonly status: number; readonly retryAfterS?: number }
-  /** Takes the TCP connection and never says a word. */
+  /** Accepts the TCP connection and sends nothing. */
   | { readonly does: 'staySilent' }
-  /** Is not there: nobody listens at the port. */
+  /** Cannot be reached: nothing listens on the port. */
   | { readonly does: 'refuse' }
 
-/** Where the parts of a scripted server are. */
+/** The addresses of the parts of a scripted server. */
 export interface ScriptedServerAddresses {
   /** Plays what the URL says. */
   readonly scripted: string
-  /** Takes TCP connections and says nothing. */
+  /** Accepts TCP connections and sends nothing. */
   readonly silent: string
-  /** Nobody listens. */
+  /** Nothing listens here. */
   readonly refused: string
 }
 
-/** A secret that every URL carries and no failure may repeat. */
+/** A secret that is in every URL, and that no failure may repeat. */
 export const TOKEN = 'user-7:secret-token'
 
-/** The text that a `sendBytes` sends. */
+/** The text that `sendBytes` sends. */
 export function textOfBytes(bytes: number): string {
   return 'é'.repeat(Math.floor(bytes / 2)) + 'x'.repeat(bytes % 2)
 }
 
-/** Writes a play into a URL; `base` is a server's origin. */
+/** Writes a play into a URL; `base` is the origin of a server. */
 export function urlOfPlay(base: string, play: Play): string {
   const url = new URL('/ws', base)
   url.searchParams.set('play', JSON.stringify(play))
@@ -47,14 +50,14 @@ export function urlOfPlay(base: string, play: Play): string {
   return url.href
 }
 
-/** Reads the play of a URL, or of a request's path. */
+/** Reads the play from a URL or from the path of a request. */
 export function playOfUrl(url: string): Play {
   const play = new URL(url, 'ws://host').searchParams.get('play')
   if (play === null) throw new Error('the URL holds no play')
   return JSON.parse(play) as Play
 }
 
-/** The address at which a scripted server does this. */
+/** The address at which a scripted server plays this. */
 export function addressOfPlay(addresses: ScriptedServerAddresses, play: Play): string {
   switch (play.does) {
     case 'staySilent':

@@ -1,8 +1,8 @@
-// How the suite waits where sockets are real: it polls, and fails by itself before Vitest would.
+// How the suite waits with real sockets: it polls, and fails before Vitest's own bound.
 const PATIENCE_MS = 4_000
 const STRAGGLERS_MS = 30
 
-/** Waits until something holds. */
+/** Waits until a condition holds. */
 export async function until(
   condition: () => boolean,
   patienceMs: number = PATIENCE_MS,
@@ -14,7 +14,7 @@ export async function until(
   }
 }
 
-/** Waits for what may still be under way on this machine. */
+/** Waits for events that may still be on their way on this machine. */
 export async function settle(): Promise<void> {
   await pass(STRAGGLERS_MS)
 }

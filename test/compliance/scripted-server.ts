@@ -5,13 +5,13 @@ import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { type Play, playOfUrl, type ScriptedServerAddresses, textOfBytes } from './play.js'
 
-/** A real server that does what it is told in the URL. */
+/** A real server that plays what the URL of a connection says. */
 export interface ScriptedServer {
   readonly addresses: ScriptedServerAddresses
   stop(): Promise<void>
 }
 
-/** Starts a scripted server on ports of its own, on this machine only. */
+/** Starts a scripted server on free ports of the loopback. */
 export async function startScriptedServer(): Promise<ScriptedServer> {
   const http = createHttpServer()
   const silent = createTcpServer((socket) => socket.resume())
@@ -23,7 +23,7 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
     server.on('connection', (socket: Duplex) => {
       held.add(socket)
       socket.on('close', () => held.delete(socket))
-      // What a client does to its connection is no concern of the server's process.
+      // An error of a client's connection must not end the server's process.
       socket.on('error', () => {})
     })
   }
@@ -67,7 +67,7 @@ function perform(peer: WebSocket, request: IncomingMessage, play: Play): void {
       peer.close(play.closeCode, play.reason)
       break
     case 'drop':
-      // Not before the answer to the upgrade is on its way.
+      // The answer to the upgrade request must be sent first.
       setImmediate(() => peer.terminate())
       break
     case 'tell':
@@ -104,7 +104,7 @@ function retryAfter(seconds: number | undefined): string[] {
   return seconds === undefined ? headers : [...headers, `Retry-After: ${seconds}`]
 }
 
-// By hand, since ws would complete the closing handshake that this server is to leave open.
+// Written by hand, since ws would complete the closing handshake that this server leaves open.
 function acceptance({ headers }: IncomingMessage): string[] {
   const magic = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
   const key = createHash('sha1').update(`${headers['sec-websocket-key']}${magic}`).digest('base64')

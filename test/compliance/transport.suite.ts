@@ -1,22 +1,22 @@
-// The contract of src/transport/transport.ts, one test a promise. It runs in Node and in pages,
-// against real servers and the fake: whatever differs between them is the harness's affair.
+// The contract of src/transport/transport.ts, one test per promise. It runs in Node and in pages,
+// against real servers and the fake. A harness hides the differences between them.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { RawFrame } from '../../src/schemas/message.js'
 import type { ConnectionFailure } from '../../src/transport/failure.js'
 import type { Socket, SocketRequest, Transport } from '../../src/transport/transport.js'
 import { type Play, TOKEN, textOfBytes } from './play.js'
 
-/** What the suite needs of the place that it runs in. */
+/** What the suite needs from the environment that it runs in. */
 export interface TransportHarness {
   readonly transport: Transport
-  /** The address of a server that does this. */
+  /** The address of a server that plays this. */
   url(play: Play): string
-  /** Lets time pass until something holds; throws when it takes too long. */
+  /** Lets time pass until a condition holds. Throws if that takes too long. */
   until(condition: () => boolean): Promise<void>
-  /** Lets so much time pass that whatever was still under way has come. */
+  /** Lets time pass until every event that was on its way has arrived. */
   settle(): Promise<void>
   readonly stop?: () => Promise<void>
-  /** Whether HTTP answers, system codes and headers are to be seen: not by a page. */
+  /** Whether the client sees HTTP answers, system codes and headers. A page does not. */
   readonly isNode: boolean
 }
 
@@ -44,7 +44,7 @@ export function describeTransport(
     })
     afterAll(() => harness.stop?.())
 
-    // Whatever a test was about, its connections ended as all must.
+    // Whatever a test is about, its connections must have ended as the contract says.
     afterEach(async () => {
       for (const { socket } of open) socket.terminate()
       await harness.until(() => open.every(({ failures }) => failures.length > 0))
@@ -199,7 +199,7 @@ export function describeTransport(
         ['a mebibyte of bytes', new Uint8Array(1024 * 1024).fill(0xa5)],
       ])('[NET-1] [TEST-42] carries %s both ways', async (_, bytes) => {
         const frame = await echoed(bytes)
-        // Not toEqual, which takes its time over a million items.
+        // Not toEqual, which is slow for a million items.
         expect(frame).toBeInstanceOf(Uint8Array)
         expect((frame as Uint8Array).byteLength).toBe(bytes.byteLength)
         expect((frame as Uint8Array).every((byte, at) => byte === bytes[at])).toBe(true)
@@ -347,7 +347,8 @@ export function describeTransport(
       })
     })
 
-    // afterEach looks for secrets in whatever any test has met; these are the likeliest places.
+    // afterEach looks for secrets in every failure of every test. These failures are the likeliest
+    // to have one.
     it.each([
       { does: 'refuse' },
       { does: 'reject', status: 403 },
@@ -359,7 +360,7 @@ export function describeTransport(
     })
 
     it('[NET-1] [NET-2] tells each of many attempts apart, however fast they come and go', async () => {
-      // No more, for with sixteen under way Chromium holds each back by seconds.
+      // No more than this: with sixteen attempts at once Chromium delays each of them by seconds.
       const connections = Array.from({ length: 12 }, (_, at) => {
         const connection = connect(at % 4 === 0 ? { does: 'refuse' } : { does: 'echo' })
         if (at % 3 === 0) connection.socket.close(1000, '')
@@ -387,7 +388,7 @@ function expectWellTold({ events, failures, frames }: Connection): void {
   if (frames.length > 0) expect(events[0], '[TEST-41] opened before any frame').toBe('opened')
   const [failure] = failures
   if (failure === undefined) return
-  // The reason is the peer's text, kept apart; the message is ours to show.
+  // The reason is the peer's text, and has its own field. The message is the library's text.
   const reason = 'reason' in failure ? failure.reason : ''
   for (const secret of [TOKEN, encodeURIComponent(TOKEN), 'ws:', '/ws', reason]) {
     if (secret !== '') expect(failure.message, '[TEST-49] no secret').not.toContain(secret)

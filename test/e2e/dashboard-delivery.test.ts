@@ -1,38 +1,18 @@
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
-import { chromiumArgs, findChromium } from '../../scripts/lib/chromium.mjs'
-import { type DemoProcess, startDemo } from '../examples/dashboard/demo-process.js'
+import type { BrowserContext, Page } from 'playwright-core'
+import { afterEach, beforeEach, expect, it } from 'vitest'
 import { type DashboardPage, openTab, shows } from './dashboard-page.js'
+import { restartWorker, useDemo } from './demo.js'
 
-let demo: DemoProcess
-let browser: Browser
-let url: string
+const running = useDemo('--pictures', '3', '--pace', '0')
 let profile: BrowserContext
-const undos: (() => Promise<void>)[] = []
-
-beforeAll(async () => {
-  const executablePath = findChromium()
-  browser = await chromium.launch({
-    args: chromiumArgs,
-    ...(executablePath !== undefined && { executablePath }),
-  })
-  undos.push(() => browser.close())
-  demo = await startDemo((undo) => undos.push(undo), '--pictures', '3', '--pace', '0')
-  url = await demo.prints(/http:\S+(?=\/\?device)/)
-})
-
-afterAll(async () => {
-  for (const undo of undos.reverse()) await undo()
-})
 
 beforeEach(async () => {
-  profile = await browser.newContext({ viewport: { width: 1180, height: 900 } })
+  profile = await running().browser.newContext({ viewport: { width: 1180, height: 900 } })
 })
 
 afterEach(async () => {
   await profile.close()
-  const body = JSON.stringify({ device: 'MAC' })
-  await fetch(`${url}/demo/development/start`, { method: 'POST', body })
+  await restartWorker(running().url)
 })
 
 /** What the panel says, in one look. */
@@ -83,7 +63,9 @@ const showsRolls = ({ shoots }: DashboardPage, expected: readonly string[], devi
 
 /** A device's dashboard, connected, which sends for itself. */
 async function open(device = 'MAC') {
-  const dashboard = await openTab(profile, `${url}/?device=${device}`, { tolerates: /500/ })
+  const dashboard = await openTab(profile, `${running().url}/?device=${device}`, {
+    tolerates: /500/,
+  })
   await dashboard.signIn()
   await dashboard.says('Synced')
   await tells(dashboard, { line: 'live', owner: 'This tab sends', depth: '0', queued: '' })
@@ -168,7 +150,7 @@ it('[DEMO-36] keeps what waits over a reload, and apart by environment', async (
 
 it('[DEMO-36] is one queue for two tabs, of which one sends', async () => {
   const first = await open('PHONE')
-  const second = await openTab(profile, `${url}/?device=PHONE`)
+  const second = await openTab(profile, `${running().url}/?device=PHONE`)
   await second.says('Synced')
   await tells(second, { owner: 'Another tab sends', line: 'live' })
   await second.press('Report a shoot')

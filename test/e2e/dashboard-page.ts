@@ -1,35 +1,28 @@
-import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
-import { eventually } from '../examples/dashboard/eventually.js'
+import type { Browser, BrowserContext, BrowserContextOptions } from 'playwright-core'
+import { eventually } from '../eventually.js'
+import { type OpenedPage, openPage, type OpenPageOptions } from './browser.js'
 
 /** The dashboard as a user sees it. */
-export type DashboardPage = {
-  readonly page: Page
-  /** What the page complained about on its console, but for servers that are not there. */
-  readonly complaints: readonly string[]
+export type DashboardPage = OpenedPage & {
   press(button: string): Promise<void>
-  /** Asks for a code, approves it on the page that the link leads to, and waits until that is done. */
+  /** Asks for a code, approves it on the approval page, and waits until the device is signed in. */
   signIn(): Promise<void>
-  /** Waits until the banner says this, and the badge too. */
+  /** Waits until the banner and the badge show these words. */
   says(words: string | RegExp): Promise<void>
-  /** Everything that the banner has said since the page was opened, each change once. */
+  /** Every text that the banner has shown since the page was opened. */
   said(): Promise<string[]>
-  /** Waits until some line of the log holds this text. */
+  /** Waits until a line of the log contains this text. */
   logs(text: string | RegExp): Promise<void>
   credits(): Promise<number>
   /** Status, count and time left of each shoot on the screen, by its id. */
   shoots(): Promise<Record<string, string>>
-  /** The devices on the screen; `name?` where it is not confirmed. */
+  /** The devices on the screen; an unconfirmed one as `name?`. */
   devices(): Promise<string[]>
   text(name: string): Promise<string>
 }
 
-/** How to open it. */
-export type OpenOptions = BrowserContextOptions & {
-  /** Comes before anything of it is loaded. */
-  prepare?: (page: Page) => Promise<void>
-  /** What its console may complain about. */
-  tolerates?: RegExp
-}
+/** How to open it: the profile, and the page in it. */
+export type OpenOptions = BrowserContextOptions & OpenPageOptions
 
 /** Opens the dashboard in a browser profile of its own. */
 export async function openDashboard(
@@ -39,27 +32,22 @@ export async function openDashboard(
 ): Promise<DashboardPage> {
   const { prepare, tolerates, ...profile } = options
   const context = await browser.newContext(profile)
-  return openTab(context, url, { ...(prepare && { prepare }), ...(tolerates && { tolerates }) })
+  return openTab(context, url, { prepare, tolerates })
 }
 
 /** Opens the dashboard in a further tab of a profile. */
 export async function openTab(
   context: BrowserContext,
   url: string,
-  { prepare, tolerates }: Pick<OpenOptions, 'prepare' | 'tolerates'> = {},
+  options: OpenPageOptions = {},
 ): Promise<DashboardPage> {
-  const page = await context.newPage()
-  const complaints: string[] = []
-  page.on('console', (message) => {
-    const text = message.text()
-    const isExpected = /ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|WebSocket/.test(text)
-    const isTolerated = isExpected || tolerates?.test(text) === true
-    if (message.type() === 'error' && !isTolerated) complaints.push(text)
+  const { page, complaints } = await openPage(context, url, {
+    ...options,
+    async prepare(page) {
+      await page.addInitScript(noteBanner)
+      await options.prepare?.(page)
+    },
   })
-  page.on('pageerror', (error) => complaints.push(error.message))
-  await page.addInitScript(noteBanner)
-  await prepare?.(page)
-  await page.goto(url)
 
   const part = (name: string) => page.locator(`[data-test="${name}"]`)
   const text = (name: string) => part(name).innerText()
@@ -89,7 +77,7 @@ export async function openTab(
     said: () => page.evaluate(() => (globalThis as unknown as { said: string[] }).said),
     logs: (words) => waitFor('line', words),
     credits: async () => Number((await text('credits')).replaceAll(',', '')),
-    // In one look: between two, the screen changes.
+    // One call reads all of it: the screen may change between two calls.
     shoots: () =>
       page.evaluate(() => {
         const shoots = [...document.querySelectorAll<HTMLElement>('[data-test="shoot"]')]

@@ -1,50 +1,32 @@
 import { join } from 'node:path'
-import { type Browser, type BrowserContext, chromium } from 'playwright-core'
+import type { BrowserContext } from 'playwright-core'
 import { createSyncClient } from 'statewire'
 import { kull } from 'statewire/kull'
-import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { chromiumArgs, findChromium } from '../../scripts/lib/chromium.mjs'
+import { afterEach, describe, expect, it, onTestFinished } from 'vitest'
 import { root } from '../../scripts/lib/run.mjs'
-import { type DemoProcess, startDemo } from '../examples/dashboard/demo-process.js'
 import { openDashboard, type OpenOptions, shows } from './dashboard-page.js'
+import { restartWorker, useDemo } from './demo.js'
 
 const pictures = 24
 
-let demo: DemoProcess
-let browser: Browser
-let url: string
-const undos: (() => Promise<void>)[] = []
+const running = useDemo('--pictures', String(pictures), '--pace', '300')
 type Profile = Awaited<ReturnType<BrowserContext['storageState']>>
 const profiles = new Map<string, Profile>()
 
-beforeAll(async () => {
-  const executablePath = findChromium()
-  browser = await chromium.launch({
-    args: chromiumArgs,
-    ...(executablePath !== undefined && { executablePath }),
-  })
-  undos.push(() => browser.close())
-  const defer = (undo: () => Promise<void>) => undos.push(undo)
-  demo = await startDemo(defer, '--pictures', String(pictures), '--pace', '300')
-  url = await demo.prints(/http:\S+(?=\/\?device)/)
-})
-
-afterAll(async () => {
-  for (const undo of undos.reverse()) await undo()
-})
-
-// A test that fails in the middle leaves the next one a server all the same.
+// A test that fails half-way must not leave the next one without a server.
 afterEach(async () => {
-  demo.thaw()
-  const body = JSON.stringify({ device: 'MAC' })
-  await fetch(`${url}/demo/development/start`, { method: 'POST', body })
+  running().demo.thaw()
+  await restartWorker(running().url)
 })
 
-/** What the browser of a device keeps once it is signed in: each device is, once, for all tests. */
+/** The browser storage of a signed-in device. Each device signs in once for all tests. */
 async function profileOf(device: string): Promise<Profile> {
   const known = profiles.get(device)
   if (known !== undefined) return known
-  const { page, signIn } = await openDashboard(browser, `${url}/?device=${device}`)
+  const { page, signIn } = await openDashboard(
+    running().browser,
+    `${running().url}/?device=${device}`,
+  )
   await signIn()
   const profile = await page.context().storageState()
   await page.context().close()
@@ -58,10 +40,14 @@ async function open(
   { query = '', ...options }: OpenOptions & { query?: string } = {},
 ) {
   const storageState = await profileOf(device)
-  const dashboard = await openDashboard(browser, `${url}/?device=${device}${query}`, {
-    storageState,
-    ...options,
-  })
+  const dashboard = await openDashboard(
+    running().browser,
+    `${running().url}/?device=${device}${query}`,
+    {
+      storageState,
+      ...options,
+    },
+  )
   onTestFinished(async () => {
     await dashboard.page.context().close()
     expect(dashboard.complaints).toEqual([])
@@ -120,10 +106,10 @@ describe('the banner', () => {
     await says('Synced')
     await press('Disconnect')
     await says('Offline')
-    demo.freeze()
+    running().demo.freeze()
     await press('Connect')
     await says('Connecting…')
-    demo.thaw()
+    running().demo.thaw()
     await says('Synced')
     expect((await said()).slice(-3)).toEqual(['Offline', 'Connecting…', 'Synced'])
     await shows(
@@ -254,7 +240,7 @@ it('[DEMO-17] [DEMO-7] moves to the other environment, and remembers it', async 
   await says('Synced')
   await isAt('MAC · staging')
   expect(await page.getByRole('radio', { name: 'staging' }).isChecked()).toBe(true)
-  await page.goto(`${url}/?device=OTHER`)
+  await page.goto(`${running().url}/?device=OTHER`)
   await signIn()
   await says('Synced')
   await isAt('OTHER · development')
@@ -282,7 +268,7 @@ it('[DEMO-6] [DEMO-5] shows what came over the wire as text, however it looks', 
   const { says, page, shoots, devices, logs } = await open('MAC')
   await says('Synced')
   const sender = createSyncClient(kull, {
-    url: await demo.prints(/ws:\S+/),
+    url: await running().demo.prints(/ws:\S+/),
     credentials: { userId: 'ada', deviceId: hostile },
   })
   onTestFinished(() => sender.dispose())

@@ -2,9 +2,10 @@ import type { Page } from 'playwright-core'
 import { kull } from 'statewire/kull'
 import { createSyncServer } from 'statewire/server'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { eventually } from '../eventually.js'
 import { openProxy } from '../../chaos/proxy.js'
 import type { DeliveryTabGlobal } from './delivery-page.js'
-import { eventually, openTabs, type Tabs } from './tabs.js'
+import { openTabs, type Tabs } from './tabs.js'
 
 let tabs: Tabs
 

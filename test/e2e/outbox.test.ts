@@ -1,7 +1,8 @@
 import type { BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { eventually } from '../eventually.js'
 import type { OutboxTabGlobal } from './outbox-page.js'
-import { eventually, openTabs, type Tabs } from './tabs.js'
+import { openTabs, type Tabs } from './tabs.js'
 
 let tabs: Tabs
 let profile: BrowserContext

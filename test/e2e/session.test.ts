@@ -1,66 +1,30 @@
-import { once } from 'node:events'
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
-import { build } from 'esbuild'
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
+import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
-import { chromiumArgs, findChromium } from '../../scripts/lib/chromium.mjs'
-import { entries } from '../../scripts/lib/entries.mjs'
-import { root } from '../../scripts/lib/run.mjs'
 import { createSystemClock } from '../../src/base/clock.js'
 import { createHttpHandler } from '../session/fake-http.js'
 import { ada, createFakeServer, type FakeServer } from '../session/fake-server.js'
+import { launchBrowser, type ServedPage, servePage } from './browser.js'
 import type { TabGlobals } from './session-page.js'
 
 let browser: Browser
-let http: Server
+let page: ServedPage
 let server: FakeServer
-let url: string
 
 beforeAll(async () => {
-  const script = await bundlePage()
-  http = createServer((request, response) => {
-    void createHttpHandler(server)(request, response).then((isHandled) => {
-      if (isHandled) return
-      const isScript = request.url === '/page.js'
-      response.setHeader('content-type', isScript ? 'text/javascript' : 'text/html')
-      response.end(
-        isScript ? script : '<!doctype html><script type="module" src="/page.js"></script>',
-      )
-    })
-  }).listen(0, '127.0.0.1')
-  await once(http, 'listening')
-  url = `http://127.0.0.1:${(http.address() as AddressInfo).port}/`
-  const executablePath = findChromium()
-  browser = await chromium.launch({
-    args: chromiumArgs,
-    ...(executablePath !== undefined && { executablePath }),
-  })
+  page = await servePage('session-page.ts', (request, response) =>
+    createHttpHandler(server)(request, response),
+  )
+  browser = await launchBrowser()
 })
 
 afterAll(async () => {
   await browser.close()
-  http.closeAllConnections()
-  http.close()
+  page.close()
 })
 
 beforeEach(() => {
   server = createFakeServer({ clock: createSystemClock() })
 })
-
-async function bundlePage(): Promise<string> {
-  const alias = Object.fromEntries(entries().map(({ name, source }) => [name, join(root, source)]))
-  const { outputFiles } = await build({
-    entryPoints: [join(root, 'test/e2e/session-page.ts')],
-    bundle: true,
-    format: 'esm',
-    platform: 'browser',
-    write: false,
-    alias,
-  })
-  return outputFiles[0]?.text ?? ''
-}
 
 /** A profile of its own, with nothing stored. */
 async function openProfile(): Promise<BrowserContext> {
@@ -71,7 +35,7 @@ async function openProfile(): Promise<BrowserContext> {
 
 async function openTab(profile: BrowserContext): Promise<Page> {
   const tab = await profile.newPage()
-  await tab.goto(url)
+  await tab.goto(page.origin)
   return tab
 }
 

@@ -1,8 +1,9 @@
-import { type BrowserContext, chromium } from 'playwright-core'
+import type { BrowserContext } from 'playwright-core'
 import { expect, it, onTestFinished } from 'vitest'
-import { chromiumArgs, findChromium } from '../../scripts/lib/chromium.mjs'
 import { startDemo } from '../examples/dashboard/demo-process.js'
+import { launchBrowser } from './browser.js'
 import { type DashboardPage, openTab } from './dashboard-page.js'
+import { urlOf } from './demo.js'
 
 it('[DEMO-32] no token is anywhere that a person looks, in a whole run', async () => {
   const demo = await startDemo(
@@ -14,12 +15,8 @@ it('[DEMO-32] no token is anywhere that a person looks, in a whole run', async (
     '--token-life',
     '4',
   )
-  const url = await demo.prints(/http:\S+(?=\/\?device)/)
-  const executablePath = findChromium()
-  const browser = await chromium.launch({
-    args: chromiumArgs,
-    ...(executablePath !== undefined && { executablePath }),
-  })
+  const url = await urlOf(demo)
+  const browser = await launchBrowser()
   onTestFinished(() => browser.close())
   const context = await browser.newContext()
   const tokens = await collectTokens(context)

@@ -1,33 +1,13 @@
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { chromiumArgs, findChromium } from '../../scripts/lib/chromium.mjs'
-import { type DemoProcess, startDemo } from '../examples/dashboard/demo-process.js'
+import type { BrowserContext, Page } from 'playwright-core'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { type DashboardPage, type OpenOptions, openTab, shows } from './dashboard-page.js'
+import { useDemo } from './demo.js'
 
-let demo: DemoProcess
-let browser: Browser
-let url: string
-const undos: (() => Promise<void>)[] = []
-
-beforeAll(async () => {
-  const executablePath = findChromium()
-  browser = await chromium.launch({
-    args: chromiumArgs,
-    ...(executablePath !== undefined && { executablePath }),
-  })
-  undos.push(() => browser.close())
-  const defer = (undo: () => Promise<void>) => undos.push(undo)
-  demo = await startDemo(defer, '--pictures', '3', '--pace', '0')
-  url = await demo.prints(/http:\S+(?=\/\?device)/)
-})
-
-afterAll(async () => {
-  for (const undo of undos.reverse()) await undo()
-})
+const running = useDemo('--pictures', '3', '--pace', '0')
 
 /** A browser profile in which nobody has signed in. */
 async function openProfile(): Promise<BrowserContext> {
-  const context = await browser.newContext({ viewport: { width: 1180, height: 860 } })
+  const context = await running().browser.newContext({ viewport: { width: 1180, height: 860 } })
   onTestFinished(() => context.close())
   return context
 }
@@ -39,7 +19,7 @@ async function open(
   profile?: BrowserContext,
 ) {
   const context = profile ?? (await openProfile())
-  const dashboard = await openTab(context, `${url}/?device=${device}`, options)
+  const dashboard = await openTab(context, `${running().url}/?device=${device}`, options)
   onTestFinished(() => expect(dashboard.complaints).toEqual([]))
   return dashboard
 }

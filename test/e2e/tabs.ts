@@ -1,42 +1,22 @@
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
-import { build } from 'esbuild'
-import { type BrowserContext, chromium, type Page } from 'playwright-core'
-import { expect, vi } from 'vitest'
-import { chromiumArgs, findChromium } from '../../scripts/lib/chromium.mjs'
-import { entries } from '../../scripts/lib/entries.mjs'
-import { root } from '../../scripts/lib/run.mjs'
+import type { BrowserContext, Page } from 'playwright-core'
+import { expect } from 'vitest'
+import { launchBrowser, servePage } from './browser.js'
 
 /** A browser whose tabs all load one script. */
 export interface Tabs {
-  /** Forgets what was stored, and opens tabs in a profile of its own from now on. */
+  /** Makes a profile with nothing stored. Later tabs open in it. */
   newProfile(): Promise<BrowserContext>
-  /** Opens a tab with parameters. */
+  /** Opens a tab. The parameters are the query of its URL. */
   open(parameters: Readonly<Record<string, string | number>>): Promise<Page>
-  /** The process of the tab whose thread is kept busy for some seconds meanwhile. */
+  /** Finds the process of a tab: the one that works while `keepBusy` blocks the tab's thread. */
   processOf(keepBusy: () => Promise<unknown>): Promise<number>
   close(): Promise<void>
 }
 
-/** Opens Chromium, and serves a script of this folder on the loopback. */
+/** Starts Chromium, and serves a page with a script of this folder. */
 export async function openTabs(page: string): Promise<Tabs> {
-  const script = await bundle(join(root, 'test/e2e', page))
-  const http = createServer(({ url = '' }, response) => {
-    const isScript = url === '/page.js'
-    response.setHeader('content-type', isScript ? 'text/javascript' : 'text/html')
-    response.end(
-      isScript ? script : '<!doctype html><script type="module" src="/page.js"></script>',
-    )
-  }).listen(0, '127.0.0.1')
-  await once(http, 'listening')
-  const origin = `http://127.0.0.1:${(http.address() as AddressInfo).port}`
-  const executablePath = findChromium()
-  const browser = await chromium.launch({
-    args: chromiumArgs,
-    ...(executablePath !== undefined && { executablePath }),
-  })
+  const served = await servePage(page)
+  const browser = await launchBrowser()
   let profile: BrowserContext | undefined
 
   return {
@@ -49,10 +29,9 @@ export async function openTabs(page: string): Promise<Tabs> {
       const query = new URLSearchParams(
         Object.entries(parameters).map(([name, value]) => [name, String(value)]),
       )
-      await tab.goto(`${origin}/?${query.toString()}`)
+      await tab.goto(`${served.origin}/?${query.toString()}`)
       return tab
     },
-    // The one that works while the tab does.
     async processOf(keepBusy) {
       const session = await browser.newBrowserCDPSession()
       const read = async () => {
@@ -71,26 +50,7 @@ export async function openTabs(page: string): Promise<Tabs> {
     },
     async close() {
       await browser.close()
-      http.closeAllConnections()
-      http.close()
+      served.close()
     },
   }
-}
-
-async function bundle(entryPoint: string): Promise<string> {
-  const alias = Object.fromEntries(entries().map(({ name, source }) => [name, join(root, source)]))
-  const { outputFiles } = await build({
-    entryPoints: [entryPoint],
-    bundle: true,
-    format: 'esm',
-    platform: 'browser',
-    write: false,
-    alias,
-  })
-  return outputFiles[0]?.text ?? ''
-}
-
-/** Waits for what a check asserts, with a bound for what hangs. */
-export function eventually(check: () => unknown): Promise<unknown> {
-  return vi.waitFor(check, { timeout: 30_000, interval: 50 })
 }

@@ -7,7 +7,7 @@ import { kull } from 'statewire/kull'
 import { createMemoryLog, createSyncServer, type SyncServerOptions } from 'statewire/server'
 import { type FileLog, openFileLog } from 'statewire/server/file-log'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { openProxy, type Proxy } from '../../chaos/proxy.js'
+import { openProxy, type TcpProxy } from '../../chaos/proxy.js'
 
 const disposals: (() => unknown)[] = []
 
@@ -82,7 +82,7 @@ async function connectDevice(place: { readonly port: number }, deviceId: string)
 type Device = Awaited<ReturnType<typeof connect>>
 
 /** Keeps a device away until the function that is given lets it come back. */
-async function cutOff({ sync, proxy }: { sync: Device['sync']; proxy: Proxy }) {
+async function cutOff({ sync, proxy }: { sync: Device['sync']; proxy: TcpProxy }) {
   proxy.blackhole()
   proxy.cut()
   await eventually(() => expect(sync.isConnected).toBe(false))

@@ -1,9 +1,9 @@
 import { expectedVerdict } from '../transport/close-code-table.js'
 
-// What docs/spec.md says of a connection, as one agenda of what is to happen when. It knows nothing
-// of the machine: no state charts, no generations, no link.
+// What docs/spec.md says about a connection, as an agenda of what happens when. It does not use the
+// library's machine: it has no statechart, no generations and no link.
 
-/** Milliseconds, all; a peer's answer takes `latencyMs` one way. */
+/** All durations in ms; the peer's answer takes `latencyMs` one way. */
 export interface ModelPolicy {
   readonly latencyMs: number
   readonly connectTimeoutMs: number
@@ -12,13 +12,13 @@ export interface ModelPolicy {
   readonly settleMs: number
   readonly lateTimerMs: number
   readonly hurryIntervalMs: number
-  /** What the draw makes of `restartSpreadMs`. */
+  /** The share of `restartSpreadMs` that the test's random number gives. */
   readonly spreadMs: number
   readonly stepsMs: readonly number[]
   readonly maxAttempts: number
 }
 
-/** What the peer does with attempts to come. */
+/** What the peer does with later attempts. */
 export type Mood =
   | { readonly mood: 'accepts' | 'isUnreachable' | 'staysSilent' }
   | { readonly mood: 'refuses'; readonly closeCode: number }
@@ -44,35 +44,48 @@ export type ModelState =
   | 'attempting'
   | 'failed'
 
-export function createModel(policy: ModelPolicy) {
-  let now = 0
-  let order = 0
-  let agenda: Item[] = []
-  let isAmbiguous = false
+/**
+ * A connection as the specification describes it. A test takes the same steps on the model and on the
+ * real connection.
+ */
+export class ConnectionModel {
+  readonly #policy: ModelPolicy
+  #now = 0
+  /** How many events were planned: it orders events of one time. */
+  #order = 0
+  #agenda: Item[] = []
+  #isAmbiguous = false
 
-  let state: ModelState = 'disconnected'
-  let error = ''
-  let attempt = 0
-  let isHurried = false
-  let wasRefused = false
-  let streak = { closeCode: 0, count: 0 }
-  let hurriedAt = Number.NEGATIVE_INFINITY
-  let retryAt = 0
-  let notBefore = 0
-  let openedAt = 0
-  let isAwaitingPong = false
-  let pongDueAt = 0
-  let lateTimers = 0
+  #state: ModelState = 'disconnected'
+  #error = ''
+  #attempt = 0
+  /** Whether the current or next attempt was brought forward: it does not advance the ladder. */
+  #isHurried = false
+  #wasRefused = false
+  /** How often in a row the connection was closed with this code. */
+  #streak = { closeCode: 0, count: 0 }
+  #hurriedAt = Number.NEGATIVE_INFINITY
+  #retryAt = 0
+  /** Signals cannot bring the attempt forward to before this time. */
+  #notBefore = 0
+  #openedAt = 0
+  #isAwaitingPong = false
+  #pongDueAt = 0
+  #lateTimers = 0
 
-  let sockets = 0
-  let live = 0
-  let peerHasOpen = 0
-  let mood: Mood = { mood: 'accepts' }
-  let answersPings = true
+  /** How many sockets were opened. */
+  #sockets = 0
+  /** The socket of the current attempt or connection; 0 if there is none. */
+  #live = 0
+  /** The socket that is open on the peer's side; 0 if there is none. */
+  #peerHasOpen = 0
+  #mood: Mood = { mood: 'accepts' }
+  #answersPings = true
 
-  const attempts: number[] = []
-  const pings: number[] = []
-  const seen = {
+  readonly attempts: number[] = []
+  readonly pings: number[] = []
+  /** How often each thing happened, for the test's witnesses. */
+  readonly seen = {
     reconnects: 0,
     hurried: 0,
     hurriedBySignal: 0,
@@ -90,287 +103,319 @@ export function createModel(policy: ModelPolicy) {
     old: 0,
   }
 
-  function plan(due: Due, at: number): void {
-    order += 1
-    agenda.push({ ...due, at, order })
-  }
-  function cancel(...whats: Due['what'][]): void {
-    agenda = agenda.filter(({ what }) => !whats.includes(what))
-  }
-  function letGo(): void {
-    cancel('retry', 'connectTimeout', 'settle', 'ping', 'pongTimeout')
-    live = 0
-    isAwaitingPong = false
+  constructor(policy: ModelPolicy) {
+    this.#policy = policy
   }
 
-  function startAfresh(): void {
-    letGo()
-    attempt = 0
-    isHurried = false
-    wasRefused = false
-    streak = { closeCode: 0, count: 0 }
-    state = 'connecting'
-    makeAttempt()
+  /** Whether two events were due at one time. The specification leaves their order open. */
+  isAmbiguous(): boolean {
+    return this.#isAmbiguous
   }
 
-  function makeAttempt(): void {
-    attempts.push(now)
-    sockets += 1
-    live = sockets
-    peerHasOpen = 0
-    plan({ what: 'connectTimeout' }, now + policy.connectTimeoutMs)
-    const socket = sockets
-    const at = now + policy.latencyMs
-    switch (mood.mood) {
+  /** What the real connection should show. */
+  view() {
+    const isRetrying = this.#state === 'waiting' || this.#state === 'attempting'
+    return {
+      state: this.#state,
+      attempt: isRetrying ? this.#attempt : undefined,
+      retryAt: this.#state === 'waiting' ? this.#retryAt : undefined,
+      error: this.#state === 'failed' ? this.#error : undefined,
+      liveSockets: this.#live === 0 ? 0 : 1,
+    }
+  }
+
+  /** How long until the next event. */
+  untilNext(): number {
+    return Math.min(...this.#agenda.map(({ at }) => at - this.#now))
+  }
+
+  connect(): void {
+    if (this.#state === 'disconnected' || this.#state === 'failed') this.#startAfresh()
+    else if (this.#state === 'waiting') this.#hurry(false)
+  }
+
+  reconnect(): void {
+    if (this.#state !== 'disconnected') this.#startAfresh()
+  }
+
+  disconnect(): void {
+    this.#forgetSocket()
+    this.#state = 'disconnected'
+  }
+
+  signal(signal: string): void {
+    if (signal === 'hidden' || signal === 'frozen') return
+    if (this.#state === 'waiting' && signal !== 'offline') this.#hurry(true)
+    if (this.#state === 'connected' && !this.#isAwaitingPong) {
+      this.seen.probes += 1
+      this.#ping()
+    }
+  }
+
+  setMood(next: Mood): void {
+    this.#mood = next
+  }
+
+  setAnswersPings(answers: boolean): void {
+    this.#answersPings = answers
+  }
+
+  /** The peer closes the newest connection, if there is one. */
+  peerCloses(closeCode: number): void {
+    if (this.#peerHasOpen === 0) return
+    this.#plan(
+      { what: 'ended', socket: this.#peerHasOpen, loss: { why: 'closed', closeCode } },
+      this.#now + this.#policy.latencyMs,
+    )
+    this.#peerHasOpen = 0
+  }
+
+  /** The newest connection breaks off: frames on their way are lost. */
+  peerDrops(): void {
+    if (this.#peerHasOpen === 0) return
+    const socket = this.#peerHasOpen
+    this.#agenda = this.#agenda.filter((item) => !('socket' in item && item.socket === socket))
+    this.#plan(
+      { what: 'ended', socket, loss: { why: 'closed', closeCode: 1006 } },
+      this.#now + this.#policy.latencyMs,
+    )
+    this.#peerHasOpen = 0
+  }
+
+  advance(ms: number): void {
+    const until = this.#now + ms
+    for (;;) {
+      const [item, next] = this.#sortDue(until)
+      if (item === undefined) break
+      if (next?.at === item.at && !(isOnTheWire(item) && isOnTheWire(next))) {
+        this.#isAmbiguous = true
+      }
+      this.#now = item.at
+      this.#take(item)
+    }
+    this.#now = until
+  }
+
+  /**
+   * Nothing runs for `ms`; then every timer that became due fires once, late. No frame may be on
+   * its way: whether the clock or the socket would come first is left open.
+   */
+  jump(ms: number): void {
+    this.#now += ms
+    const due = this.#sortDue(this.#now)
+    for (const [index, item] of due.entries()) {
+      if (due[index + 1]?.at === item.at) this.#isAmbiguous = true
+      // An event that ran before may have cancelled this one.
+      if (this.#agenda.includes(item)) this.#take(item)
+    }
+  }
+
+  isAnythingOnTheWire(): boolean {
+    return this.#agenda.some(isOnTheWire)
+  }
+
+  #plan(due: Due, at: number): void {
+    this.#order += 1
+    this.#agenda.push({ ...due, at, order: this.#order })
+  }
+
+  #cancel(...whats: Due['what'][]): void {
+    this.#agenda = this.#agenda.filter(({ what }) => !whats.includes(what))
+  }
+
+  #forgetSocket(): void {
+    this.#cancel('retry', 'connectTimeout', 'settle', 'ping', 'pongTimeout')
+    this.#live = 0
+    this.#isAwaitingPong = false
+  }
+
+  #startAfresh(): void {
+    this.#forgetSocket()
+    this.#attempt = 0
+    this.#isHurried = false
+    this.#wasRefused = false
+    this.#streak = { closeCode: 0, count: 0 }
+    this.#state = 'connecting'
+    this.#makeAttempt()
+  }
+
+  #makeAttempt(): void {
+    this.attempts.push(this.#now)
+    this.#sockets += 1
+    this.#live = this.#sockets
+    this.#peerHasOpen = 0
+    this.#plan({ what: 'connectTimeout' }, this.#now + this.#policy.connectTimeoutMs)
+    const socket = this.#sockets
+    const at = this.#now + this.#policy.latencyMs
+    switch (this.#mood.mood) {
       case 'accepts':
-        peerHasOpen = socket
-        plan({ what: 'opened', socket }, at)
+        this.#peerHasOpen = socket
+        this.#plan({ what: 'opened', socket }, at)
         break
       case 'refuses':
-        plan({ what: 'opened', socket }, at)
-        plan({ what: 'ended', socket, loss: { ...mood, why: 'closed' } }, at)
+        this.#plan({ what: 'opened', socket }, at)
+        this.#plan({ what: 'ended', socket, loss: { ...this.#mood, why: 'closed' } }, at)
         break
       case 'rejects':
-        plan({ what: 'ended', socket, loss: { ...mood, why: 'rejected' } }, at)
+        this.#plan({ what: 'ended', socket, loss: { ...this.#mood, why: 'rejected' } }, at)
         break
       case 'isUnreachable':
-        plan({ what: 'ended', socket, loss: { why: 'unreachable' } }, at)
+        this.#plan({ what: 'ended', socket, loss: { why: 'unreachable' } }, at)
         break
       default:
         break
     }
   }
 
-  function awaitNextSlot(): void {
-    isAwaitingPong = false
-    const slot = Math.floor((now - openedAt) / policy.pingIntervalMs) + 1
-    plan({ what: 'ping' }, openedAt + slot * policy.pingIntervalMs)
+  #awaitNextSlot(): void {
+    this.#isAwaitingPong = false
+    const slot = Math.floor((this.#now - this.#openedAt) / this.#policy.pingIntervalMs) + 1
+    this.#plan({ what: 'ping' }, this.#openedAt + slot * this.#policy.pingIntervalMs)
   }
 
-  function ping(): void {
-    pings.push(now)
-    cancel('ping', 'pongTimeout')
-    isAwaitingPong = true
-    pongDueAt = now + policy.pongTimeoutMs
-    plan({ what: 'pongTimeout' }, pongDueAt)
-    plan({ what: 'pingArrives', socket: live }, now + policy.latencyMs)
+  #ping(): void {
+    this.pings.push(this.#now)
+    this.#cancel('ping', 'pongTimeout')
+    this.#isAwaitingPong = true
+    this.#pongDueAt = this.#now + this.#policy.pongTimeoutMs
+    this.#plan({ what: 'pongTimeout' }, this.#pongDueAt)
+    this.#plan({ what: 'pingArrives', socket: this.#live }, this.#now + this.#policy.latencyMs)
   }
 
-  function lose(loss: Loss): void {
-    letGo()
-    if (state === 'connected') seen.reconnects += 1
-    const count = loss.why === 'closed' && loss.closeCode === streak.closeCode ? streak.count : 0
-    streak =
+  #lose(loss: Loss): void {
+    this.#forgetSocket()
+    if (this.#state === 'connected') this.seen.reconnects += 1
+    const count =
+      loss.why === 'closed' && loss.closeCode === this.#streak.closeCode ? this.#streak.count : 0
+    this.#streak =
       loss.why === 'closed'
         ? { closeCode: loss.closeCode, count: count + 1 }
         : { closeCode: 0, count: 0 }
 
     const verdict = verdictOf(loss)
-    const isOneTooMany = verdict.next === 'retry' && streak.count > (verdict.inARow ?? 1e9)
-    if (!isHurried) attempt += 1
-    if (verdict.next === 'fail') fail(verdict.why)
-    else if (verdict.next === 'refresh' && wasRefused) fail('credentials-refused')
-    else if (isOneTooMany) fail('server-error')
-    else if (attempt > policy.maxAttempts) fail('attempts-exhausted')
-    else retry(verdict)
+    const isOneTooMany = verdict.next === 'retry' && this.#streak.count > (verdict.inARow ?? 1e9)
+    if (!this.#isHurried) this.#attempt += 1
+    if (verdict.next === 'fail') this.#fail(verdict.why)
+    else if (verdict.next === 'refresh' && this.#wasRefused) this.#fail('credentials-refused')
+    else if (isOneTooMany) this.#fail('server-error')
+    else if (this.#attempt > this.#policy.maxAttempts) this.#fail('attempts-exhausted')
+    else this.#retry(verdict)
   }
 
-  function retry(verdict: Exclude<ReturnType<typeof verdictOf>, { next: 'fail' }>): void {
-    isHurried = false
+  #retry(verdict: Exclude<ReturnType<typeof verdictOf>, { next: 'fail' }>): void {
+    this.#isHurried = false
     if (verdict.next === 'refresh') {
-      wasRefused = true
-      seen.refusals += 1
+      this.#wasRefused = true
+      this.seen.refusals += 1
     }
     const minWaitMs = verdict.next === 'retry' ? (verdict.minWaitMs ?? 0) : 0
-    const isSpread = verdict.next === 'retry' && verdict.spread === true && attempt === 1
-    if (isSpread) seen.spreads += 1
-    const step = policy.stepsMs[attempt - 1] ?? policy.stepsMs.at(-1) ?? 0
-    state = 'waiting'
-    notBefore = now + minWaitMs
-    retryAt = now + Math.max(step, minWaitMs) + (isSpread ? policy.spreadMs : 0)
-    plan({ what: 'retry' }, retryAt)
+    const isSpread = verdict.next === 'retry' && verdict.spread === true && this.#attempt === 1
+    if (isSpread) this.seen.spreads += 1
+    const step = this.#policy.stepsMs[this.#attempt - 1] ?? this.#policy.stepsMs.at(-1) ?? 0
+    this.#state = 'waiting'
+    this.#notBefore = this.#now + minWaitMs
+    this.#retryAt = this.#now + Math.max(step, minWaitMs) + (isSpread ? this.#policy.spreadMs : 0)
+    this.#plan({ what: 'retry' }, this.#retryAt)
   }
 
-  function fail(code: string): void {
-    state = 'failed'
-    error = code
-    seen.failed += 1
-    if (code === 'attempts-exhausted') seen.exhausted += 1
-    if (code === 'server-error') seen.serverErrors += 1
+  #fail(code: string): void {
+    this.#state = 'failed'
+    this.#error = code
+    this.seen.failed += 1
+    if (code === 'attempts-exhausted') this.seen.exhausted += 1
+    if (code === 'server-error') this.seen.serverErrors += 1
   }
 
-  function hurry(isSignal: boolean): void {
-    const unlimited = Math.max(now, hurriedAt + policy.hurryIntervalMs)
-    const at = isSignal ? Math.max(unlimited, notBefore) : unlimited
-    if (at > unlimited) seen.heldBack += 1
-    if (at > now && at >= retryAt) return
-    seen[isSignal ? 'hurriedBySignal' : 'hurried'] += 1
-    if (at < retryAt) isHurried = true
-    retryAt = at
-    cancel('retry')
-    if (at > now) plan({ what: 'retry' }, at)
-    else happen({ what: 'retry' })
+  #hurry(isSignal: boolean): void {
+    const unlimited = Math.max(this.#now, this.#hurriedAt + this.#policy.hurryIntervalMs)
+    const at = isSignal ? Math.max(unlimited, this.#notBefore) : unlimited
+    if (at > unlimited) this.seen.heldBack += 1
+    if (at > this.#now && at >= this.#retryAt) return
+    this.seen[isSignal ? 'hurriedBySignal' : 'hurried'] += 1
+    if (at < this.#retryAt) this.#isHurried = true
+    this.#retryAt = at
+    this.#cancel('retry')
+    if (at > this.#now) this.#plan({ what: 'retry' }, at)
+    else this.#happen({ what: 'retry' })
   }
 
-  function happen(due: Due): void {
-    if ('socket' in due && due.socket !== live) seen.old += 1
+  #happen(due: Due): void {
+    if ('socket' in due && due.socket !== this.#live) this.seen.old += 1
     switch (due.what) {
       case 'retry':
-        if (isHurried) hurriedAt = now
-        state = 'attempting'
-        makeAttempt()
+        if (this.#isHurried) this.#hurriedAt = this.#now
+        this.#state = 'attempting'
+        this.#makeAttempt()
         break
       case 'connectTimeout':
-        seen.connectTimeouts += 1
-        lose({ why: 'connectTimeout' })
+        this.seen.connectTimeouts += 1
+        this.#lose({ why: 'connectTimeout' })
         break
       case 'settle':
-        seen.settles += 1
-        attempt = 0
-        wasRefused = false
-        streak = { closeCode: 0, count: 0 }
+        this.seen.settles += 1
+        this.#attempt = 0
+        this.#wasRefused = false
+        this.#streak = { closeCode: 0, count: 0 }
         break
       case 'ping':
-        ping()
+        this.#ping()
         break
       case 'pongTimeout':
-        if (now - pongDueAt > policy.lateTimerMs && lateTimers < 3) {
-          seen.lateTimers += 1
-          lateTimers += 1
-          ping()
+        if (this.#now - this.#pongDueAt > this.#policy.lateTimerMs && this.#lateTimers < 3) {
+          this.seen.lateTimers += 1
+          this.#lateTimers += 1
+          this.#ping()
         } else {
-          seen.pongTimeouts += 1
-          lose({ why: 'pongTimeout' })
+          this.seen.pongTimeouts += 1
+          this.#lose({ why: 'pongTimeout' })
         }
         break
       case 'opened':
-        if (due.socket !== live) break
-        cancel('connectTimeout')
-        state = 'connected'
-        isHurried = false
-        lateTimers = 0
-        openedAt = now
-        plan({ what: 'settle' }, now + policy.settleMs)
-        awaitNextSlot()
+        if (due.socket !== this.#live) break
+        this.#cancel('connectTimeout')
+        this.#state = 'connected'
+        this.#isHurried = false
+        this.#lateTimers = 0
+        this.#openedAt = this.#now
+        this.#plan({ what: 'settle' }, this.#now + this.#policy.settleMs)
+        this.#awaitNextSlot()
         break
       case 'pingArrives':
-        if (answersPings && due.socket === peerHasOpen) {
-          plan({ what: 'pongArrives', socket: due.socket }, now + policy.latencyMs)
+        if (this.#answersPings && due.socket === this.#peerHasOpen) {
+          this.#plan(
+            { what: 'pongArrives', socket: due.socket },
+            this.#now + this.#policy.latencyMs,
+          )
         }
         break
       case 'pongArrives':
-        if (due.socket !== live || !isAwaitingPong) break
-        lateTimers = 0
-        cancel('pongTimeout')
-        awaitNextSlot()
+        if (due.socket !== this.#live || !this.#isAwaitingPong) break
+        this.#lateTimers = 0
+        this.#cancel('pongTimeout')
+        this.#awaitNextSlot()
         break
       case 'ended':
-        if (due.socket === live) lose(due.loss)
+        if (due.socket === this.#live) this.#lose(due.loss)
         break
       default:
         due satisfies never
     }
   }
 
-  function isOnTheWire(due: Due): boolean {
-    return 'socket' in due
-  }
-  function sortDue(until: number): Item[] {
-    return agenda
+  #sortDue(until: number): Item[] {
+    return this.#agenda
       .filter(({ at }) => at <= until)
       .sort((left, right) => left.at - right.at || left.order - right.order)
   }
-  function take(item: Item): void {
-    agenda = agenda.filter((other) => other !== item)
-    happen(item)
+
+  #take(item: Item): void {
+    this.#agenda = this.#agenda.filter((other) => other !== item)
+    this.#happen(item)
   }
+}
 
-  return {
-    seen,
-    attempts,
-    pings,
-    /** Two things were due at one instant, whose order the specification leaves open. */
-    isAmbiguous: () => isAmbiguous,
-    view: () => ({
-      state,
-      attempt: state === 'waiting' || state === 'attempting' ? attempt : undefined,
-      retryAt: state === 'waiting' ? retryAt : undefined,
-      error: state === 'failed' ? error : undefined,
-      liveSockets: live === 0 ? 0 : 1,
-    }),
-    /** How long until something happens. */
-    untilNext: () => Math.min(...agenda.map(({ at }) => at - now)),
-
-    connect(): void {
-      if (state === 'disconnected' || state === 'failed') startAfresh()
-      else if (state === 'waiting') hurry(false)
-    },
-    reconnect(): void {
-      if (state !== 'disconnected') startAfresh()
-    },
-    disconnect(): void {
-      letGo()
-      state = 'disconnected'
-    },
-    signal(signal: string): void {
-      if (signal === 'hidden' || signal === 'frozen') return
-      if (state === 'waiting' && signal !== 'offline') hurry(true)
-      if (state === 'connected' && !isAwaitingPong) {
-        seen.probes += 1
-        ping()
-      }
-    },
-    setMood(next: Mood): void {
-      mood = next
-    },
-    setAnswersPings(answers: boolean): void {
-      answersPings = answers
-    },
-    /** The peer ends the newest connection, if it has one. */
-    peerCloses(closeCode: number): void {
-      if (peerHasOpen === 0) return
-      plan(
-        { what: 'ended', socket: peerHasOpen, loss: { why: 'closed', closeCode } },
-        now + policy.latencyMs,
-      )
-      peerHasOpen = 0
-    },
-    /** It breaks off: what is on the wire is lost. */
-    peerDrops(): void {
-      if (peerHasOpen === 0) return
-      const socket = peerHasOpen
-      agenda = agenda.filter((item) => !('socket' in item && item.socket === socket))
-      plan(
-        { what: 'ended', socket, loss: { why: 'closed', closeCode: 1006 } },
-        now + policy.latencyMs,
-      )
-      peerHasOpen = 0
-    },
-
-    advance(ms: number): void {
-      const until = now + ms
-      for (let [item, next] = sortDue(until); item !== undefined; [item, next] = sortDue(until)) {
-        if (next?.at === item.at && !(isOnTheWire(item) && isOnTheWire(next))) isAmbiguous = true
-        now = item.at
-        take(item)
-      }
-      now = until
-    },
-    /**
-     * Nothing runs for a while; then what fell due does, once, late. Nothing may be on the wire:
-     * which is read first then, a clock or a socket, is left open.
-     */
-    jump(ms: number): void {
-      now += ms
-      const due = sortDue(now)
-      for (const [index, item] of due.entries()) {
-        if (due[index + 1]?.at === item.at) isAmbiguous = true
-        // Something before it may have cancelled it.
-        if (agenda.includes(item)) take(item)
-      }
-    },
-    isAnythingOnTheWire: () => agenda.some(isOnTheWire),
-  }
+function isOnTheWire(due: Due): boolean {
+  return 'socket' in due
 }
 
 function verdictOf(loss: Loss): ReturnType<typeof expectedVerdict> {

@@ -2,9 +2,9 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { EnvironmentSignal } from '../../src/transport/environment.js'
 import { createConnection } from '../machines/connection/create-connection.js'
-import { createModel, type ModelPolicy, type Mood } from './connection-model.js'
+import { ConnectionModel, type ModelPolicy, type Mood } from './connection-model.js'
 
-// Odd numbers, so that two timers are seldom due at one instant.
+// Odd numbers, so that two timers are rarely due at the same time.
 const policy: ModelPolicy = {
   latencyMs: 3,
   connectTimeoutMs: 10_007,
@@ -24,7 +24,7 @@ type Step =
   | { readonly do: 'mood'; readonly mood: Mood }
   | { readonly do: 'close'; readonly closeCode: number }
   | { readonly do: 'advance' | 'jump'; readonly ms: number }
-  /** To the instant when something is due, or a millisecond to either side. */
+  /** To the time of the next event, or a millisecond before or after it. */
   | { readonly do: 'advanceToNext'; readonly plusMs: number }
 
 const closeCode = fc.constantFrom(1000, 1006, 1008, 1011, 1011, 1012, 1013, 3500, 4000, 4401)
@@ -69,7 +69,7 @@ const step = weigh<Step>(
 )
 
 function play(steps: readonly Step[]) {
-  const model = createModel(policy)
+  const model = new ConnectionModel(policy)
   const { stepsMs, maxAttempts } = policy
   const connection = createConnection({
     latencyMs: policy.latencyMs,
@@ -183,7 +183,7 @@ function setMood(peer: ReturnType<typeof createConnection>['peer'], mood: Mood):
   }
 }
 
-/** What must have been seen over all runs; far less than what is. */
+/** The least that must have happened over all runs; usually it is far more. */
 const atLeast = {
   reconnects: 300,
   hurried: 40,
@@ -215,7 +215,7 @@ describe('a connection under any events', () => {
       }),
       { numRuns: 300 },
     )
-    // Without these the comparison would be between two things that do nothing.
+    // Witnesses: without them two things that do nothing would be equal.
     const scarce = Object.entries(atLeast).filter(([name, least]) => (seen[name] ?? 0) < least)
     expect(scarce.map(([name]) => [name, seen[name]])).toEqual([])
   })

@@ -42,7 +42,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
 )
 
-// A drop that lasts, which single steps seldom make.
+// A long time without connection, which single steps rarely make.
 const outage = fc
   .constantFrom(5_000, 59_999, 60_000)
   .map((ms): Step[] => [{ op: 'dropped' }, { op: 'opened' }, { op: 'wait', ms }])
@@ -55,8 +55,8 @@ const history = fc
 
 const ladder = [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000]
 
-// What a coordinator should do, told as plainly as possible: everything that waits has the time
-// at which it comes, and time passes from one to the next.
+// A simple model of a coordinator: each thing that waits has the time at which it happens, and time
+// moves from one to the next.
 class Model {
   now = 0
   snapshot: 'stopped' | 'loading' | 'loaded' | 'retrying' = 'stopped'
@@ -218,7 +218,7 @@ describe('a coordinator', () => {
               actor.send({ type: `connection.${one.op}` })
               break
             case 'resolve':
-              // Every load that was ever begun: those that were given up must change nothing.
+              // Every load that was started. A load that was given up must change nothing.
               for (const load of loads) load.resolve({ title: `loaded ${one.id}` })
               await clock.advanceAsync(0)
               break

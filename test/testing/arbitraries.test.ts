@@ -13,7 +13,6 @@ import {
   arbitraryMessage,
   arbitrarySend,
   arbitraryValue,
-  hostileFrame,
 } from '../../src/testing/arbitraries.js'
 import { faultKinds } from '../../src/testing/draw-faults.js'
 import { decodeJson } from '../../src/transport/json-codec.js'
@@ -262,35 +261,6 @@ describe('arbitraries from schemas', () => {
     const overrides = new Map([[terse.receive.A, fc.constant(1n)]])
     expect(() => fc.sample(arbitraryFrame(terse, { overrides }), 1)).toThrow(/no frame can be made/)
     expect(() => arbitraryFrame(terse, { direction: 'toServer' })).toThrow(/says nothing toServer/)
-  })
-})
-
-describe('hostile frames', () => {
-  it('[TEST-36] are of every kind that a peer can be bad in', () => {
-    const kull = defineProtocol({ receive, send })
-    const frames = fc.sample(hostileFrame({ protocol: kull }), { numRuns: 2_000, seed: 1 })
-    const texts = frames.filter((frame) => typeof frame === 'string')
-    const count = (is: (text: string) => boolean) => texts.filter(is).length
-    const isJson = (text: string) => decodeJson(text).ok
-    const least = {
-      binary: frames.length - texts.length,
-      json: count(isJson),
-      broken: count((text) => !isJson(text)),
-      'lone surrogates': count((text) => /\p{Surrogate}/u.test(text)),
-      prototype: count((text) => text.includes('__proto__')),
-      'deeper than the parser takes': count((text) => /(\[|\{"a":){1000}/.test(text)),
-      'huge numbers': count((text) => /\d{300}|1e309/.test(text)),
-      'long strings': count((text) => /x{10000}/.test(text)),
-      'odd batches': count((text) => text.startsWith('{"type":"BATCH"')),
-      'batches without end': count((text) => /(\[\{"type":"BATCH","messages":){9}/.test(text)),
-    }
-    for (const [kind, met] of Object.entries(least)) expect([kind, met > 8]).toEqual([kind, true])
-  })
-
-  it('[TEST-36] need no protocol, and are as deep as is asked for', () => {
-    for (const frame of fc.sample(hostileFrame({ maxDepth: 100 }), 2_000)) {
-      expect(/(\[|\{"a":){101}/.test(String(frame))).toBe(false)
-    }
   })
 })
 

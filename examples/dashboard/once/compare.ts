@@ -1,14 +1,16 @@
-/** What of a shoot's progress must be the same everywhere. */
+/** The part of a shoot's progress that must be equal everywhere. */
 export type ShootView = {
   status: string
   processedCount?: number | undefined
   totalCount?: number | undefined
 }
 
-/** What someone knows of a user: the last progress of each shoot, by its id, and the balance. */
+/**
+ * What a device or the worker knows about a user: the last progress of each shoot, and the balance.
+ */
 export type UserView = { shoots: Readonly<Record<string, ShootView>>; creditBalance: number }
 
-/** What a device saw differently from the worker, a sentence each; empty where it saw the same. */
+/** Compares a device with the worker. Returns one sentence per difference. */
 export function findDifferences(
   worker: UserView,
   device: UserView & { deviceId: string },

@@ -12,23 +12,23 @@ import { createOutage, type OutageSummary } from './outage.js'
 import { until } from './until.js'
 import { createWatcher } from './watcher.js'
 
-/** What `npm start -- --once` prints. */
+/** The result that `npm start -- --once` prints. */
 export type Summary = {
   folder: string
   imagesProcessed: number
   durationMs: number
   worker: { shoots: Record<string, ShootSummary>; creditBalance: number; reportsNotSent: number }
   devices: readonly DeviceSummary[]
-  /** With `--offline`: what became of what the worker could not say. */
+  /** With `--offline`: what happened to the messages that the worker sent while offline. */
   offline?: OutageSummary
-  /** What a device saw differently from the worker, a sentence each. */
+  /** The differences between the devices and the worker, one sentence each. */
   differences: readonly string[]
 }
 
-/** What one device saw. */
+/** The result of one device. */
 export type DeviceSummary = {
   deviceId: string
-  /** The last progress of each shoot before it left the device's list. */
+  /** The last progress of each shoot before it was removed from the device's list. */
   shoots: Record<string, ShootSummary>
   creditBalance: number
   messagesIn: number
@@ -37,20 +37,20 @@ export type DeviceSummary = {
 type ShootSummary = Pick<Shoot, 'status' | 'processedCount' | 'totalCount'>
 
 const userId = ada.id
-/** One with delivery, and one as apps are that have never heard of it. */
+/** One client has delivery, the other has not. */
 const devices = [
   { userId, deviceId: 'studio-mac', isPlain: false },
   { userId, deviceId: 'travel-ipad', isPlain: true },
 ] as const
 
-/** The server has the last messages by then, but they may still be on their way to the devices. */
+/** How long the last messages may take from the server to the devices. */
 const settleMs = 5_000
-/** A finished shoot leaves a device's list after 5 s. */
+/** How long a finished shoot may stay in a device's list: it is removed after 5 s. */
 const leaveMs = 10_000
 
 /**
- * Does the main job headless: a server, a worker in a process of its own, and two devices that watch.
- * Rejects when the worker fails, and when aborted; nothing is left behind either way.
+ * Runs the main job without a page: a server, a worker in its own process, and two devices that
+ * watch. Rejects if the worker fails, or when aborted. It leaves nothing behind in either case.
  */
 export async function runOnce(
   wanted: {

@@ -1,35 +1,41 @@
 import type { EnvironmentServer } from '../server/environment-server.js'
 import type { DeliveryReport, JobProgress } from '../worker/job.js'
-import { layLine } from './line.js'
+import { openBreakableProxy } from './breakable-proxy.js'
 
 type Addresses = Pick<EnvironmentServer, 'webSocketUrl' | 'httpUrl'>
 
-/** What of a run without a connection there is to tell. */
+/** The result of a run with an outage. */
 export type OutageSummary = DeliveryReport & {
-  /** Images processed when the connection broke, and when it was there again. */
+  /** How many images were processed when the connection broke, and when it was back. */
   brokeAfterImages: number
   mendedAfterImages: number
 }
 
-/** A worker's way to its server, which is gone for half of the job. */
+/** Cuts the worker's connection to its server for half of the job. */
 export type Outage = AsyncDisposable &
   Addresses & {
-    /** Hears how far the worker is: it breaks after a quarter, and is mended after three. */
+    /**
+     * Takes the worker's progress: the connection breaks at one quarter, and is back at three
+     * quarters.
+     */
     hear(progress: JobProgress): void
     summarise(report: DeliveryReport): OutageSummary
   }
 
-/** Makes the {@link Outage} of an environment, with a line for each of its addresses. */
+/** Makes the {@link Outage} of an environment, with a proxy for each of its addresses. */
 export async function createOutage(environment: Addresses & { port: number }): Promise<Outage> {
-  const lines = [await layLine(environment.port), await layLine(environment.port)] as const
-  const [forSocket, forHttp] = lines
+  const proxies = [
+    await openBreakableProxy(environment.port),
+    await openBreakableProxy(environment.port),
+  ] as const
+  const [forSocket, forHttp] = proxies
   let brokeAfterImages: number | undefined
   let mendedAfterImages: number | undefined
 
   function through(port: number, address: string): string {
     const url = new URL(address)
     url.port = String(port)
-    // Without the slash that an address without a path gets: paths are put behind it.
+    // Without the trailing slash, since paths are appended to the address.
     return url.pathname === '/' ? url.origin : url.href
   }
 
@@ -41,11 +47,11 @@ export async function createOutage(environment: Addresses & { port: number }): P
       const last = first + Math.ceil(imagesTotal / 2)
       if (brokeAfterImages === undefined && imagesProcessed >= first) {
         brokeAfterImages = imagesProcessed
-        for (const line of lines) line.break()
+        for (const proxy of proxies) proxy.break()
       }
       if (mendedAfterImages === undefined && imagesProcessed >= last) {
         mendedAfterImages = imagesProcessed
-        for (const line of lines) line.mend()
+        for (const proxy of proxies) proxy.mend()
       }
     },
     summarise: (report) => ({
@@ -54,7 +60,7 @@ export async function createOutage(environment: Addresses & { port: number }): P
       ...report,
     }),
     async [Symbol.asyncDispose]() {
-      for (const line of lines) await line[Symbol.asyncDispose]()
+      for (const proxy of proxies) await proxy[Symbol.asyncDispose]()
     },
   }
 }

@@ -1,9 +1,9 @@
-/** Something that says when it has changed. */
+/** Something that reports its changes. */
 export type Changing = { onChange: (listener: () => void) => () => void }
 
 /**
- * Resolves to true as soon as a condition holds, and to false when it does not within a time;
- * rejects when aborted.
+ * Resolves to true when a condition holds, or to false if it does not hold in time. Rejects when
+ * aborted.
  */
 export function until(
   holds: () => boolean,
@@ -24,7 +24,7 @@ export function until(
     const abort = () => settle(() => reject(signal.reason as Error))
     const timer = setTimeout(() => settle(() => resolve(false)), withinMs)
     signal.addEventListener('abort', abort, { once: true })
-    // A listener is called at once, before the way to stop it is known.
+    // `onChange` may call the listener before it has returned the function that removes it.
     const stops: (() => void)[] = []
     for (const { onChange } of watched) stops.push(onChange(() => queueMicrotask(look)))
     queueMicrotask(look)

@@ -4,22 +4,22 @@ import { kull, loadCredits, type Shoot } from 'statewire/kull'
 import type { EnvironmentServer } from '../server/environment-server.js'
 import type { UserView } from './compare.js'
 
-/** A device that watches, and notes what it sees. */
+/** A device that receives, and records what it sees. */
 export type Watcher = Disposable & {
   readonly deviceId: string
-  /** Resolves when connected for the first time; rejects when aborted. */
+  /** Resolves when it is connected for the first time. Rejects when aborted. */
   connected(signal: AbortSignal): Promise<void>
-  /** The last progress of each shoot that was ever seen, and the balance now. */
+  /** The last progress of each shoot that it ever saw, and the current balance. */
   view: () => UserView & { shoots: Record<string, Shoot> }
-  /** How many shoots have not left yet. */
+  /** How many shoots are still in its list. */
   readonly activeShoots: number
-  /** Messages received, of whatever type. */
+  /** How many messages it received, of all types. */
   readonly messagesIn: number
-  /** Calls a listener after each change; gives the function that ends it. */
+  /** Calls a listener after each change. Returns the function that removes it. */
   onChange: (listener: () => void) => () => void
 }
 
-/** Connects a device to an environment: with delivery, or as a client that has never heard of it. */
+/** Connects a device to an environment, with or without delivery. */
 export function createWatcher(
   environment: Pick<EnvironmentServer, 'webSocketUrl' | 'httpUrl'>,
   { userId, deviceId, isPlain }: { userId: string; deviceId: string; isPlain: boolean },

@@ -1,19 +1,21 @@
-/** What the page's address asks for, beside the page. */
+/** The options in the page's address. */
 export type PageQuery = {
-  /** As which device to connect; `undefined`: as this browser. */
+  /** The id of the device to connect as; `undefined`: the id of this browser. */
   deviceId: string | undefined
-  /** Durations of the client, in milliseconds, to see a silent server found out sooner. */
+  /**
+   * The client's ping interval and pong bound, in ms. Shorter ones detect a silent server sooner.
+   */
   timing: { pingIntervalMs?: number; pongTimeoutMs?: number }
 }
 
-/** Reads `?device=…&ping=…&pong=…`; what makes no sense is left out. */
+/** Reads `?device=…&ping=…&pong=…`. Invalid values are ignored. */
 export function readQuery(search: string): PageQuery {
   const query = new URLSearchParams(search)
   const device = query.get('device')?.trim() ?? ''
   const pingIntervalMs = toMs(query.get('ping'))
   const pongTimeoutMs = toMs(query.get('pong'))
   return {
-    // A token is split at its colon.
+    // A plain token is `userId:deviceId`, so a device id cannot contain a colon.
     deviceId: device === '' || device.includes(':') ? undefined : device,
     timing: {
       ...(pingIntervalMs !== undefined && { pingIntervalMs }),

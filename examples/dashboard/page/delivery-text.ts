@@ -4,14 +4,14 @@ import * as z from 'zod'
 import type { SentReport } from './sent-reports.js'
 import { countText } from './text.js'
 
-/** How many operations wait, in words; empty where none does. */
+/** How many operations wait, in words; empty if none does. */
 export function queuedText(depth: number): string {
   if (depth === 0) return ''
   return depth === 1 ? '1 operation queued' : `${depth.toLocaleString('en')} operations queued`
 }
 
-/** Where the line to the server stands. */
-export function lineText(delivery: OutboxState['delivery']): string {
+/** The state of delivery on the connection. */
+export function deliveryStateText(delivery: OutboxState['delivery']): string {
   switch (delivery) {
     case 'none':
     case 'offline':
@@ -31,17 +31,17 @@ export function lineText(delivery: OutboxState['delivery']): string {
   }
 }
 
-/** Which tab sends what waits. */
+/** Which tab sends the queued messages. */
 export function ownerText({ isOwner }: OutboxState): string {
   return isOwner ? 'This tab sends' : 'Another tab sends'
 }
 
-/** What becomes of what waits when the tab does not live on. */
+/** Whether queued messages survive the end of the tab. */
 export function durableText({ isDurable }: OutboxState): string {
   return isDurable ? 'survives a reload' : 'in memory only'
 }
 
-/** What has become of a message, in words. */
+/** The outcome of a message, in words. */
 export function outcomeText(outcome: SendOutcome | undefined, isDurable?: boolean): string {
   if (outcome === undefined) return isDurable === true ? 'waiting, kept' : 'waiting'
   switch (outcome.outcome) {
@@ -66,7 +66,7 @@ function notSentText(reason: Extract<SendOutcome, { outcome: 'notSent' }>['reaso
   return `not sent: ${reason}`
 }
 
-/** What a message in the queue is about. */
+/** The content of a queued message. */
 export function aboutText({ type, payload }: Pick<WaitingMessage, 'type' | 'payload'>): {
   readonly name: string
   readonly count: string
@@ -80,7 +80,10 @@ export function aboutText({ type, payload }: Pick<WaitingMessage, 'type' | 'payl
   }
 }
 
-/** What waits that this page did not send: another tab did, or this one before it was reloaded. */
+/**
+ * The queued messages that this page has no receipt of: another tab sent them, or this one before a
+ * reload.
+ */
 export function waitingOfOthers(
   waiting: readonly WaitingMessage[],
   own: readonly SentReport[],
@@ -89,7 +92,7 @@ export function waitingOfOthers(
   return waiting.filter((message) => !known.has(JSON.stringify(aboutOf(message.payload))))
 }
 
-// Names of shoots are made once, and each step of one is reported once.
+// The id of a shoot is unique, and each step of it is reported once.
 function aboutOf(payload: unknown): unknown {
   const progress = z.safeParse(kull.send.UPDATE_PROGRESS, payload)
   return progress.success ? [progress.data.shootId, progress.data.processedCount] : payload

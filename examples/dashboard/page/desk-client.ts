@@ -1,20 +1,20 @@
 import type { DemoSetup, DemoStatus, EnvironmentAction } from '../server/controls.js'
 import type { EnvironmentName } from '../server/environment-server.js'
 
-/** What came of a request to the desk. */
+/** The result of a request to the desk. */
 export type DeskAnswer<T> = { ok: true; value: T } | { ok: false; message: string }
 
-/** Asks what there is to connect to. */
+/** Asks for the environments to connect to. */
 export function fetchSetup(): Promise<DeskAnswer<DemoSetup>> {
   return ask('/demo/setup')
 }
 
-/** Asks how the demo stands. */
+/** Asks for the state of the demo. */
 export function fetchStatus(): Promise<DeskAnswer<DemoStatus>> {
   return ask('/demo/status')
 }
 
-/** Does something to an environment, about a device. */
+/** Runs an action on an environment, for a device. */
 export function control(
   environment: EnvironmentName,
   action: EnvironmentAction,
@@ -33,7 +33,7 @@ async function ask<T>(path: string, body?: unknown): Promise<DeskAnswer<T>> {
   try {
     const response = await fetch(path, init)
     const answer: unknown = await response.json()
-    // The page and the desk are of one build.
+    // The page and the desk come from the same build, so the answer needs no check.
     if (response.ok) return { ok: true, value: answer as T }
     return { ok: false, message: errorOf(answer) ?? `Answered with ${response.status}` }
   } catch {

@@ -4,7 +4,7 @@ import { countText } from './text.js'
 
 type KullMessage = AnyMessage<typeof kull.receive>
 
-/** What a message says, in a line. */
+/** Describes a message in one line. */
 export function messageText(message: KullMessage): string {
   switch (message.type) {
     case 'SHOOT_PROGRESS': {
@@ -34,12 +34,12 @@ export function messageText(message: KullMessage): string {
   }
 }
 
-/** What a message of a type unknown here says: its data as it came, cut short. */
+/** Describes a message of a type that the client does not know: its data, shortened. */
 export function unknownText({ data }: UnknownMessage): string {
   return clip(data === undefined ? '' : JSON.stringify(data))
 }
 
-/** Why a frame could not be read, and how it begins. */
+/** Why a frame is invalid, and how it begins. */
 export function invalidText({ detail, raw }: InvalidFrame): string {
   return `${detail}: ${clip(typeof raw === 'string' ? raw : `${raw.byteLength} bytes`)}`
 }
@@ -50,7 +50,7 @@ export function signed(change: number): string {
   return change > 0 ? `+${change}` : `−${Math.abs(change)}`
 }
 
-/** Text of at most 120 characters. */
+/** Shortens a text to at most 120 characters. */
 export function clip(text: string): string {
   const most = 120
   return text.length <= most ? text : `${text.slice(0, most - 1)}…`

@@ -15,7 +15,7 @@ import { createEnvironmentSession, type EnvironmentSession, type Note } from './
 import { createToasts } from './toasts.js'
 import { type AppActions, appView } from './views/app.js'
 
-/** How often the clock on the screen goes on, and the desk is asked how the demo stands. */
+/** How often the page redraws its times, and asks the desk for the state of the demo. */
 const tickMs = 1_000
 const toastMs = 6_000
 const logLimit = 100
@@ -36,14 +36,15 @@ async function run(setup: DemoSetup): Promise<void> {
   }
   const notifier = createBrowserNotifier({ onError })
   const query = readQuery(location.search)
-  // Two devices in one browser each keep a session and a choice of their own.
+  // Two devices in one browser have separate sessions and settings.
   const scope = query.deviceId === undefined ? 'kull' : `kull.${encodeURIComponent(query.deviceId)}`
   const store = createBrowserStore({ scope, onError })
   const deviceId = query.deviceId ?? (await createDeviceId({ store }).get())
 
   const known = setup.environments.map(({ name, httpUrl }) => ({
     name,
-    // By a name of its own: the library has a staging and a development already, at other addresses.
+    // Has its own key: the library knows a staging and a development environment at other
+    // addresses.
     environment: defineEnvironment(`demo ${name}`, httpUrl),
   }))
   const [first] = known
@@ -59,7 +60,7 @@ async function run(setup: DemoSetup): Promise<void> {
     initial: first.environment,
     onError,
   })
-  // A demo that was started before may have had other ports.
+  // Ports that were stored by an earlier run of the demo may be different.
   if (knownAs(environments.current) === undefined) await environments.switchTo(first.environment)
   const name = () => knownAs(environments.current)?.name ?? first.name
 
@@ -117,7 +118,7 @@ async function run(setup: DemoSetup): Promise<void> {
     },
   }
 
-  // At most once a frame, however many messages come.
+  // At most once per frame, however many messages arrive.
   function draw(): void {
     if (isDrawing) return
     isDrawing = true

@@ -9,7 +9,7 @@ export type LogLine = {
   text: string
 }
 
-/** The latest lines, and how many there have been. */
+/** The latest lines, and how many lines there were in total. */
 export type MessageLog = {
   add(line: Omit<LogLine, 'id'>): void
   clear(): void

@@ -1,38 +1,44 @@
 import type { Receipt } from 'statewire'
 import type { ShootProgress } from 'statewire/kull'
 
-/** A progress that this page reported, and what becomes of it. */
+/** A progress that this page reported, and the state of its receipt. */
 export type SentReport = {
   /** Counts up from 1. */
   readonly id: number
   readonly progress: ShootProgress
   readonly receipt: Receipt
-  /** Whether it survives a crash; `undefined` until that is known. */
+  /** Whether the message survives a crash; `undefined` while that is not known. */
   readonly isDurable: boolean | undefined
 }
 
-/** Made-up shoots that this page reports, as if it processed them. */
+/** Invented shoots, which this page reports as if it processed them. */
 export type SentReports = {
-  /** Begins a shoot, and reports it. */
+  /** Starts a shoot and reports it. */
   reportShoot(): void
-  /** Reports the next step of the latest shoot; begins one where there is none, or it is done. */
+  /**
+   * Reports the next step of the latest shoot. Starts a new one if there is none, or if it is
+   * complete.
+   */
   reportProgress(): void
-  /** Reports a shoot without a name, which no server of this demo takes. */
+  /** Reports a shoot without a name, which the demo's servers refuse. */
   reportNameless(): void
-  /** The latest ones, the newest first. */
+  /** The latest reports, newest first. */
   readonly latest: readonly SentReport[]
 }
 
-/** How many steps a made-up shoot has. */
+/** How many steps an invented shoot has. */
 const steps = 5
 
 /** Makes {@link SentReports} that remember the latest `limit`. */
 export function createSentReports(options: {
   send: (progress: ShootProgress) => Receipt
-  /** Makes names of shoots: unique over pages and reloads, since the latest of each replaces others. */
+  /**
+   * Makes ids of shoots, unique over pages and reloads: a new report of a shoot replaces an older
+   * one.
+   */
   makeName: () => string
   limit: number
-  /** Called when something has become of one. */
+  /** Called when a receipt has changed. */
   onChange: () => void
 }): SentReports {
   const { send, makeName, limit, onChange } = options

@@ -19,33 +19,36 @@ import { createSentReports, type SentReports } from './sent-reports.js'
 import { createTellingApi } from './telling-api.js'
 import { sessionDetail, sessionWords, statusDetail, statusWords } from './text.js'
 
-/** What the page has of one environment: who is signed in there, and the sync that this starts. */
+/** The session of one environment, and the client that the session starts and stops. */
 export type EnvironmentSession = Disposer & {
   readonly session: Session
   readonly sync: SyncClient<typeof kull.receive, typeof kull.send, KullState>
-  /** What this page reports itself. */
+  /** The progress that this page reports itself. */
   readonly sent: SentReports
 }
 
 const sentLimit = 8
 
-/** Writes a line of the log. */
+/** Adds a line to the log. */
 export type Note = (kind: LogLine['kind'], title: string, text: string) => void
 
-/** Makes the session and the client of an environment. Signed in before, it connects by itself. */
+/**
+ * Makes the session and the client of an environment. If the device is signed in, the client
+ * connects by itself.
+ */
 export function createEnvironmentSession(options: {
   environment: KullEnvironment
-  /** For people. */
+  /** The device's name, as people read it. */
   environmentName: string
-  /** The environment's own: its tokens go to no other. */
+  /** A store for this environment alone: its tokens go to no other environment. */
   store: KeyValueStore
   deviceId: string
   deviceName: string
   timing: PageQuery['timing']
   note: Note
-  /** Called with what there is to tell the user. */
+  /** Called with each notification for the user. */
   notify: (notification: KullNotification) => void
-  /** Called after every change there is to see. */
+  /** Called after every change that the page shows. */
   onChange: () => void
 }): EnvironmentSession {
   const { environment, environmentName, store, deviceId, deviceName, note, onChange } = options
@@ -54,7 +57,7 @@ export function createEnvironmentSession(options: {
     note('error', code, message)
   }
 
-  // The client asks for its key before there is a session.
+  // The client asks for its outbox's key before the session exists.
   let user = ''
   let isWanted = false
   const sync = createSyncClient(signedInKull, {
@@ -67,7 +70,7 @@ export function createEnvironmentSession(options: {
     },
     delivery: createDelivery({
       key: () => user && [environment.name, user, deviceId].map(encodeURIComponent).join('/'),
-      // Nobody's is not kept.
+      // The outbox of a signed-out device is not persisted.
       store: (key) =>
         key === '' ? createMemoryOutboxStore().open() : createIndexedDbOutboxStore({ name: key }),
     }),
@@ -82,7 +85,7 @@ export function createEnvironmentSession(options: {
     sync: {
       start() {
         isWanted = true
-        // By then the session tells who has signed in, whose outbox it is to be.
+        // When the client connects, the session knows who has signed in: the outbox is that user's.
         queueMicrotask(() => {
           if (session.status.state !== 'signedIn' || !isWanted) return
           user = session.status.user.id
@@ -126,7 +129,7 @@ export function createEnvironmentSession(options: {
   let said = ''
   session.status$.subscribe((status) => {
     const words = sessionWords(status)
-    // A countdown is no news.
+    // The countdown of a code changes every second, and is not logged.
     if (words !== said && status.state !== 'loading') {
       said = words
       note('session', words, sessionDetail(status) || environmentName)

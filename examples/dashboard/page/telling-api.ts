@@ -1,6 +1,6 @@
 import type { ApiResult, SessionApi } from 'statewire/session'
 
-/** Makes an API that tells of what it does beside the session's status: that, and never a token. */
+/** Wraps an API so that each of its calls is logged. Tokens are never logged. */
 export function createTellingApi(
   api: SessionApi,
   tell: (title: string, text: string) => void,

@@ -3,7 +3,7 @@ import type { NotificationPermission } from 'statewire/kull'
 import type { SessionStatus } from 'statewire/session'
 import type { WorkerStatus } from '../server/controls.js'
 
-/** The words of a status, in the app's own language. */
+/** The words for a status. */
 export function statusWords(status: ConnectionStatus): string {
   switch (status.state) {
     case 'connected':
@@ -21,7 +21,7 @@ export function statusWords(status: ConnectionStatus): string {
   }
 }
 
-/** What there is to say beside the words: when the next attempt is made, and why. */
+/** Details of a status: when the next attempt is, and why the connection was lost. */
 export function statusDetail(status: ConnectionStatus, nowMs: number): string {
   switch (status.state) {
     case 'connected':
@@ -45,7 +45,7 @@ function nextAttempt(retryAt: number | null, nowMs: number): string {
   return seconds > 0 ? `Next attempt in ${seconds}s.` : 'Trying now.'
 }
 
-/** Where sign-in stands, in a few words. */
+/** The state of the sign-in, in a few words. */
 export function sessionWords(status: SessionStatus): string {
   switch (status.state) {
     case 'loading':
@@ -61,7 +61,7 @@ export function sessionWords(status: SessionStatus): string {
   }
 }
 
-/** What there is to say beside the words: why, with which code, or as whom. */
+/** Details of the sign-in: the reason, the code, or the user. */
 export function sessionDetail(status: SessionStatus): string {
   switch (status.state) {
     case 'loading':
@@ -77,7 +77,7 @@ export function sessionDetail(status: SessionStatus): string {
   }
 }
 
-/** A user's name, or the address where there is none. */
+/** A user's name, or the e-mail address of a user without a name. */
 export function userText(user: {
   readonly email: string
   readonly firstName?: string
@@ -86,7 +86,7 @@ export function userText(user: {
   return [user.firstName, user.lastName].filter(Boolean).join(' ') || user.email
 }
 
-/** Whether the browser shows notifications; empty where it can still be asked to, or has none. */
+/** Whether the browser shows notifications; empty if it can still be asked, or has none. */
 export function permissionText(permission: NotificationPermission): string {
   switch (permission) {
     case 'granted':
@@ -101,20 +101,20 @@ export function permissionText(permission: NotificationPermission): string {
   }
 }
 
-/** `Last sync: 12s ago`; a clock that was set back in between counts as now. */
+/** `Last sync: 12s ago`. If the clock was set back, 0 s. */
 export function lastSyncText(lastSyncTime: number | undefined, nowMs: number): string {
   if (lastSyncTime === undefined) return 'Last sync: never'
   const ms = nowMs - lastSyncTime
   return ms < 1000 ? 'Last sync: now' : `Last sync: ${duration(ms / 1000)} ago`
 }
 
-/** `ETA: 45s`; nothing where the time left is unknown, or none. */
+/** `ETA: 45s`; empty if the remaining time is unknown or 0. */
 export function etaText(etaSeconds: number | undefined): string {
   if (etaSeconds === undefined || !(etaSeconds > 0)) return ''
   return `ETA: ${duration(Math.ceil(etaSeconds))}`
 }
 
-/** `247/1000`, or a percentage from senders that count nothing. */
+/** `247/1000`, or a percentage if the sender gives no counts. */
 export function countText(shoot: {
   processedCount?: number | undefined
   totalCount?: number | undefined
@@ -127,7 +127,7 @@ export function countText(shoot: {
   return `${whole(processedCount)}/${whole(totalCount)}`
 }
 
-/** What the worker is at, in a sentence. */
+/** What the worker does, in a sentence. */
 export function workerText(worker: WorkerStatus): string {
   switch (worker.state) {
     case 'idle':
@@ -143,7 +143,7 @@ export function workerText(worker: WorkerStatus): string {
   }
 }
 
-/** Whole seconds, minutes and hours: `45s`, `2m 5s`, `3h 20m`; never more than two of them. */
+/** Whole seconds, minutes and hours, at most two units: `45s`, `2m 5s`, `3h 20m`. */
 export function duration(seconds: number): string {
   const total = Math.floor(seconds)
   if (total < 60) return `${total}s`
@@ -156,7 +156,7 @@ function pair(large: number, largeUnit: string, small: number, smallUnit: string
   return small === 0 ? `${large}${largeUnit}` : `${large}${largeUnit} ${small}${smallUnit}`
 }
 
-// Counts that should be whole sometimes are not.
+// The server may send a count that is not a whole number.
 function whole(count: number): string {
   return String(Math.round(count))
 }

@@ -1,14 +1,14 @@
 import type { KullNotification } from 'statewire/kull'
 
-/** What has just been told to the user: of one kind, the newest alone. */
+/** The latest messages to the user: one of each kind, the newest. */
 export type Toasts = {
   show(notification: KullNotification, nowMs: number): void
   dismiss(kind: KullNotification['kind']): void
-  /** Those whose time is not up. */
+  /** The messages that have not expired. */
   at(nowMs: number): readonly KullNotification[]
 }
 
-/** Makes {@link Toasts} that stay for a while. They have no timer: whoever draws them looks at the time. */
+/** Makes {@link Toasts} that expire. They have no timer: they compare times when they are read. */
 export function createToasts(lifeMs: number): Toasts {
   const shown = new Map<
     KullNotification['kind'],

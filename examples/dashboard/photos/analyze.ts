@@ -3,16 +3,16 @@ import sharp from 'sharp'
 import { perceptualHash } from './hash.js'
 import { type Exposure, type GreyImage, measureExposure, measureSharpness } from './measures.js'
 
-/** What speaks against a photo by itself. */
+/** The faults that a photo can have by itself. */
 export type PhotoFault = 'blurred' | 'underexposed' | 'overexposed'
 
 /**
- * What was measured of a photo that decodes.
+ * The measurements of a photo.
  *
  * - `width`, `height`: pixels as shown, after EXIF orientation.
  * - `sharpness`: 0 (flat) upward, see `measureSharpness`; a blurred photo is below `blurredBelow`.
  * - `hash`: 16 hexadecimal digits, see `perceptualHash`.
- * - `verdict`: `reject` when there is any fault.
+ * - `verdict`: `reject` if there is any fault.
  */
 export type PhotoAnalysis = {
   width: number
@@ -24,21 +24,24 @@ export type PhotoAnalysis = {
   verdict: 'keep' | 'reject'
 }
 
-/** A photo's analysis, or why there is none: the file cannot be read, or its bytes give no whole image. */
+/** A photo's analysis, or why there is none: the file cannot be read, or is no complete image. */
 export type PhotoResult =
   | ({ ok: true } & PhotoAnalysis)
   | { ok: false; reason: 'unreadable' | 'undecodable'; message: string }
 
-/** Photos are measured with their long side brought down to this many pixels, so that their scores compare. */
+/**
+ * The long side of a photo is scaled down to this many pixels, so that measurements can be
+ * compared.
+ */
 const measuredSide = 1024
 
-/** Photos less sharp than this are called blurred. */
+/** Photos below this sharpness are blurred. */
 const blurredBelow = 0.02
 
 /**
- * Decodes a photo in full and measures it. A file that is missing, truncated or no image gives
- * `ok: false`. Rejects only with the signal's reason, at once when aborted: a decode that is under
- * way cannot be stopped, so it runs to its end unheard.
+ * Decodes a complete photo and measures it. A file that is missing, truncated or no image gives
+ * `ok: false`. Rejects only with the signal's reason, at once when aborted. A decode cannot be
+ * stopped: it runs to its end, and its result is ignored.
  */
 export async function analyzePhoto(
   path: string,
@@ -54,7 +57,7 @@ export async function analyzePhoto(
   }
   let decoded: Decoded
   try {
-    // An abort may fall between the read and here, where nobody listens for it.
+    // The abort may have come after the read, when nothing listened to the signal.
     signal?.throwIfAborted()
     decoded = await unlessAborted(decode(bytes), signal)
   } catch (error) {
@@ -73,7 +76,7 @@ export async function analyzePhoto(
 type Decoded = { grey: GreyImage; width: number; height: number }
 
 async function decode(bytes: Buffer): Promise<Decoded> {
-  // 'error' and not sharp's own 'warning': cameras write odd metadata beside perfectly good pixels.
+  // 'error' instead of sharp's default 'warning': cameras write odd metadata into good images.
   const image = sharp(bytes, { failOn: 'error', autoOrient: true })
   const { autoOrient } = await image.metadata()
   const { data, info } = await image

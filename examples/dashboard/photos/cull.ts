@@ -4,7 +4,7 @@ import { createEtaEstimate, type MonotonicClock } from './eta.js'
 import { findNearDuplicates } from './near-duplicates.js'
 import type { Shoot } from './shoots.js'
 
-/** A photo's absolute path and what was measured of it. */
+/** A photo's absolute path and its measurements. */
 export type CulledPhoto = { path: string; analysis: PhotoAnalysis }
 
 /** Why a photo is not kept; `of` is the path of the best photo of the same scene. */
@@ -18,11 +18,11 @@ export type CullResult = {
 }
 
 /**
- * How far a shoot is, after each photo.
+ * The progress of a shoot, after each photo.
  *
- * - `processedCount`: photos done, failed ones too: 1, 2, … `totalCount`.
- * - `currentImage`: file name of the photo just done.
- * - `etaSeconds`: whole seconds left, rounded up; 0 after the last photo.
+ * - `processedCount`: how many photos are done, failed ones too: 1, 2, … `totalCount`.
+ * - `currentImage`: the file name of the latest photo.
+ * - `etaSeconds`: the remaining time in whole seconds, rounded up; 0 after the last photo.
  */
 export type CullProgress = {
   processedCount: number
@@ -32,11 +32,13 @@ export type CullProgress = {
 }
 
 /**
- * How to cull.
+ * Options of a cull.
  *
- * - `onProgress`: called after each photo; what it throws stops the cull and comes out of it.
- * - `concurrency`: photos worked on at a time, a whole number from 1; default 2.
- * - `clock`: for the estimate; default `performance`.
+ * - `onProgress`: called after each photo. An error that it throws ends the cull, which rejects
+ *   with it.
+ * - `concurrency`: how many photos are processed at the same time, a whole number from 1; default
+ *   2.
+ * - `clock`: for the remaining time; default `performance`.
  * - `analyze`: default `analyzePhoto`.
  */
 export type CullOptions = {
@@ -48,11 +50,12 @@ export type CullOptions = {
 }
 
 /**
- * Analyses all photos of a shoot and decides which to keep: those without faults, and of near-duplicates
- * the sharpest. A photo that cannot be read or decoded is in `failed` and stops nothing.
+ * Analyses all photos of a shoot and decides which to keep: those without faults, and the sharpest
+ * of near-duplicates. A photo that cannot be read or decoded is in `failed` and does not stop the
+ * others.
  *
- * Rejects with the signal's reason, at once and without further progress, when aborted; and with a
- * RangeError for a concurrency that makes no sense.
+ * Rejects with the signal's reason when aborted, at once and without further progress. Rejects with
+ * a RangeError for an invalid concurrency.
  */
 export async function cullShoot(shoot: Shoot, options: CullOptions = {}): Promise<CullResult> {
   const { onProgress, concurrency = 2, clock = performance, analyze = analyzePhoto } = options
@@ -61,7 +64,7 @@ export async function cullShoot(shoot: Shoot, options: CullOptions = {}): Promis
   }
   options.signal?.throwIfAborted()
 
-  // Whatever ends the cull early ends its other workers as well.
+  // An error in one of the parallel loops must end the others too.
   const stop = new AbortController()
   const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal
   const totalCount = shoot.photos.length

@@ -1,18 +1,21 @@
-/** What an estimate is measured on: milliseconds that never run backwards, from any origin. */
+/** The clock of an estimate: ms that never run backwards, from any origin. */
 export type MonotonicClock = { now(): number }
 
 /** Estimates when a job of `totalCount` equal parts ends. */
 export type EtaEstimate = {
-  /** Notes that one more part is done, and gives the whole seconds left, rounded up; 0 when all are done. */
+  /**
+   * Records one more part as done. Returns the remaining time in whole seconds, rounded up; 0 when
+   * all are done.
+   */
   partDone(): number
 }
 
-/** How many of the latest parts the moving average looks at. */
+/** How many of the latest parts the moving average includes. */
 const averagedParts = 8
 
 /**
- * Starts an estimate from now: the parts left times the mean time between the latest eight parts
- * done. Parts that are worked on side by side are thereby counted at the pace they come out.
+ * Starts an estimate: the number of remaining parts times the mean time between the latest eight
+ * completed parts. That is correct for parts that are processed in parallel, too.
  */
 export function createEtaEstimate(totalCount: number, clock: MonotonicClock): EtaEstimate {
   const times = [clock.now()]

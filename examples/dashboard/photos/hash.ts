@@ -1,12 +1,12 @@
 import type { GreyImage } from './measures.js'
 
-/** The image is brought down to this many pixels a side before its frequencies are taken. */
+/** The image is scaled down to this many pixels per side before its frequencies are computed. */
 const side = 32
-/** And this many frequencies a side are kept: 8 × 8 make 64 bits. */
+/** This many frequencies per side are used: 8 × 8 give 64 bits. */
 const frequencies = 8
 
 /**
- * A 64-bit perceptual hash as 16 hexadecimal digits: each bit says whether one of the image's 64
+ * A 64-bit perceptual hash as 16 hexadecimal digits. Each bit tells whether one of the image's 64
  * lowest frequencies (DCT) is above their median. Shifts of a few pixels, another exposure, size or
  * encoding change few bits; another scene changes about half of them.
  */
@@ -14,7 +14,7 @@ export function perceptualHash(image: GreyImage): string {
   const small = shrink(image)
   const columns = transformRows(small, side)
   const coefficients = transformRows(transpose(columns, frequencies, side), side)
-  // Rounded so that a flat image, where only rounding errors are left, has no bits by chance.
+  // Rounded, so that rounding errors in a flat image do not set random bits.
   const rounded = Array.from(coefficients, Math.round)
   const [, ...withoutMean] = rounded
   const median = withoutMean.sort((a, b) => a - b)[withoutMean.length >> 1] ?? 0
@@ -24,7 +24,7 @@ export function perceptualHash(image: GreyImage): string {
   return hash.toString(16).padStart(16, '0')
 }
 
-/** In how many of 64 bits two perceptual hashes differ: 0 (as good as the same) to 64. */
+/** How many of 64 bits of two perceptual hashes differ: 0 (equal) to 64. */
 export function hammingDistance(a: string, b: string): number {
   let distance = 0
   for (const half of [0, 8]) {
@@ -41,7 +41,7 @@ function countBits(bits: number): number {
   return count
 }
 
-/** Means over a grid of `side` × `side` areas; an image smaller than that repeats pixels. */
+/** Means over a grid of `side` × `side` areas. An image smaller than that repeats pixels. */
 function shrink({ pixels, width, height }: GreyImage): Float64Array {
   const small = new Float64Array(side * side)
   for (let row = 0; row < side; row++) {

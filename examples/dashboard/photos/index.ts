@@ -1,16 +1,16 @@
 /**
- * The photo side of the demo's worker: it finds shoots, decodes and measures every photo, and decides
- * which to keep. It knows nothing of the network; what it reports is yours to send.
+ * The photo side of the demo's worker: it finds shoots, decodes and measures photos, and decides
+ * which ones to keep. It does not use the network; the caller sends the reports.
  *
- * `findShoots(folder)` gives the shoots of a user's folder, or a `message` to print and exit with. Run
- * `cullShoot(shoot, { signal, onProgress })` for one shoot after the other: `onProgress` has the
- * counts, current image and ETA of a `SHOOT_PROGRESS` with status `processing`, once for each photo;
- * send `queued` before, and `completed` when it resolves to `keep`, `reject` (with reasons) and
- * `failed`. A broken photo is an entry in `failed` and counts as processed; the promise rejects only
- * when aborted or when `onProgress` throws. A shoot's `id` is unique within its folder alone, so put
- * something of your own in front of it where one user has several folders at work.
+ * `findShoots(folder)` gives the shoots of a user's folder, or a `message` to print and exit with.
+ * Run `cullShoot(shoot, { signal, onProgress })` for one shoot after the other: `onProgress` has
+ * the counts, current image and ETA of a `SHOOT_PROGRESS` with status `processing`, once for each
+ * photo; send `queued` before, and `completed` when it resolves to `keep`, `reject` (with reasons)
+ * and `failed`. A broken photo is an entry in `failed` and counts as processed; the promise rejects
+ * only when aborted or when `onProgress` throws. A shoot's `id` is unique within its folder alone,
+ * so put a prefix of your own in front of it if one user has several folders.
  *
- * Without a folder at hand, `generatePictures({ folder, seed, count })` fills an empty one first; 24
+ * Without a folder, `generatePictures({ folder, seed, count })` fills an empty one first: 24
  * pictures are three shoots with every kind of trouble and take about a second.
  *
  * @example

@@ -2,10 +2,11 @@
 export type GreyImage = { pixels: Uint8Array; width: number; height: number }
 
 /**
- * How a photo's light is spread.
+ * How the light of a photo is distributed.
  *
  * - `mean`: mean grey, 0 (black) to 1 (white).
- * - `clippedShadows`, `clippedHighlights`: the share of pixels, 0 to 1, that are as good as black or white.
+ * - `clippedShadows`, `clippedHighlights`: the share of pixels, 0 to 1, that are nearly black or
+ *   nearly white.
  */
 export type Exposure = {
   mean: number
@@ -14,11 +15,17 @@ export type Exposure = {
   verdict: 'under' | 'good' | 'over'
 }
 
-/** Greys up to this one, of 255, count as clipped shadows, and as many below 255 as clipped highlights. */
+/**
+ * Grey values up to this one, of 255, count as clipped shadows. Clipped highlights are the same
+ * range below 255.
+ */
 const clippedWithin = 4
-/** A photo is underexposed below this mean, and overexposed above its mirror image. */
+/** A photo is underexposed below this mean, and overexposed above 1 minus this mean. */
 const darkMean = 0.15
-/** A photo is also badly exposed when it is on that side of the middle and this share of it is clipped. */
+/**
+ * A photo is also badly exposed if its mean is on that side of the middle and this share of it is
+ * clipped.
+ */
 const clippedShare = 0.35
 
 /** Measures exposure over the whole image. */
@@ -45,9 +52,9 @@ export function measureExposure({ pixels }: GreyImage): Exposure {
 }
 
 /**
- * Measures sharpness: the variance of the Laplacian of the image, brought to unit variance first, so
- * that neither brightness nor contrast counts; from 0 (flat) to 64 (a checkerboard of single pixels).
- * Values compare between images of about the same size only.
+ * Measures sharpness: the variance of the Laplacian of the image. The image first gets unit
+ * variance, so that brightness and contrast do not count. From 0 (flat) to 64 (a checkerboard of
+ * single pixels). Only values of images of about the same size can be compared.
  */
 export function measureSharpness({ pixels, width, height }: GreyImage): number {
   if (width < 3 || height < 3) return 0
@@ -66,11 +73,11 @@ export function measureSharpness({ pixels, width, height }: GreyImage): number {
       edges.add(around - 4 * centre)
     }
   }
-  // Less than one grey step of contrast is rounding, not a picture, and would be blown up to one.
+  // A contrast below one grey step is rounding, and must not be scaled up.
   return grey.variance() < 1 ? 0 : edges.variance() / grey.variance()
 }
 
-/** Collects whole numbers for their variance; sums of them stay exact, so one pass is enough. */
+/** Computes the variance of whole numbers in one pass: their sums are exact. */
 function spread() {
   let count = 0
   let sum = 0

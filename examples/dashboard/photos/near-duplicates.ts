@@ -1,15 +1,15 @@
 import type { PhotoAnalysis } from './analyze.js'
 import { hammingDistance } from './hash.js'
 
-/** Photos whose hashes differ in at most this many of 64 bits show the same scene. */
+/** Photos show the same scene if at most this many of the 64 bits of their hashes differ. */
 export const nearDuplicateDistance = 12
 
 /**
- * Finds, for each photo that shows what a better one shows, that better one: a photo without faults
- * goes before one with, then the sharper one, then the earlier one.
+ * Finds, for each photo of a scene, the best photo of that scene: one without faults before one
+ * with faults, then the sharper one, then the earlier one.
  *
- * Photos are compared with the best of each scene only, never in chains, so that a slow pan is not
- * taken for one scene. The map goes from the photo to the best of its scene.
+ * Photos are compared with the best of each scene only, not with each other: otherwise a slow pan
+ * would count as one scene. The map goes from a photo to the best of its scene.
  */
 export function findNearDuplicates<Photo extends { analysis: PhotoAnalysis }>(
   photos: readonly Photo[],

@@ -4,7 +4,9 @@ import sharp from 'sharp'
 import { createRandom } from './random.js'
 import { paintScene, type Subject, sceneMargin } from './scene.js'
 
-/** What was done to a generated picture on purpose; a duplicate shows the scene of the `plain` one before it. */
+/**
+ * How a picture was changed on purpose; a duplicate shows the scene of the `plain` one before it.
+ */
 export type PictureKind =
   | 'plain'
   | 'nearDuplicate'
@@ -15,10 +17,10 @@ export type PictureKind =
   | 'blurred'
   | 'corrupt'
 
-/** A picture that was written: its path (relative where `folder` was), its shoot's name, and which scene it shows. */
+/** A written picture: its path (relative if `folder` was), the name of its shoot, and its scene. */
 export type GeneratedPicture = { path: string; shoot: string; scene: string; kind: PictureKind }
 
-/** What `generatePictures` needs: a folder of its own, any seed, and how many pictures to write, from 1. */
+/** Options of `generatePictures`: a folder, a seed, and how many pictures to write, from 1. */
 export type GenerateOptions = {
   folder: string
   seed: string | number
@@ -28,7 +30,9 @@ export type GenerateOptions = {
 
 const subjects = ['harbour', 'old-town', 'orchard'] as const satisfies readonly Subject[]
 
-/** Each shoot goes through these takes in order; a take that starts no scene looks at the one before it again. */
+/**
+ * The takes of each shoot, in order. A take that starts no scene shows the scene before it again.
+ */
 const takes = [
   { kind: 'plain', newScene: true, format: 'jpeg' },
   { kind: 'nearDuplicate', newScene: false, format: 'webp' },
@@ -50,17 +54,17 @@ type PlannedPicture = {
 }
 
 /**
- * Writes a folder of small pictures to process: up to three shoots, one sub-folder each, of JPEG, PNG
- * and WebP files. The same seed and count give the same names and pixels.
+ * Writes a folder of small pictures to process: up to three shoots, one sub-folder each, of JPEG,
+ * PNG and WebP files. The same seed and count give the same names and pixels.
  *
- * From 9 pictures on there is each kind of trouble at least once: near-duplicates, blurred, under- and
- * overexposed pictures, one whose pixels lie on their side (EXIF orientation 6) and, last, one JPEG
- * cut off in the middle. `notes.txt` beside them is no picture and not counted. Files of the same
- * names are overwritten, others left alone.
+ * From 9 pictures on, each fault occurs at least once: near-duplicates, blurred, under- and
+ * overexposed pictures, one whose pixels are rotated (EXIF orientation 6) and, as the last, a
+ * truncated JPEG. `notes.txt` is no picture and does not count. Files of the same names are
+ * overwritten, other files stay.
  *
- * Resolves to what was written, in the order of `findShoots`. Rejects with the signal's reason when
- * aborted (files written until then stay), with a RangeError for a count that makes no sense, and
- * with the file system's own error when the folder cannot be written.
+ * Resolves to the written pictures, in the order of `findShoots`. Rejects with the signal's reason
+ * when aborted (files written before that stay), with a RangeError for an invalid count, and with
+ * the file system's error if the folder cannot be written.
  */
 export async function generatePictures(options: GenerateOptions): Promise<GeneratedPicture[]> {
   const { folder, seed, count, signal } = options
@@ -82,7 +86,7 @@ export async function generatePictures(options: GenerateOptions): Promise<Genera
 }
 
 function planPictures(count: number): PlannedPicture[] {
-  // A shoot opens only when it can be given every take, so that few pictures still show all of them.
+  // A shoot starts only if it gets every take, so that a few pictures have all faults.
   const shootCount = Math.min(subjects.length, Math.max(1, Math.floor(count / takes.length)))
   const planned: PlannedPicture[] = []
   for (const [index, shoot] of subjects.slice(0, shootCount).entries()) {
@@ -134,7 +138,7 @@ async function takePicture(seed: string, picture: PlannedPicture): Promise<Buffe
   return kind === 'corrupt' ? bytes.subarray(0, Math.floor(bytes.length / 2)) : bytes
 }
 
-/** The scene as the camera's sensor sees it: with grain, and a little to the side when looked at again. */
+/** The scene as the camera's sensor sees it: with grain, and shifted a little in a later view. */
 async function exposeFilm(
   seed: string,
   { kind, scene, shoot }: PlannedPicture,

@@ -1,4 +1,4 @@
-/** A seeded source of numbers: the same seed gives the same sequence on every machine. */
+/** A seeded source of random numbers: the same seed gives the same numbers on every machine. */
 export type Random = {
   /** A number from 0 up to, but not including, 1. */
   next(): number
@@ -22,7 +22,7 @@ export function createRandom(seed: string | number): Random {
     c = (((c << 21) | (c >>> 11)) + sum) | 0
     return sum >>> 0
   }
-  // Seeds that differ in one character leave similar states; a dozen rounds drives them apart.
+  // Seeds that differ in one character give similar states. A dozen rounds make them different.
   for (let round = 0; round < 12; round++) next32()
 
   const next = () => next32() / 2 ** 32

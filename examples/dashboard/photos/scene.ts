@@ -1,12 +1,17 @@
 import { createRandom, type Random } from './random.js'
 
-/** What a made-up scene shows. */
+/** The subject of a generated scene. */
 export type Subject = 'harbour' | 'old-town' | 'orchard'
 
-/** One look at a scene: its size in pixels, and how far the camera moved since the first look, in pixels. */
+/**
+ * A view of a scene: its size, and how far the camera has moved since the first view, in pixels.
+ */
 export type View = { width: number; height: number; moveX: number; moveY: number }
 
-/** How far beyond its frame a scene is painted, in pixels, so that a moved camera shows no blank edge. */
+/**
+ * How far beyond its frame a scene is painted, in pixels, so that a moved camera shows no blank
+ * edge.
+ */
 export const sceneMargin = 24
 
 /** Paints a scene as an SVG document: the same seed, subject and view give the same text. */

@@ -11,7 +11,7 @@ import { basename, extname, join } from 'node:path'
  */
 export type Shoot = { id: string; name: string; folder: string; photos: readonly string[] }
 
-/** What `findShoots` came to; `message` is a sentence that names the folder, for people. */
+/** The result of `findShoots`; `message` is a sentence for people that names the folder. */
 export type FindShootsResult =
   | { ok: true; shoots: readonly Shoot[] }
   | { ok: false; reason: 'missing' | 'notAFolder' | 'unreadable' | 'noPhotos'; message: string }
@@ -29,13 +29,13 @@ const photoExtensions: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Finds the shoots of a folder that a user gave: loose photos in it form a shoot of their own, which
- * comes first, and so does every sub-folder, at any depth, that holds photos.
+ * Finds the shoots of a user's folder. Photos directly in the folder are one shoot, which comes
+ * first. Every sub-folder with photos, at any depth, is another.
  *
- * Hidden files and folders and other extensions than `photoExtensions` are passed over. So are
- * symbolic links, except for `folder` itself: what is processed is what lies in the folder, once.
- * A folder that is missing, is none, cannot be read in full or holds no photo gives `ok: false`;
- * it rejects only with the signal's reason.
+ * Hidden files and folders and other extensions than `photoExtensions` are ignored. So are symbolic
+ * links, except for `folder` itself: each photo in the folder is processed once. If the folder is
+ * missing, is no folder, cannot be read in full or has no photo, the result is `ok: false`. Rejects
+ * only with the signal's reason.
  */
 export async function findShoots(
   folder: string,
@@ -76,7 +76,7 @@ async function walk(
     .filter((entry) => !entry.name.startsWith('.'))
     .sort((a, b) => compareNames(a.name, b.name))
 
-  // An entry that is a symbolic link is neither a file nor a folder here, and so is left out.
+  // A symbolic link is neither a file nor a folder here, so it is left out.
   const photos = entries
     .filter((entry) => entry.isFile() && photoExtensions.has(extname(entry.name).toLowerCase()))
     .map((entry) => join(folder, entry.name))
@@ -91,7 +91,9 @@ async function walk(
 
 const naturalOrder = new Intl.Collator('en', { numeric: true })
 
-/** Names that read the same to a collator (`1` and `01`) still need one order on every machine. */
+/**
+ * A collator treats some names as equal (`1` and `01`). They too need one order on all machines.
+ */
 function compareNames(a: string, b: string): number {
   return naturalOrder.compare(a, b) || (a < b ? -1 : 1)
 }

@@ -5,26 +5,26 @@ import {
   type EnvironmentServer,
 } from './environment-server.js'
 
-/** Where an environment is reached. */
+/** The addresses of an environment. */
 export type DemoEnvironment = { name: EnvironmentName; httpUrl: string; webSocketUrl: string }
 
-/** What the page is told once. */
+/** What the page learns once, when it loads. */
 export type DemoSetup = { environments: readonly DemoEnvironment[] }
 
-/** How the demo stands. */
+/** The state of the demo. */
 export type DemoStatus = {
   environments: readonly { name: EnvironmentName; isUp: boolean }[]
   worker: WorkerStatus
 }
 
-/** What the worker is at; `finished` and `failed` are about its last job. */
+/** The state of the worker; `finished` and `failed` are about its last job. */
 export type WorkerStatus =
   | { state: 'idle' }
   | { state: 'working'; environment: EnvironmentName }
   | { state: 'finished'; imagesProcessed: number; durationMs: number }
   | { state: 'failed'; message: string }
 
-/** What can be done to an environment, all of it for the demo alone. */
+/** The actions on an environment. They exist only in the demo. */
 export const environmentActions = [
   'cut',
   'silence',
@@ -44,9 +44,9 @@ export type Controls = {
   answer(method: string, path: string, body: unknown): Promise<{ status: number; body: unknown }>
 }
 
-/** What {@link createControls} acts on. */
+/** What {@link createControls} needs. */
 export type ControlsOptions = {
-  /** Whose devices these are. */
+  /** The user who owns the devices. */
   userId: string
   environments: Readonly<Record<EnvironmentName, EnvironmentServer>>
   worker: { readonly status: WorkerStatus; run(environment: EnvironmentName): boolean }
@@ -55,14 +55,13 @@ export type ControlsOptions = {
 const environmentRequest = z.object({ device: z.string().min(1) })
 const workerRequest = z.object({ environment: z.enum(environmentNames) })
 const badFrame = '{"type":"SHOOT_PROGRESS","data":{"shootId":7},'
-// What a server says that is newer than its clients.
+// Messages of a server that is newer than its clients.
 const newerFrame = '{"type":"STUDIO_WEATHER","data":{"sky":"overcast","lux":9400}}'
 const gift = 100
 
 /**
- * Makes the control routes: `GET /demo/setup`, `GET /demo/status`, `POST /demo/worker` and
- * `POST /demo/<environment>/<action>`, which names the device that it is about. Each POST answers with
- * the status that follows.
+ * Makes the control routes: `GET /demo/setup`, `GET /demo/status`, `POST /demo/worker` and `POST
+ * /demo/<environment>/<action>`, whose body names the device. Each POST answers with the new state.
  */
 export function createControls({ userId, environments, worker }: ControlsOptions): Controls {
   const status = (): DemoStatus => ({
@@ -123,7 +122,7 @@ export function createControls({ userId, environments, worker }: ControlsOptions
     if (environment === undefined || asked === undefined) return refuse(404, 'Not found')
     const request = environmentRequest.safeParse(body)
     if (!request.success) return refuse(400, 'Which device?')
-    // What it says the balance is would undo the gift.
+    // The worker would overwrite the new balance with its own.
     const isCharging = worker.status.state === 'working' && worker.status.environment === name
     if (asked === 'credits' && isCharging) return refuse(409, 'The worker keeps the account now')
     await act(environments[environment], asked, request.data.device)

@@ -4,26 +4,26 @@ import { openFileLog } from 'statewire/server/file-log'
 
 type KullDelivery = DeliveryOptions<typeof kull.receive, typeof kull.send>
 
-/** What an environment sent and acknowledged, from one start of its server to the next. */
+/** The log and the acknowledgements of an environment, which survive its server's restarts. */
 export type DeliveryMemory = {
-  /** Opens it for a server that starts. */
+  /** Opens the log for a server that starts. */
   open(): Promise<OpenMemory>
 }
 
-/** A memory that a server uses. */
+/** An open log. */
 export type OpenMemory = {
   readonly delivery: KullDelivery
-  /** Lets go of it, once the server is closed. */
+  /** Closes the log, after the server is closed. */
   end(): Promise<void>
 }
 
-/** Over how long devices come back to a server that was restarted: somebody is watching. */
+/** The time over which devices reconnect after a restart: short, since somebody is watching. */
 const drainSpreadMs = 500
 
-/** Why a progress is not taken, as the device's receipt has it. */
+/** Why a progress is refused, as the device's receipt shows it. */
 const nameless = 'no-shoot-id'
 
-/** Makes the memory of an environment, in a folder of its own; without one, in this process. */
+/** Opens the log of an environment in a folder; without a folder, in memory. */
 export function createDeliveryMemory(folder: string | undefined): DeliveryMemory {
   if (folder === undefined) {
     const memory = { delivery: deliveryWith(createMemoryLog()), end: () => Promise.resolve() }
@@ -41,7 +41,8 @@ function deliveryWith(log: DeliveryLog): KullDelivery {
   return {
     log,
     drainSpreadMs,
-    // So that there is something to be refused. It goes to nobody: it would be a line without a name.
+    // Refuses a shoot without a name, so that the demo has a refused message. The page would show
+    // an empty line.
     accept: ({ type, payload }) =>
       type === 'UPDATE_PROGRESS' && payload.shootId === '' ? { refuse: nameless } : undefined,
   }

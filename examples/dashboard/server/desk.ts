@@ -5,15 +5,15 @@ import { closeServer, listenNear, loopback } from './listen.js'
 import { createOwnAddress } from './own-address.js'
 import type { PageBundle } from './page-bundle.js'
 
-/** Where the dashboard's page comes from, and where its buttons reach. It stays up whatever they do. */
+/** Serves the dashboard's page and its control routes. It never stops, whatever the buttons do. */
 export type Desk = {
   readonly url: string
-  /** Whether an origin is the page's: under the address it was printed with, or `localhost`. */
+  /** Whether an origin is the page's: the address that was printed, or `localhost`. */
   isOurs: (origin: string) => boolean
   close: () => Promise<void>
 }
 
-// Own files only, and connections to the servers of this demo.
+// The page may load only its own files, and connect only to servers of this demo.
 const policy = [
   "default-src 'none'",
   "script-src 'self'",
@@ -25,7 +25,7 @@ const policy = [
   "frame-ancestors 'none'",
 ].join('; ')
 
-/** Starts the desk. Rejects where no port can be had. */
+/** Starts the desk. Rejects if no port is free. */
 export async function startDesk(options: {
   port: number
   page: PageBundle

@@ -12,27 +12,33 @@ import { createOwnAddress, type OwnAddress } from './own-address.js'
 import { createSignIn, type SignInOptions } from './sign-in/sign-in.js'
 import { createWires } from './wires.js'
 
-/** Both environments of the demo. */
+/** The environments of the demo. */
 export const environmentNames = ['development', 'staging'] as const
 export type EnvironmentName = (typeof environmentNames)[number]
 
-/** How to run an environment. */
+/** Options of an environment. */
 export type EnvironmentOptions = {
   name: EnvironmentName
-  /** Where to listen; any free port where that is taken, or for 0. */
+  /** The port; if it is taken, or 0, any free port. */
   port: number
-  /** What trusted callers know: they may push to users. */
+  /** The secret of callers that may push to users. */
   secret: string
-  /** Whether a page of this origin may connect and ask. */
+  /** Whether a page of this origin may connect and call the API. */
   isOurPage: (origin: string) => boolean
   signIn?: SignInOptions
-  /** Where it keeps what it sent and acknowledged. Default: in memory, which outlives its restarts. */
+  /**
+   * Where the server stores its log and its acknowledgements. Default: in memory, which survives
+   * its restarts.
+   */
   folder?: string
   onConnected?: (client: { userId: string; deviceId: string }) => void
   onError: (error: Error) => void
 }
 
-/** One environment: a Kull sync server with its HTTP routes, an account for everyone, and what hurts it. */
+/**
+ * One environment: a Kull sync server with its HTTP routes and its accounts, and controls to break
+ * it.
+ */
 export type EnvironmentServer = {
   readonly name: EnvironmentName
   readonly port: number
@@ -40,28 +46,28 @@ export type EnvironmentServer = {
   readonly webSocketUrl: string
   readonly isUp: boolean
   devices(userId: string): readonly ConnectedDevice[]
-  /** Goes as a server does that is being deployed: sockets are closed with 1001, the port is free. */
+  /** Stops like a server during a deployment: closes the sockets with 1001, and frees the port. */
   stop(): Promise<void>
-  /** Comes back on the same port, with the same accounts. */
+  /** Starts again on the same port, with the same accounts. */
   start(): Promise<void>
-  /** The next three give the number of the device's sockets that they reached; see `Wires`. */
+  /** The next three return how many of the device's sockets they reached; see `Wires`. */
   cut(userId: string, deviceId: string): number
   silence(userId: string, deviceId: string): number
   writeFrame(userId: string, deviceId: string, text: string): number
-  /** Sends a batch to all of a user's devices, and to admins what only they see. */
+  /** Sends a batch to all of a user's devices, and admin messages to admins. */
   sendNews(userId: string): void
-  /** Gives a user credits, and tells their devices. */
+  /** Gives a user credits, and tells the user's devices. */
   addCredits(userId: string, credits: number): void
-  /** Declares a device's access tokens over; gives the number of its sign-ins. */
+  /** Makes a device's access tokens invalid. Returns how many sign-ins the device has. */
   expire(userId: string, deviceId: string): number
-  /** Ends a device's sign-ins, as a user does who has lost it; gives how many there were. */
+  /** Ends a device's sign-ins, as its user would after losing it. Returns how many there were. */
   revoke(userId: string, deviceId: string): number
 }
 
-/** How long sockets have to say goodbye: the silent ones among them never will. */
+/** How long sockets have for their closing handshake. Frozen ones never complete it. */
 const graceMs = 250
 
-/** Starts an environment. Rejects where no port can be had at all. */
+/** Starts an environment. Rejects if no port is free. */
 export async function startEnvironment(options: EnvironmentOptions): Promise<EnvironmentServer> {
   const { name, secret, isOurPage, onError } = options
   const ledger = createLedger()
@@ -76,14 +82,14 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
     environment: name,
     isOurPage,
     own: () => own,
-    // 4401: the client asks for a fresh token, and is signed out where it gets none.
+    // After 4401 the client fetches a new token. If it gets none, the session signs out.
     onRefused({ userId, deviceId }) {
       for (const client of running?.sync.clients(userId) ?? []) {
         if (client.deviceId === deviceId) client.close(4401, 'Not signed in any more')
       }
     },
   })
-  // Stops and starts come from a page's buttons, in any order and before the last one is done.
+  // A user may press the buttons for stop and start in any order, before the last action has ended.
   let last: Promise<void> = Promise.resolve()
 
   async function create(): Promise<Running> {
@@ -97,7 +103,7 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
       onError,
     })
     const broadcastToUser: typeof sync.broadcastToUser = (userId, type, ...data) => {
-      // As the product's billing has it: the balance that it pushes is the balance there is.
+      // As in the product, a balance that was pushed replaces the stored balance.
       const update = z.safeParse(kull.receive.CREDIT_UPDATE, data[0])
       if (type === 'CREDIT_UPDATE' && update.success) ledger.record(userId, update.data.newBalance)
       return sync.broadcastToUser(userId, type, ...data)
@@ -135,7 +141,7 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
     return { http, sync, opened }
   }
 
-  // The page is served from another port, and asks with headers of its own.
+  // The page is served from another port and sends its own headers, so it needs CORS.
   function isPreflight(request: IncomingMessage, response: ServerResponse): boolean {
     const { origin } = request.headers
     if (origin === undefined || !isOurPage(origin)) return false

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 
 const mostBytes = 65_536
 
-/** A request's body as text; `undefined` where it is too long for anything that is asked here. */
+/** A request's body as text; `undefined` if it is too long. */
 export async function readText(request: IncomingMessage): Promise<string | undefined> {
   const chunks: Buffer[] = []
   let size = 0
@@ -13,7 +13,7 @@ export async function readText(request: IncomingMessage): Promise<string | undef
   return size > mostBytes ? undefined : Buffer.concat(chunks).toString()
 }
 
-/** A request's body as JSON; `undefined` where it is none, or too long. */
+/** A request's body, parsed as JSON; `undefined` if it is not JSON, or too long. */
 export async function readJson(request: IncomingMessage): Promise<unknown> {
   const text = await readText(request)
   try {

@@ -1,11 +1,11 @@
-/** What an account holds when it is first looked at. */
+/** The balance of a new account. */
 const openingBalance = 500
 
-/** Credits by user. It is the demo's database: it outlives a restart of its server. */
+/** Credits by user. It is the demo's database, and survives a server's restart. */
 export type Ledger = {
-  /** A user's balance; an account is opened for whoever has none. */
+  /** A user's balance. Opens an account for a new user. */
   balanceOf: (userId: string) => number
-  /** Notes what a trusted caller says that a balance now is. */
+  /** Stores the balance that a trusted caller gives. */
   record(userId: string, balance: number): void
 }
 

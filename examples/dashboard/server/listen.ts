@@ -1,12 +1,15 @@
 import type { Server as HttpServer } from 'node:http'
 import type { AddressInfo, Server } from 'node:net'
 
-/** Everything of the demo listens here and nowhere else: its control routes are nobody's business. */
+/**
+ * Everything in the demo listens on this address only: other machines must not reach its control
+ * routes.
+ */
 export const loopback = '127.0.0.1'
 
 /**
- * Listens on a port of the loopback address, or on any free one where that is taken; 0 asks for any.
- * Gives the port. Rejects with Node's error where even that fails.
+ * Listens on a port of the loopback address. If the port is taken, or 0, it listens on any free
+ * one. Returns the port. Rejects with Node's error if that fails too.
  */
 export async function listenNear(server: Server, port: number): Promise<number> {
   try {
@@ -17,7 +20,10 @@ export async function listenNear(server: Server, port: number): Promise<number> 
   }
 }
 
-/** Listens on a port of the loopback address and gives it; rejects with Node's error where it is taken. */
+/**
+ * Listens on a port of the loopback address and returns it. Rejects with Node's error if it is
+ * taken.
+ */
 export function listenAt(server: Server, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
@@ -28,7 +34,7 @@ export function listenAt(server: Server, port: number): Promise<number> {
   })
 }
 
-/** Stops listening, ends every connection that is left, and resolves once the port is free. */
+/** Stops listening, closes every open connection, and resolves when the port is free. */
 export function closeServer(server: HttpServer): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => {
@@ -40,6 +46,6 @@ export function closeServer(server: HttpServer): Promise<void> {
 
 function isTaken(error: unknown): boolean {
   if (!(error instanceof Error) || !('code' in error)) return false
-  // EACCES: below 1024, and ranges that Windows keeps for itself.
+  // EACCES: ports below 1024, and ranges that Windows reserves.
   return error.code === 'EADDRINUSE' || error.code === 'EACCES'
 }

@@ -1,19 +1,19 @@
 import type { IncomingMessage } from 'node:http'
 import { loopback } from './listen.js'
 
-/** The address that a server of this demo listens on, as its callers may name it. */
+/** The address that a server of this demo listens on. */
 export type OwnAddress = {
   readonly url: string
-  /** Whether an origin is the server's own: under the address it was printed with, or `localhost`. */
+  /** Whether an origin is the server's own: the address that was printed, or `localhost`. */
   isOwnOrigin: (origin: string) => boolean
   /**
-   * Whether a request was sent to one of the server's own names. Pages elsewhere can let a name of
-   * theirs point to the loopback address, and would then pass for the server's own.
+   * Whether a request names this server as its host. Another site can make its own name point to
+   * the loopback address; without this check its pages would count as the server's own.
    */
   isUnderOwnName: (request: IncomingMessage) => boolean
 }
 
-/** The address of a port. */
+/** Makes the address of a port. */
 export function createOwnAddress(port: number): OwnAddress {
   const hosts = [`${loopback}:${port}`, `localhost:${port}`]
   return {

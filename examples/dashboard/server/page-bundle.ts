@@ -2,7 +2,7 @@ import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'vite'
 
-/** The built page, by the path that each file is asked for under; held in memory, nothing is written. */
+/** The built page, by the path of each file. It is in memory; nothing is written to disk. */
 export type PageBundle = ReadonlyMap<string, { contentType: string; bytes: Buffer }>
 
 const contentTypes: Record<string, string> = {

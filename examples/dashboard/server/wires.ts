@@ -1,25 +1,26 @@
 import type { Duplex } from 'node:stream'
 
 /**
- * The TCP sockets under the WebSockets of a server, by whatever names a device. What is done to them
- * neither the server nor the client is told of, which is how networks hurt both.
+ * The TCP sockets under the WebSockets of a server, by device. Neither the server nor the client
+ * learns what is done to them: networks fail both ends in the same way.
  *
- * Each call gives the number of sockets it reached.
+ * Each call returns how many sockets it reached.
  */
 export type Wires = {
   add(device: string, socket: Duplex): void
   /** Ends the sockets without a closing handshake: the client sees 1006. */
   cut(device: string): number
   /**
-   * From now on nothing is read from the sockets and nothing written to them, and they stay open: what
-   * a client sees of a NAT that forgot it, or of a server that hangs. Lasts as long as the socket.
+   * Stops reading from the sockets and writing to them, and leaves them open. To the client it
+   * looks like a NAT that forgot the connection, or a server that hangs. It lasts until the socket
+   * is closed.
    */
   silence(device: string): number
-  /** Writes one text frame of any content, past the server. */
+  /** Writes a text frame of any content directly to the sockets. */
   write(device: string, text: string): number
 }
 
-/** Makes a {@link Wires} without any. */
+/** Makes an empty {@link Wires}. */
 export function createWires(): Wires {
   const socketsOf = new Map<string, Set<Duplex>>()
 
@@ -42,14 +43,15 @@ export function createWires(): Wires {
     silence: (device) =>
       toEach(device, (socket) => {
         socket.pause()
-        // The server corks and uncorks in pairs; this one nobody takes back.
+        // The server corks and uncorks in pairs. This cork has no uncork, so nothing more is
+        // written.
         socket.cork()
       }),
     write: (device, text) => toEach(device, (socket) => socket.write(textFrame(text))),
   }
 }
 
-/** A whole, unmasked text frame (RFC 6455, 5.2), of up to 65,535 bytes. */
+/** An unfragmented, unmasked text frame (RFC 6455, 5.2) of up to 65,535 bytes. */
 function textFrame(text: string): Buffer {
   const payload = Buffer.from(text)
   const { length } = payload

@@ -4,18 +4,18 @@ import { startWorker, type WorkerProcess } from '../worker/worker-process.js'
 import type { WorkerStatus } from './controls.js'
 import type { EnvironmentServer } from './environment-server.js'
 
-/** The demo's one worker: at most one job at a time, since it is the one who keeps the accounts. */
+/** Runs the demo's one worker, one job at a time: two workers would mix up the accounts. */
 export type WorkerDesk = {
   readonly status: WorkerStatus
-  /** Starts the worker in an environment; gives false where it is at work already. */
+  /** Starts the worker in an environment. Returns false if it is already working. */
   run(environment: EnvironmentServer): boolean
-  /** Ends it, and no other follows. */
+  /** Ends the worker for good. */
   close(): Promise<void>
 }
 
 /**
- * Makes the desk of a worker that does the same job again and again. Below `outboxFolder` each
- * environment has one of its own: what one run was stopped before it could say, the next one says.
+ * Makes the desk of a worker that repeats the same job. Each environment has its own folder below
+ * `outboxFolder`: messages that a stopped run could not send are sent by the next one.
  */
 export function createWorkerDesk(job: Omit<WorkerJob, 'webSocketUrl' | 'httpUrl'>): WorkerDesk {
   let status: WorkerStatus = { state: 'idle' }

@@ -2,23 +2,23 @@ import { setTimeout as pause } from 'node:timers/promises'
 import * as z from 'zod'
 import type { WorkerJob } from './job.js'
 
-/** What an empty account is filled up by, so that no folder is too large for the demo. */
+/** How much is added to an empty account, so that a large folder does not use up its credits. */
 const topUp = 500
 const retryMs = 300
 const creditSummary = z.object({ balance: z.number() })
 
-/** A user's credits, as the one who charges them knows them. */
+/** A user's credits, as the worker that charges them knows them. */
 export type Account = {
   readonly balance: number
-  /** Takes one credit, after those that were charged before. */
+  /** Charges one credit, after the earlier charges. */
   charge(reason: string): void
-  /** Resolves once the server knows all charges; rejects with what stopped them. */
+  /** Resolves when the server knows all charges. Rejects with the error that stopped them. */
   settled(): Promise<void>
 }
 
 /**
- * Opens the account of a job's user. A server that cannot be reached is asked again until the signal
- * is aborted; where it answers a charge with an error, `onRefused` hears of it at once.
+ * Opens the account of a job's user. If the server cannot be reached, it asks again until the
+ * signal is aborted. If the server answers a charge with an error, it calls `onRefused` at once.
  */
 export async function openAccount(
   job: WorkerJob,
@@ -31,7 +31,8 @@ export async function openAccount(
   let { balance } = creditSummary.parse(await summary.json())
   let last: Promise<void> = Promise.resolve()
 
-  // Balances are absolute: a request whose answer was lost can be made again and charges nothing twice.
+  // A request sets the balance, so a request whose answer was lost can be repeated without charging
+  // twice.
   async function push(change: number, reason: string): Promise<void> {
     const newBalance = balance + change
     await ask('/api/sync/credit-update', {
@@ -46,7 +47,7 @@ export async function openAccount(
     for (;;) {
       const response = await fetch(httpUrl + path, { ...init, signal }).catch(() => undefined)
       if (response?.ok === true) return response
-      // 503: it is about to close, or not yet open.
+      // 503: the server is about to close, or not open yet.
       if (response !== undefined && response.status !== 503) {
         throw new Error(`${path} was answered with ${response.status}`)
       }

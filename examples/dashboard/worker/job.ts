@@ -1,55 +1,55 @@
 import type { ShootProgress } from 'statewire/kull'
 
-/** What a worker has to do, and as whom. */
+/** A worker's task, and the identity that it works as. */
 export type WorkerJob = {
-  /** Holds the photos; they are read and nothing else. */
+  /** The folder with the photos. The worker only reads it. */
   folder: string
   userId: string
   deviceId: string
   webSocketUrl: string
   httpUrl: string
-  /** Shows the server that it may charge. */
+  /** The secret with which the worker may charge credits. */
   secret: string
-  /** Where it keeps what it could not say yet: for this server, user and device alone. */
+  /** The folder of the worker's outbox, for this server, user and device only. */
   outboxFolder: string
-  /** Rest after each photo, in milliseconds, so that people can watch; 0 for none. */
+  /** The pause after each photo, in ms, so that people can watch; 0 for none. */
   paceMs: number
 }
 
-/** How far a job is, over all shoots. */
+/** The progress of a job, over all shoots. */
 export type JobProgress = { imagesProcessed: number; imagesTotal: number }
 
-/** What became of a job. */
+/** The result of a job. */
 export type WorkerReport = {
-  /** The last progress that was reported of each shoot, by its id. */
+  /** The last reported progress of each shoot, by its id. */
   shoots: Record<string, ShootProgress>
-  /** After the last charge. */
+  /** The balance after the last charge. */
   creditBalance: number
-  /** Photos looked at, the broken ones included. */
+  /** How many photos were processed, broken ones included. */
   imagesProcessed: number
   durationMs: number
-  /** Progress from a time without a connection that a later one of the same shoot took the place of. */
+  /** How many reports were replaced, while offline, by a later one of the same shoot. */
   reportsNotSent: number
   delivery: DeliveryReport
 }
 
-/** What delivery did for a job. */
+/** The counts of delivery for a job. */
 export type DeliveryReport = {
-  /** Most progress that waited at a time without a way to the server. */
+  /** The highest number of reports that waited in the outbox at the same time. */
   queuedAtMost: number
-  /** Times that the server went on where the worker was. */
+  /** How often a reconnect resumed. */
   resumes: number
-  /** Times that it could not; the first connection of all counts. */
+  /** How often it could not resume; the first connection counts too. */
   resets: number
-  /** Progress that was sent again, since nobody knew whether it had arrived. */
+  /** How many reports were transmitted again, since they might not have arrived. */
   retransmissions: number
 }
 
-/** What became of a worker's process. */
+/** The result of a worker's process. */
 export type WorkerOutcome =
   | { ok: true; report: WorkerReport }
   /** `message` is for people. */
   | { ok: false; message: string }
 
-/** What a worker's process says: how far it is, again and again, and what became of the job, once. */
+/** What a worker's process sends: its progress many times, and its result once. */
 export type WorkerMessage = { progress: JobProgress } | { outcome: WorkerOutcome }

@@ -1,5 +1,5 @@
-// The worker's process: gets one job from whoever forked it, and says how far it is and what
-// became of it.
+// The worker's process: it receives one job from its parent process, and sends its progress and its
+// result.
 import type { WorkerJob, WorkerMessage, WorkerOutcome } from './job.js'
 import { work } from './work.js'
 
@@ -9,7 +9,7 @@ function stop(): void {
   controller.abort(new Error('The worker was stopped'))
 }
 
-// A parent that is gone wants no report, and leaves no orphan.
+// A worker ends when its parent process has ended.
 process.once('disconnect', stop)
 process.once('SIGINT', stop)
 process.once('SIGTERM', stop)

@@ -2,18 +2,18 @@ import type { Receipt, SyncClient } from 'statewire'
 import type { kull, ShootProgress } from 'statewire/kull'
 import type { DeliveryReport } from './job.js'
 
-/** Tells a user's devices how far each shoot is, whatever happens to the connection meanwhile. */
+/** Reports the progress of each shoot to the user's devices, also over lost connections. */
 export type Reports = {
   send(progress: ShootProgress): void
   /** The last progress of each shoot. */
   readonly latest: ReadonlyMap<string, ShootProgress>
-  /** How many came while there was no connection, and were never sent: a later one took their place. */
+  /** How many reports were never sent, since a later one of the same shoot replaced them. */
   readonly notSentCount: number
-  /** What delivery did for them so far. */
+  /** The counts of delivery so far. */
   readonly delivery: DeliveryReport
   /**
-   * Resolves once the server has taken the last progress of each shoot; rejects when aborted, and
-   * where it will never have one.
+   * Resolves when the server has the last progress of each shoot. Rejects when aborted, and when
+   * the server refused one for good.
    */
   delivered(signal: AbortSignal): Promise<void>
 }
@@ -24,8 +24,8 @@ type Sync = Pick<
 >
 
 /**
- * Makes {@link Reports} over a client that has delivery: it keeps what it cannot send, of each shoot
- * the latest alone, sends it once it can, and hears from the server that it has it.
+ * Makes {@link Reports} over a client with delivery. Its outbox has the latest report of each
+ * shoot, sends it when there is a connection, and learns from the server when it is acknowledged.
  */
 export function createReports(sync: Sync): Reports {
   const latest = new Map<string, ShootProgress>()
@@ -70,7 +70,7 @@ export function createReports(sync: Sync): Reports {
   }
 }
 
-/** A promise's value; rejects with the signal's reason where that comes first. */
+/** A promise's value. Rejects with the signal's reason if the signal is aborted first. */
 function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted()

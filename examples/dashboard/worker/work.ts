@@ -9,28 +9,27 @@ import { openAccount } from './account.js'
 import type { JobProgress, WorkerJob, WorkerReport } from './job.js'
 import { createReports } from './reports.js'
 
-/** How long a worker that is stopped waits for the server to hear so, in milliseconds. */
+/** How long a stopped worker waits until the server has its last reports, in ms. */
 const farewellMs = 1_500
 
-// Nobody is there to press "Connect", and whoever waits for the job does not want to wait for long
-// once the server is there again.
+// Nobody can press "Connect" for the worker, so it retries for ever. Its waits are short, since a
+// user waits for the job.
 const backoff = {
   stepsMs: [1_000, 2_000, 4_000],
   jitter: 'none',
   maxAttempts: Number.POSITIVE_INFINITY,
 } as const
 
-/** Who hears of a job. */
+/** The listeners of a job. */
 export type WorkListeners = {
   onProgress?: (progress: JobProgress) => void
   onError: (error: SyncError) => void
 }
 
 /**
- * Culls every shoot of a folder, tells the user's devices how far it is, and charges a credit a photo.
- *
- * Rejects when aborted, when the folder holds no photo, when the server will have nothing of this
- * worker, and when it refuses a charge; the shoots that were not done are reported as `failed` first.
+ * Culls every shoot of a folder, reports the progress to the user's devices, and charges a credit
+ * per photo. Rejects when aborted, when the folder has no photo, when the server refuses the worker
+ * for good, and when it refuses a charge. Before that it reports the unfinished shoots as `failed`.
  */
 export async function work(
   job: WorkerJob,
@@ -97,15 +96,15 @@ export async function work(
       delivery: reports.delivery,
     }
   } catch (error) {
-    // Nobody else will ever say that these shoots do not go on.
+    // No other process will report that these shoots have ended.
     for (const progress of [...reports.latest.values()]) {
       if (progress.status === 'completed') continue
       const { currentImage: _image, eta: _eta, ...rest } = progress
       reports.send({ ...rest, status: 'failed', errorMessage: 'The worker was stopped' })
     }
-    // It is kept, but nobody may come for it.
+    // The reports stay in the outbox, but perhaps no later worker sends them.
     await reports.delivered(AbortSignal.timeout(farewellMs)).catch(() => undefined)
-    // What was being waited for may have made an error of its own of the abort.
+    // The aborted operation may have thrown an error of its own.
     throw either.aborted ? either.reason : error
   }
 }

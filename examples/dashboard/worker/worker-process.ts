@@ -2,20 +2,22 @@ import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { JobProgress, WorkerJob, WorkerMessage, WorkerOutcome } from './job.js'
 
-/** A worker in a process of its own, at work from the start. */
+/** A worker in its own process, which works from the start. */
 export type WorkerProcess = {
-  /** What became of the job, once the process is gone; never rejects. */
+  /** The result of the job, after the process has ended. Never rejects. */
   readonly outcome: Promise<WorkerOutcome>
-  /** Ends it: with time to tell the devices, but not for ever. Resolves once it is gone. */
+  /**
+   * Ends the process after it has told the devices, or after a bound. Resolves when it has ended.
+   */
   stop(): Promise<void>
 }
 
-/** How long a worker has to say goodbye. */
+/** How long a worker has to tell the devices before it is killed. */
 const graceMs = 4_000
 
 /**
- * Starts a worker on a job. What it prints goes to standard error, since standard output is for
- * results. `onProgress` hears how far it is: once it can begin, and after each photo.
+ * Starts a worker on a job. Its output goes to standard error, since standard output is for
+ * results. `onProgress` is called when the worker has begun, and after each photo.
  */
 export function startWorker(
   job: WorkerJob,
@@ -27,7 +29,7 @@ export function startWorker(
   const outcome = new Promise<WorkerOutcome>((resolve) => {
     let said: WorkerOutcome | undefined
     child.on('message', (message) => {
-      // Both are of one build.
+      // Both processes run the same build, so the message needs no check.
       const heard = message as WorkerMessage
       if ('outcome' in heard) said = heard.outcome
       else onProgress?.(heard.progress)
@@ -41,7 +43,7 @@ export function startWorker(
     })
   })
   child.send(job, (error) => {
-    // It is on its way out, and `exit` will say so.
+    // The process is ending; the event `exit` follows.
     if (error !== null) child.kill()
   })
 

@@ -7,7 +7,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import WebSocket from 'ws'
 import { accessTokenOf, signedInKull } from '../../../examples/dashboard/access-proof.js'
 import { startEnvironment } from '../../../examples/dashboard/server/environment-server.js'
-import { eventually } from './eventually.js'
+import { eventually } from '../../eventually.js'
 import { createSignInClient, mac } from './sign-in-client.js'
 
 const page = 'http://127.0.0.1:5002'

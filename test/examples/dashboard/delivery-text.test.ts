@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import {
   aboutText,
   durableText,
-  lineText,
+  deliveryStateText,
   outcomeText,
   ownerText,
   queuedText,
@@ -33,7 +33,7 @@ it('[DEMO-34] says how many operations wait', () => {
 
 it('[DEMO-34] says where the line stands, who sends, and what survives', () => {
   const states = ['offline', 'greeting', 'plain', 'resuming', 'live', 'draining', 'none'] as const
-  expect(states.map(lineText)).toEqual([
+  expect(states.map(deliveryStateText)).toEqual([
     'offline',
     'greeting…',
     'plain',

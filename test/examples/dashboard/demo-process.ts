@@ -3,7 +3,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { eventually } from './eventually.js'
+import { eventually } from '../../eventually.js'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 

@@ -4,7 +4,7 @@ import { kull } from 'statewire/kull'
 import { expect, it, onTestFinished } from 'vitest'
 import { startEnvironment } from '../../../examples/dashboard/server/environment-server.js'
 import { temporaryFolder } from '../photos/temporary-folder.js'
-import { eventually } from './eventually.js'
+import { eventually } from '../../eventually.js'
 
 const userId = 'ada'
 

@@ -7,7 +7,7 @@ import {
   type EnvironmentOptions,
   startEnvironment,
 } from '../../../examples/dashboard/server/environment-server.js'
-import { eventually } from './eventually.js'
+import { eventually } from '../../eventually.js'
 
 const userId = 'ada'
 const page = 'http://127.0.0.1:5002'

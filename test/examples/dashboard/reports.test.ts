@@ -3,11 +3,11 @@ import { createDelivery } from 'statewire/delivery'
 import { kull, type ShootProgress } from 'statewire/kull'
 import { createFileOutboxStore } from 'statewire/storage/node'
 import { expect, it, onTestFinished } from 'vitest'
-import { layLine } from '../../../examples/dashboard/once/line.js'
+import { openBreakableProxy } from '../../../examples/dashboard/once/breakable-proxy.js'
 import { startEnvironment } from '../../../examples/dashboard/server/environment-server.js'
 import { createReports } from '../../../examples/dashboard/worker/reports.js'
 import { temporaryFolder } from '../photos/temporary-folder.js'
-import { eventually } from './eventually.js'
+import { eventually } from '../../eventually.js'
 
 const userId = 'ada'
 const deviceId = 'photo-worker'
@@ -16,7 +16,7 @@ function progress(shootId: string, processedCount: number): ShootProgress {
   return { shootId, status: 'processing', processedCount, totalCount: 9 }
 }
 
-/** A worker's client, the line to a server that has delivery, and somebody who listens there. */
+/** A worker's client, a proxy in front of a server with delivery, and a device that receives. */
 async function createBench() {
   const environment = await startEnvironment({
     name: 'development',
@@ -26,13 +26,13 @@ async function createBench() {
     onError: (error) => expect.unreachable(error.message),
   })
   onTestFinished(() => environment.stop())
-  const line = await layLine(environment.port)
-  onTestFinished(() => line[Symbol.asyncDispose]())
+  const proxy = await openBreakableProxy(environment.port)
+  onTestFinished(() => proxy[Symbol.asyncDispose]())
   const directory = await temporaryFolder()
   /** A run of the worker, on the outbox of the runs before. */
   function run() {
     const sync = createSyncClient(kull, {
-      url: `ws://127.0.0.1:${line.port}/ws`,
+      url: `ws://127.0.0.1:${proxy.port}/ws`,
       credentials: { userId, deviceId },
       delivery: createDelivery({ store: () => createFileOutboxStore({ directory }) }),
       backoff: { stepsMs: [20], jitter: 'none', maxAttempts: 1_000 },
@@ -51,7 +51,7 @@ async function createBench() {
   })
   listener.start()
   await eventually(() => expect(listener.isConnected).toBe(true))
-  return { arrived, line, run, ...run() }
+  return { arrived, proxy, run, ...run() }
 }
 
 const patience = () => AbortSignal.timeout(30_000)
@@ -89,16 +89,16 @@ it('[DEMO-10] sends the latest of each shoot once connected, and no older one', 
 })
 
 it('[DEMO-10] sends again what went into a connection that was dead already', async () => {
-  const { arrived, line, reports, sync } = await createBench()
+  const { arrived, proxy, reports, sync } = await createBench()
   sync.start()
   reports.send(progress('a', 1))
   await reports.delivered(patience())
-  line.break()
+  proxy.break()
   reports.send(progress('a', 2))
   await eventually(() => expect(sync.isConnected).toBe(false))
   expect(sync.outbox.counts().transmitted).toBe(2)
   reports.send(progress('b', 1))
-  line.mend()
+  proxy.mend()
   await reports.delivered(patience())
   expect(reports.delivery).toMatchObject({ queuedAtMost: 2, retransmissions: 1 })
   expect(reports.delivery.resumes).toBeGreaterThan(0)

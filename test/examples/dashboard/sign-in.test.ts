@@ -2,7 +2,7 @@ import { decodeJwt, decodeProtectedHeader, SignJWT } from 'jose'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { startEnvironment } from '../../../examples/dashboard/server/environment-server.js'
 import type { SignInOptions } from '../../../examples/dashboard/server/sign-in/sign-in.js'
-import { eventually } from './eventually.js'
+import { eventually } from '../../eventually.js'
 import { createSignInClient, mac } from './sign-in-client.js'
 
 const minute = 60_000

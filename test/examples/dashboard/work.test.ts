@@ -6,7 +6,7 @@ import { generatePictures } from '../../../examples/dashboard/photos/index.js'
 import { startEnvironment } from '../../../examples/dashboard/server/environment-server.js'
 import { work } from '../../../examples/dashboard/worker/work.js'
 import { temporaryFolder } from '../photos/temporary-folder.js'
-import { eventually } from './eventually.js'
+import { eventually } from '../../eventually.js'
 
 const userId = 'ada'
 const workerId = 'photo-worker'

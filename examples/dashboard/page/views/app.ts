@@ -19,21 +19,21 @@ import { shootsView } from './shoots.js'
 import { type SignInActions, signInView } from './sign-in.js'
 import { toastsView } from './toasts.js'
 
-/** Everything that is on the screen. */
+/** The state of the whole screen. */
 export type PageModel = {
   connection: { status: ConnectionStatus; state: KullState; lastSyncTime: number | undefined }
   delivery: DeliveryModel
   session: SessionStatus
   log: MessageLog
   toasts: readonly KullNotification[]
-  /** Whether the browser shows notifications. */
+  /** Whether the browser may show notifications. */
   permission: NotificationPermission
   deviceId: string
   controls: Omit<ControlsModel, 'isSignedIn'>
   nowMs: number
 }
 
-/** Everything that its buttons do. */
+/** The actions of all buttons. */
 export type AppActions = Actions &
   DeliveryActions &
   SignInActions & {
@@ -93,7 +93,7 @@ function syncedView(model: PageModel, actions: AppActions): TemplateResult {
   `
 }
 
-// Asked for here and nowhere else: a page that asks unbidden is refused for good.
+// The page asks only after a click: browsers block a page that asks by itself.
 function permissionView(permission: NotificationPermission, ask: () => void): TemplateResult {
   return permission === 'default'
     ? html`<button

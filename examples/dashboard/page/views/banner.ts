@@ -5,8 +5,8 @@ import { statusDetail, statusWords } from '../text.js'
 import { bolt, warning } from './icons.js'
 
 /**
- * The full-width banner, with how many operations wait while there is no connection. Its words are
- * read out when they change; the countdown beside them is not.
+ * The banner over the full width, and how many operations wait while there is no connection. Screen
+ * readers read its words when they change, but not the countdown beside them.
  */
 export function bannerView(status: ConnectionStatus, depth: number, nowMs: number): TemplateResult {
   const queued = status.state === 'connected' ? '' : queuedText(depth)
@@ -18,7 +18,7 @@ export function bannerView(status: ConnectionStatus, depth: number, nowMs: numbe
   </div>`
 }
 
-/** A green bolt with `Synced`, or an orange warning with what is the matter. */
+/** A green bolt with `Synced`, or an orange warning with the reason. */
 export function badgeView(status: ConnectionStatus): TemplateResult {
   return html`<span class="badge" data-state=${status.state} data-test="badge">
     ${statusIcon(status)} ${statusWords(status)}

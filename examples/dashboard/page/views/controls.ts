@@ -3,7 +3,7 @@ import type { DemoStatus, EnvironmentAction } from '../../server/controls.js'
 import type { EnvironmentName } from '../../server/environment-server.js'
 import { workerText } from '../text.js'
 
-/** What the buttons do. */
+/** The actions of the buttons. */
 export type Actions = {
   start: () => void
   stop: () => void
@@ -14,19 +14,19 @@ export type Actions = {
   runWorker: () => void
 }
 
-/** What the buttons depend on. */
+/** The state that decides which buttons are shown and enabled. */
 export type ControlsModel = {
   environments: readonly EnvironmentName[]
   environment: EnvironmentName
-  /** `undefined` until the desk has answered. */
+  /** `undefined` before the first answer of the desk. */
   demo: DemoStatus | undefined
-  /** What went wrong with the latest button; empty if nothing did. */
+  /** The error of the latest button; empty if there was none. */
   trouble: string
-  /** Whether this device is: what is about a connection is of no use before. */
+  /** Whether this device is signed in. Buttons for its connection make no sense before that. */
   isSignedIn: boolean
 }
 
-/** Everything that can be done to this device, its server, and the worker. */
+/** Every button for this device, its server and the worker. */
 export function controlsView(model: ControlsModel, actions: Actions): TemplateResult {
   const { environment, demo } = model
   const isUp = demo?.environments.find(({ name }) => name === environment)?.isUp ?? true
@@ -48,16 +48,16 @@ export function controlsView(model: ControlsModel, actions: Actions): TemplateRe
     }
     ${environmentView(model, actions)}
     ${group(
-      model.isSignedIn ? 'Hurt the connection' : 'The server',
+      model.isSignedIn ? 'Break the connection' : 'The server',
       model.isSignedIn
         ? [
-            hurt('cut', 'Cut the socket', 'Ends the TCP connection without a goodbye'),
-            hurt('silence', 'Go silent', 'The socket stays open; nothing comes through any more'),
+            hurt('cut', 'Cut the socket', 'Ends the TCP connection without a closing handshake'),
+            hurt('silence', 'Go silent', 'The socket stays open, but no data gets through'),
           ]
         : nothing,
-      hurt('restart', 'Restart the server', 'Closes every socket with 1001 and comes back'),
+      hurt('restart', 'Restart the server', 'Closes every socket with 1001 and starts again'),
       isUp
-        ? hurt('stop', 'Stop the server', 'It stays away until it is started')
+        ? hurt('stop', 'Stop the server', 'The server is unreachable until you start it')
         : hurt('start', 'Start the server', 'On the same port, with the same accounts'),
     )}
     ${model.isSignedIn ? signedInView(model, actions, hurt) : nothing}
@@ -70,23 +70,19 @@ type Hurt = (action: EnvironmentAction, words: string, explanation: string) => T
 function signedInView(model: ControlsModel, actions: Actions, hurt: Hurt): TemplateResult {
   return html`
     ${group(
-      'Hurt the sign-in',
-      hurt('expire', 'Expire the token', 'The server takes this access token no more'),
-      hurt('revoke', 'Revoke the sign-in', 'As if from another device: this one is signed out'),
+      'Break the sign-in',
+      hurt('expire', 'Expire the token', 'The server no longer accepts this access token'),
+      hurt('revoke', 'Revoke the sign-in', 'Signs this device out, as another device could'),
     )}
     ${group(
-      'Say something odd',
+      'Send unusual frames',
       hurt('bad-frame', 'Bad frame', 'A text frame that is not JSON'),
-      hurt(
-        'news',
-        'Newer types',
-        'A batch, an admin message, and a type that this page does not know',
-      ),
+      hurt('news', 'Newer types', 'A batch, an admin message, and a message of an unknown type'),
     )}
     ${group(
       'Account',
       button('Run the worker', 'Processes the folder once', actions.runWorker),
-      hurt('credits', 'Add 100 credits', 'Every device is told'),
+      hurt('credits', 'Add 100 credits', 'All devices receive the new balance'),
     )}
     <p class="quiet" data-test="worker">${model.demo === undefined ? nothing : workerText(model.demo.worker)}</p>
   `

@@ -4,34 +4,34 @@ import type { DeliveryCounts, OutboxState, WaitingMessage } from 'statewire'
 import {
   aboutText,
   durableText,
-  lineText,
+  deliveryStateText,
   outcomeText,
   ownerText,
   waitingOfOthers,
 } from '../delivery-text.js'
 import type { SentReport } from '../sent-reports.js'
 
-/** What is known of delivery. */
+/** What the delivery panel shows. */
 export type DeliveryModel = {
   outbox: OutboxState
   counts: DeliveryCounts
-  /** Everything that waits, in the order in which it is sent. */
+  /** Every queued message, in the order in which the client will send them. */
   waiting: readonly WaitingMessage[]
-  /** What this page sent, the newest first. */
+  /** The messages that this page sent, newest first. */
   sent: readonly SentReport[]
 }
 
-/** What its buttons do. */
+/** The actions of the panel's buttons. */
 export type DeliveryActions = {
   reportShoot: () => void
   reportProgress: () => void
   reportNameless: () => void
   takeBack: (report: SentReport) => void
-  /** Takes back what this page did not send. */
+  /** Removes the queued messages that another tab sent, or this one before a reload. */
   removeWaiting: (id: string) => void
 }
 
-/** The queue, the line out of it, and the receipts of what was sent from here. */
+/** The queue, the state of delivery, and the receipts of what this page sent. */
 export function deliveryView(model: DeliveryModel, actions: DeliveryActions): TemplateResult {
   const { outbox, counts, sent } = model
   const others = waitingOfOthers(model.waiting, sent)
@@ -42,7 +42,7 @@ export function deliveryView(model: DeliveryModel, actions: DeliveryActions): Te
         <span data-test="owner">${ownerText(outbox)}</span> ·
         <span data-test="durable">${durableText(outbox)}</span>
       </span>
-      <span class="tag" data-line=${outbox.delivery} data-test="line">${lineText(outbox.delivery)}</span>
+      <span class="tag" data-line=${outbox.delivery} data-test="line">${deliveryStateText(outbox.delivery)}</span>
     </header>
     <div class="queue">
       <p>
@@ -50,30 +50,30 @@ export function deliveryView(model: DeliveryModel, actions: DeliveryActions): Te
         <span class="quiet">queued</span>
       </p>
       <dl class="counts">
-        ${countView('In flight', outbox.inFlight, 'Of those, on their way and not acknowledged yet')}
-        ${countView('Resumes', counts.resumed, 'Times that the server went on where we were')}
-        ${countView('Resets', counts.reset, 'Times that it could not, and gave its state')}
-        ${countView('Duplicates dropped', counts.duplicates, 'Messages that came again')}
+        ${countView('In flight', outbox.inFlight, 'Queued messages that were transmitted and not yet acknowledged')}
+        ${countView('Resumes', counts.resumed, 'Reconnects after which the server sent only what was missed')}
+        ${countView('Resets', counts.reset, 'Reconnects after which the server sent a snapshot of the state')}
+        ${countView('Duplicates dropped', counts.duplicates, 'Messages that were received before')}
       </dl>
     </div>
     <div class="buttons">
       <button
         type="button"
-        title="A made-up shoot, in any state of the connection"
+        title="Sends the progress of an invented shoot, or queues it"
         @click=${actions.reportShoot}
       >
         Report a shoot
       </button>
       <button
         type="button"
-        title="Of what waits, the latest of each shoot is sent"
+        title="Replaces the queued report of the same shoot"
         @click=${actions.reportProgress}
       >
         Report its progress
       </button>
       <button
         type="button"
-        title="The server has no use for it, and says so"
+        title="Sends a shoot without a name, which the server refuses"
         @click=${actions.reportNameless}
       >
         Report no name

@@ -2,7 +2,10 @@ import { html, nothing, type TemplateResult } from 'lit-html'
 import { repeat } from 'lit-html/directives/repeat.js'
 import type { Device } from 'statewire/kull'
 
-/** The user's connected devices. The server does not tell a device who was there before it. */
+/**
+ * The user's connected devices. The server does not tell a device which devices were connected
+ * before it.
+ */
 export function devicesView(devices: Iterable<Device>, ownDeviceId: string): TemplateResult {
   const all = [...devices]
   return html`<section class="card" aria-labelledby="devices-title">

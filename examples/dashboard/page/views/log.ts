@@ -2,7 +2,7 @@ import { html, type TemplateResult } from 'lit-html'
 import { repeat } from 'lit-html/directives/repeat.js'
 import type { LogLine, MessageLog } from '../message-log.js'
 
-/** The latest messages of every kind. Too many to be read out as they come. */
+/** The latest messages of every kind. Screen readers do not read them: there are too many. */
 export function logView(log: MessageLog, onClear: () => void): TemplateResult {
   return html`<section class="card log-card" aria-labelledby="log-title">
     <header>

@@ -3,7 +3,7 @@ import { repeat } from 'lit-html/directives/repeat.js'
 import type { Shoot } from 'statewire/kull'
 import { countText, etaText } from '../text.js'
 
-/** The shoots at work, a bar each. */
+/** The shoots in progress, one bar each. */
 export function shootsView(shoots: Iterable<Shoot>, overall: number): TemplateResult {
   const all = [...shoots]
   return html`<section class="card" aria-labelledby="shoots-title">

@@ -2,10 +2,10 @@ import { html, nothing, type TemplateResult } from 'lit-html'
 import type { SessionStatus } from 'statewire/session'
 import { duration, sessionWords } from '../text.js'
 
-/** What the buttons of a sign-in do. */
+/** The actions of the sign-in's buttons. */
 export type SignInActions = { signIn: () => void; cancel: () => void }
 
-/** What stands in place of everything that only a device sees which is signed in. */
+/** Shown instead of everything that only a signed-in device may see. */
 export function signInView(
   status: Exclude<SessionStatus, { state: 'signedIn' }>,
   nowMs: number,

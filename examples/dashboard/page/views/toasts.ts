@@ -1,7 +1,7 @@
 import { html, nothing, type TemplateResult } from 'lit-html'
 import type { KullNotification } from 'statewire/kull'
 
-/** What the user is told of. A worker causes several a second, too many to be read out as they come. */
+/** Messages to the user. Screen readers do not read them: a worker causes several per second. */
 export function toastsView(
   toasts: readonly KullNotification[],
   dismiss: (kind: KullNotification['kind']) => void,

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto'
 import type { DemoUser } from '../../accounts.js'
 import type { Decision, Link } from './links.js'
 
-/** What the page says. */
+/** The content of the page. */
 export type ApprovalView =
-  /** Asks for a code; `isUnknown`: the last one was none that can be confirmed. */
+  /** The form for a code; `isUnknown`: the code that was entered cannot be confirmed. */
   | { show: 'question'; isUnknown: boolean }
   | { show: 'link'; link: Link }
   | { show: 'done'; decision: Decision; deviceName: string }
@@ -38,7 +38,10 @@ input { flex: 2; text-transform: uppercase; letter-spacing: .2em; }
 :focus-visible { outline: 2px solid var(--blue); outline-offset: 2px; }
 `
 
-/** What the page may do: nothing but show itself, and send its own form home. In no frame, so that nobody's click is borrowed. */
+/**
+ * The page's security policy: no scripts, forms only to this server, and no frames, against
+ * clickjacking.
+ */
 export const approvalPolicy = [
   "default-src 'none'",
   `style-src 'sha256-${createHash('sha256').update(styles).digest('base64')}'`,
@@ -48,7 +51,7 @@ export const approvalPolicy = [
   "frame-ancestors 'none'",
 ].join('; ')
 
-/** The page on which a user confirms that a device is theirs; needs no script. */
+/** The page on which a user confirms a device. It needs no script. */
 export function approvalPage(view: ApprovalView, user: DemoUser, environment: string): string {
   return `<!doctype html>
 <html lang="en">
@@ -112,7 +115,7 @@ what ${escape(user.firstName)} can.</p>
 </form>`
 }
 
-/** What a device says of itself is text, however it looks. */
+/** Escapes what a device says about itself, so that it is only text. */
 function escape(text: string): string {
   const entities: Record<string, string> = {
     '&': '&amp;',

@@ -10,9 +10,9 @@ import type { Route } from './routes.js'
 const decisionForm = z.object({ code: z.string(), decision: z.enum(['approve', 'deny']) })
 
 /**
- * Makes the route of the page on which codes are confirmed: `GET /link`, with `?code=…`, looks, and
- * `POST /link` decides. Another site's page can make this browser send a form here, but not under
- * this page's origin, which browsers name with every POST; so one from elsewhere decides nothing.
+ * Makes the route of the page that confirms codes: `GET /link`, with `?code=…`, shows it, and `POST
+ * /link` decides. Another site could make this browser post a form here. Browsers send the origin
+ * with every POST, so a form from another origin is refused.
  */
 export function createApprovalRoute(options: {
   links: Links
@@ -59,7 +59,7 @@ export function createApprovalRoute(options: {
       .writeHead(shown === undefined ? 403 : isUnknown ? 404 : 200, {
         'content-type': `text/${shown === undefined ? 'plain' : 'html'}; charset=utf-8`,
         'content-security-policy': approvalPolicy,
-        // Not `no-referrer`, with which browsers would not name the origin of the form either.
+        // With `no-referrer` browsers would not send the origin of the form either.
         'referrer-policy': 'same-origin',
         'x-content-type-options': 'nosniff',
         'cache-control': 'no-store',

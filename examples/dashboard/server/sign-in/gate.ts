@@ -4,30 +4,30 @@ import { accessTokenOf } from '../../access-proof.js'
 import type { SignIns } from './sign-ins.js'
 import { bearerOf } from './routes.js'
 
-/** Who is let in, over either way. */
+/** Decides who may connect and who may call the API. */
 export type Gate = {
   authenticate: Authenticate
-  /** Whose balance is asked for; `undefined`: nobody's that we know. */
+  /** The user whose balance is asked for; `undefined`: an unknown user. */
   identify: (request: IncomingMessage) => Promise<string | undefined>
 }
 
 /**
- * Makes the gate. A web page, which browsers announce by its origin, has to show an access token of
- * the user and device that it says it is. What is no page (the worker, the devices of `--once`)
- * connects as it would to the deployed server, which takes `userId:deviceId` at its word.
+ * Makes the gate. Browsers send the origin of a web page: a page must send an access token of its
+ * user and device. Other clients (the worker, the devices of `--once`) connect as to the deployed
+ * server, which trusts `userId:deviceId`.
  */
 export function createGate(signIns: SignIns): Gate {
   return {
     async authenticate({ headers }, { byProtocol }) {
       const claimed = byProtocol()
       if (!claimed.ok) return claimed
-      // Everyone is an admin here, so that every type of message can be seen.
+      // Every user is an admin in the demo, so that the page can show every type of message.
       const known = { ...claimed, isAdmin: true }
       const accessToken = accessTokenOf(headers['sec-websocket-protocol'])
       if (accessToken === undefined && headers['origin'] === undefined) return known
       const holder = await signIns.holderOf(accessToken ?? '')
       const isOwn = holder?.userId === claimed.userId && holder.deviceId === claimed.deviceId
-      // 4401: the client gets a fresh token and comes back, once.
+      // After 4401 the client fetches a new token and reconnects once.
       return isOwn ? known : { ok: false, closeCode: 4401, reason: 'Sign in first' }
     },
     async identify({ url = '/', headers }) {
@@ -36,7 +36,7 @@ export function createGate(signIns: SignIns): Gate {
       const holder = await signIns.holderOf(token)
       if (holder !== undefined) return holder.userId
       const [userId = ''] = token.split(':', 1)
-      // A token of ours that is not good any more is nobody's name.
+      // An invalid token of the demo must not be read as a user's name.
       const isName =
         headers.origin === undefined && userId !== '' && !/^[\w-]+\.[\w-]+\./.test(token)
       return isName ? userId : undefined

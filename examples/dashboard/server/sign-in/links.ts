@@ -1,4 +1,4 @@
-/** A device that asks to be signed in, as it describes itself. */
+/** A device that asks to be signed in. The device gives these details itself. */
 export type LinkingDevice = {
   deviceId: string
   deviceName: string
@@ -6,29 +6,29 @@ export type LinkingDevice = {
   appVersion: string
 }
 
-/** A code, and the device that shows it. Times are milliseconds since the epoch. */
+/** A code, and the device that shows it. Times are ms since 1970. */
 export type Link = {
   readonly code: string
   readonly device: LinkingDevice
   readonly expiresAt: number
 }
 
-/** What whoever is asked to confirm a code says. */
+/** The user's decision about a code. */
 export type Decision = 'approve' | 'deny'
 
-/** Codes that wait to be confirmed. */
+/** The codes that wait for a decision. */
 export type Links = {
-  /** Makes a code for a device, or says how long to wait before another may be asked for. */
+  /** Makes a code for a device, or says how long the device must wait before it may ask again. */
   request(
     device: LinkingDevice,
   ):
     | { readonly ok: true; readonly link: Link }
     | { readonly ok: false; readonly retryAfterMs: number }
-  /** A code that can still be confirmed. */
+  /** Finds a code that can still be confirmed. */
   pending(code: string): Link | undefined
-  /** Notes what was decided about a code; false where there is nothing to decide any more. */
+  /** Stores the decision about a code. Returns false if the code is unknown, expired or decided. */
   decide(code: string, decision: Decision): boolean
-  /** How a code stands, for the device that shows it. That it was approved is told once. */
+  /** The state of a code, for the device that shows it. An approval is reported once. */
   collect(
     code: string,
   ):
@@ -43,15 +43,15 @@ const limitMs = 3_600_000
 /** Makes an empty {@link Links}. */
 export function createLinks(options: {
   now: () => number
-  /** Six characters that people can read off a screen. */
+  /** Makes a code of six characters that are easy to read. */
   makeCode: () => string
 }): Links {
   const { now, makeCode } = options
   const links = new Map<string, Link & { state: 'pending' | 'approved' | 'over' }>()
-  /** When each device asked within the last hour, the oldest first. */
+  /** When each device asked within the last hour, oldest first. */
   const requests = new Map<string, readonly number[]>()
 
-  // What was asked for long ago is of no use to anybody.
+  // Deletes expired codes and old requests.
   function forgetOld(): void {
     for (const [code, { expiresAt }] of links) {
       if (expiresAt < now() - limitMs) links.delete(code)
@@ -91,7 +91,7 @@ export function createLinks(options: {
     decide(code, decision) {
       const link = pending(code)
       if (link === undefined) return false
-      // There is no word for "denied" on the wire: to the device, such a code has expired.
+      // The protocol has no "denied": to the device, a denied code has expired.
       link.state = decision === 'approve' ? 'approved' : 'over'
       return true
     },

@@ -5,7 +5,7 @@ import { readJson, sendJson } from '../json.js'
 import type { Links } from './links.js'
 import type { SignIns } from './sign-ins.js'
 
-/** Answers a request and gives true, or leaves it alone and gives false. */
+/** Answers a request and returns true, or leaves it to others and returns false. */
 export type Route = (request: IncomingMessage, response: ServerResponse) => Promise<boolean>
 
 const short = z.string().min(1).max(200)
@@ -20,15 +20,15 @@ const renewal = z.object({ refreshToken: z.string().max(4_096), deviceId: short 
 type Reply = { status: number; body: unknown; headers?: Record<string, string> }
 
 /**
- * Makes the routes that a device signs in by: `POST /api/device-auth/request`, `/refresh` and
- * `/revoke`, and `GET /api/device-auth/status/<code>`. No answer repeats what it was sent.
+ * Makes the routes that a device signs in with: `POST /api/device-auth/request`, `/refresh` and
+ * `/revoke`, and `GET /api/device-auth/status/<code>`. No answer repeats text of the request.
  */
 export function createDeviceAuthRoutes(options: {
   links: Links
   signIns: SignIns
-  /** Who approves, and is signed in then. */
+  /** The user who approves, and who is then signed in. */
   user: DemoUser
-  /** Where a code is confirmed. */
+  /** The address of the page that confirms codes. */
   verificationUrl: (code: string) => string
 }): Route {
   const { links, signIns, user, verificationUrl } = options

@@ -10,20 +10,20 @@ import { createDeviceAuthRoutes, type Route } from './routes.js'
 import { createSignIns, type SignIns } from './sign-ins.js'
 import { createTokens } from './tokens.js'
 
-/** What a test, or a person in a hurry, has otherwise. */
+/** Options, for tests and for impatient users. */
 export type SignInOptions = {
-  /** How long access tokens last, in milliseconds. Default 1 hour. */
+  /** How long access tokens are valid, in ms. Default 1 hour. */
   accessLifeMs?: number
-  /** Milliseconds since the epoch. Default: the system's clock. */
+  /** Milliseconds since 1970. Default: the system's clock. */
   now?: () => number
-  /** Gives the codes that are shown. Default: six characters at random. */
+  /** Makes the codes. Default: six random characters. */
   makeCode?: () => string
 }
 
-/** Sign-in by device link for one environment: its routes, its page, and who is let in. */
+/** Sign-in by device link for one environment: its routes, its page, and its gate. */
 export type SignIn = Gate & Pick<SignIns, 'expireDevice' | 'revokeDevice'> & { route: Route }
 
-// Without those that look like another when they are read off a screen.
+// Characters that cannot be confused with others on a screen.
 const characters = 'ABCDEFGHJKMNPQRSTUVWXYZ23456789'
 
 /** Makes the sign-in of an environment, with a signing key of its own. */
@@ -48,7 +48,7 @@ export function createSignIn(
     verificationUrl: (code) => `${own().url}/link?code=${code}`,
   })
 
-  // Answers are for the demo's page, and no other page may use up a device's codes.
+  // Only the demo's page may call these routes: another page could use up a device's codes.
   function isWelcome(request: IncomingMessage): boolean {
     const { origin } = request.headers
     return own().isUnderOwnName(request) && (origin === undefined || isOurPage(origin))

@@ -1,36 +1,39 @@
 import type { Grant, Tokens } from './tokens.js'
 
-/** What a sign-in gives, in the words of the wire. */
+/** The result of a sign-in, in the form that the API sends. */
 export type IssuedTokens = { accessToken: string; refreshToken: string; expiresIn: number }
 
-/** Which devices are signed in, and as whom. It is the demo's database: it outlives its server. */
+/**
+ * Which devices are signed in, and as which user. It is the demo's database, and survives a
+ * server's restart.
+ */
 export type SignIns = {
   /** Signs a device in. */
   begin(userId: string, deviceId: string): Promise<IssuedTokens>
-  /** A fresh access token; `undefined` where the refresh token is not this device's, or revoked. */
+  /** Makes a new access token; `undefined` if the refresh token is revoked, or another device's. */
   renew(
     refreshToken: string,
     deviceId: string,
   ): Promise<Pick<IssuedTokens, 'accessToken' | 'expiresIn'> | undefined>
-  /** Who shows an access token; `undefined` where it is not good, or not any more. */
+  /** The owner of an access token; `undefined` if the token is not valid. */
   holderOf(accessToken: string): Promise<Grant | undefined>
-  /** Ends the sign-in of an access token; false where there is none. */
+  /** Ends the sign-in of an access token. Returns false if there is none. */
   revoke(accessToken: string): Promise<boolean>
-  /** Ends a device's sign-ins. Gives how many there were, as the next one does. */
+  /** Ends a device's sign-ins. Returns how many there were. */
   revokeDevice(userId: string, deviceId: string): number
-  /** Declares a device's access tokens over before their time; its refresh tokens stay good. */
+  /** Makes a device's access tokens invalid before they expire. Its refresh tokens stay valid. */
   expireDevice(userId: string, deviceId: string): number
 }
 
 const refreshLifeMs = 30 * 24 * 3_600_000
 
-/** Makes {@link SignIns} without any. */
+/** Makes an empty {@link SignIns}. */
 export function createSignIns(options: {
   tokens: Tokens
   makeId: () => string
-  /** How long access tokens last, in milliseconds. */
+  /** How long access tokens are valid, in ms. */
   accessLifeMs: number
-  /** Told when a device's tokens are not good any more, so that its sockets can be closed. */
+  /** Called when a device's tokens become invalid, so that its sockets can be closed. */
   onRefused: (device: { userId: string; deviceId: string }) => void
 }): SignIns {
   const { tokens, makeId, accessLifeMs, onRefused } = options
@@ -65,7 +68,7 @@ export function createSignIns(options: {
       return grant?.round === shown?.round ? grant : undefined
     },
     async revoke(accessToken) {
-      // A device that was asleep for long signs out with a token that is over, and means it.
+      // A device that slept for long signs out with an expired token. That must work too.
       const shown = await tokens.read('access', accessToken, { evenIfOver: true })
       const grant = active.get(shown?.signInId ?? '')
       if (grant === undefined) return false

@@ -1,33 +1,33 @@
 import { jwtVerify, SignJWT } from 'jose'
 import * as z from 'zod'
 
-/** What a token is good for; the one is never taken for the other. */
+/** The use of a token. A token of one use is not valid for the other. */
 export type TokenUse = 'access' | 'refresh'
 
-/** Whose token it is, and of which sign-in. */
+/** The owner of a token, and the sign-in that it belongs to. */
 export type Grant = {
   userId: string
   deviceId: string
   signInId: string
-  /** Counts up each time that the sign-in's access tokens are declared over. */
+  /** Increases each time that the sign-in's access tokens are made invalid. */
   round: number
 }
 
-/** Makes and reads JWTs. No token, and no reason why one is not good, is ever in an error. */
+/** Makes and reads JWTs. No error contains a token, or the reason why one is invalid. */
 export type Tokens = {
   issue(use: TokenUse, grant: Grant, lifeMs: number): Promise<string>
-  /** Whom a token was made for; `undefined` where it is not one of ours, or is over. */
+  /** The owner of a token; `undefined` if the token is foreign or expired. */
   read(use: TokenUse, token: string, options?: { evenIfOver: boolean }): Promise<Grant | undefined>
 }
 
 const algorithm = 'HS256'
 const claims = z.object({ sub: z.string(), device: z.string(), sid: z.string(), round: z.int() })
 
-/** Makes {@link Tokens} of an issuer, signed with a key of 32 bytes that nobody else has. */
+/** Makes {@link Tokens} of an issuer, signed with a secret key of 32 bytes. */
 export function createTokens(options: {
   issuer: string
   key: Uint8Array
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since 1970. */
   now: () => number
 }): Tokens {
   const { issuer, key, now } = options
@@ -44,7 +44,7 @@ export function createTokens(options: {
     async read(use, token, { evenIfOver } = { evenIfOver: false }) {
       try {
         const { payload } = await jwtVerify(token, key, {
-          // Named, so that no token chooses how it is checked.
+          // The algorithm is fixed, so that a token cannot choose how it is verified.
           algorithms: [algorithm],
           issuer,
           audience: use,

@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import type { AnyStateNode, AnyTransitionDefinition, InspectionEvent, SnapshotFrom } from 'xstate'
-import type { ConnectionEvent } from '../../src/machines/connection/context.js'
+import type { ConnectionEvent } from '../../../src/machines/connection/context.js'
 import {
   type ConnectionMachine,
   createConnectionMachine,
-} from '../../src/machines/connection/machine.js'
-import { createConnection } from '../machines/connection/create-connection.js'
+} from '../../../src/machines/connection/machine.js'
+import { createConnection } from './create-connection.js'
 
-// Every state on the real actor, with every event, against a table written from docs/spec.md; then
-// the witness: each transition that the machine defines was taken by one of them.
+// Sends every event in every state to the real actor, and compares with a table written from
+// docs/spec.md. At the end a witness: every transition of the machine was taken.
 
 const signals = ['online', 'offline', 'visible', 'hidden', 'frozen', 'woke'] as const
 
@@ -21,8 +21,9 @@ type Configuration =
   | 'failed'
 
 /**
- * `dropped` and `dismissed`: closed so that another attempt follows, or none. `time`: up to the
- * next timer. `sleep`: an hour, with every timer late.
+ * `dropped`: closed with a code after which the client reconnects. `dismissed`: with one after
+ * which it does not. `time`: advances to the next timer. `sleep`: an hour, after which every timer
+ * is late.
  */
 type Happening =
   | 'connect'
@@ -64,7 +65,7 @@ function probing(to: Configuration): Row {
   }
 }
 
-/** What follows what. Where nothing is said, nothing changes. */
+/** The next configuration for each event. An event without an entry changes nothing. */
 const table: Record<Configuration, Row> = {
   disconnected: { connect: 'connecting' },
   connecting: whileAttempting,
@@ -112,7 +113,7 @@ const table: Record<Configuration, Row> = {
   failed: { connect: 'connecting', reconnect: 'connecting', disconnect: 'disconnected' },
 }
 
-/** The shortest way from the start. */
+/** The shortest way to reach each configuration. */
 const ways: Record<Configuration, readonly Happening[]> = {
   disconnected: [],
   connecting: ['connect'],
@@ -172,7 +173,7 @@ function happen(connection: Connection, happening: Happening): void {
     clock.jump(3_600_000)
   } else {
     actor.send(eventOf(happening, context().generation))
-    // What the network owes to the client, for example the end of a socket let go of.
+    // Runs what the network still has to deliver, for example the end of a terminated socket.
     clock.advance(0)
   }
 }
@@ -185,11 +186,14 @@ function witness(event: InspectionEvent): void {
   for (const transition of event._transitions) taken.add(transition)
 }
 
-/** A connection brought to a configuration; its peer leaves everything to the events sent by hand. */
+/**
+ * Brings a connection to a configuration. Its peer does nothing by itself: the test sends the
+ * events.
+ */
 function bring(configuration: Configuration): Connection {
   const isWatched = !configuration.includes('unwatched')
   const pingIntervalMs = isWatched ? 30_000 : Number.POSITIVE_INFINITY
-  // Settled before a pong can be missing, so that no two timers are due at one instant.
+  // Stability settles before a pong can be missing, so that no two timers are due at the same time.
   const policy = { settleMs: 9_000, pingIntervalMs }
   const connection = createConnection({ machine, inspect: witness, policy })
   connection.peer.staysSilent()

@@ -2,22 +2,22 @@ import { connect, createServer, type Socket } from 'node:net'
 import { listenAt, loopback } from '../server/listen.js'
 
 /**
- * A line between a client and a server: TCP connections that are taken on a port of its own and
- * passed on. What happens to it neither end is told of.
+ * A TCP proxy between a client and a server, on its own port. Neither end learns what happens on
+ * it.
  */
-export type Line = AsyncDisposable & {
+export type BreakableProxy = AsyncDisposable & {
   readonly port: number
   /**
-   * Breaks as lines do: what is on its way is lost first, and with the next thing that the client
-   * says its connections are gone. From then on every new one is ended at once.
+   * Breaks like a network: what is on its way is lost, and the next data from the client ends its
+   * connection. From then on every new connection is closed at once.
    */
   break(): void
-  /** Takes connections again. */
+  /** Accepts connections again. */
   mend(): void
 }
 
-/** Lays a line to a port of the loopback address. */
-export async function layLine(to: number): Promise<Line> {
+/** Opens a proxy to a port of the loopback address. */
+export async function openBreakableProxy(to: number): Promise<BreakableProxy> {
   const ends = new Set<Socket>()
   let state: 'whole' | 'breaking' | 'broken' = 'whole'
 
@@ -33,7 +33,7 @@ export async function layLine(to: number): Promise<Line> {
       from.pause()
       to.once('drain', () => from.resume())
     })
-    // `close` follows.
+    // The event `close` follows.
     from.on('error', () => {})
     from.once('close', () => {
       ends.delete(from)
@@ -43,7 +43,7 @@ export async function layLine(to: number): Promise<Line> {
 
   const server = createServer((near) => {
     if (state === 'broken') {
-      // Refused, but for the port: another process might take that meanwhile.
+      // The port stays open and connections are closed: another process could take a free port.
       near.resetAndDestroy()
       return
     }
@@ -62,7 +62,7 @@ export async function layLine(to: number): Promise<Line> {
       state = 'breaking'
     },
     mend() {
-      // What was lost must not be followed by anything.
+      // After data was lost, no later data may pass.
       if (state === 'breaking') snap()
       state = 'whole'
     },

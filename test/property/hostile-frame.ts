@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
-import type { RawFrame } from '../schemas/message.js'
-import { arbitraryFrame } from './arbitrary-message.js'
-import type { WireProtocol } from './fake-wire.js'
+import type { RawFrame } from '../../src/schemas/message.js'
+import { arbitraryFrame } from '../../src/testing/arbitrary-message.js'
+import type { WireProtocol } from '../../src/testing/fake-wire.js'
 
 /** Options of {@link hostileFrame}. */
 export interface HostileFrameOptions {
