@@ -8,11 +8,11 @@ export type {
   Outgoing,
   SocketEnd,
 } from './client.js'
-export type { ListeningAddress } from './listener.js'
+export type { ListeningAddress } from './http-listener.js'
 export type { ServerLogEntry, ServerLogger, ServerLogPart } from './logging.js'
 export type { ServedProtocol, SyncServerOptions } from './options.js'
 export type { ConnectedDevice } from './presence.js'
-export { type CloseOptions, createSyncServer, type SyncServer } from './server.js'
+export { type CloseOptions, createSyncServer, type SyncServer } from './create-sync-server.js'
 export type { ServerCounters, ServerStats } from './stats.js'
 export type {
   ClientMark,

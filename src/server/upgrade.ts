@@ -3,7 +3,7 @@ import type { Server as HttpsServer } from 'node:https'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { UpgradeRequest } from '../schemas/server-behaviour.js'
-import { CLOSE_GRACE_MS } from './connection.js'
+import { CLOSE_GRACE_MS } from './client-connection.js'
 import type { HandleUpgrade } from './handle-upgrade.js'
 
 const refusals = {

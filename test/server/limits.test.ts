@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
-import { createKeepAlive } from '../../src/server/keep-alive.js'
+import { createKeepAlive } from '../../src/server/ticker.js'
 import { createManualClock } from '../../src/testing/clock.js'
 import { record, startServer } from './support.js'
 

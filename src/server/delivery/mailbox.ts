@@ -8,10 +8,10 @@ import type {
   LoggedMessage,
   UserLog,
 } from '../log/delivery-log.js'
-import { encodeNumbered, sizeOf, type UnnumberedMessage } from './frames.js'
-import { createLane, type Work } from './lane.js'
+import { encodeNumbered, sizeOf, type UnnumberedMessage } from './logged-message.js'
+import { createLane, type Work } from './write-queue.js'
 import type { CreateSharedState, SharedState } from './shared-state.js'
-import { applyChange, headOf, markKey, readUserLog, type UserLogState } from './user-log.js'
+import { applyChange, headOf, markKey, readUserLog, type UserLogState } from '../log/user-log.js'
 
 /** How much is kept of each user. */
 export interface MailboxBounds {

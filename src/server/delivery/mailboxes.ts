@@ -1,4 +1,4 @@
-import { type Channels, createChannels } from './channels.js'
+import { type Channels, createChannels } from './client-outboxes.js'
 import type { DeliveryLog } from '../log/delivery-log.js'
 import { createMailbox, type Mailbox, type MailboxOptions } from './mailbox.js'
 import type { DeliveryCounting } from './stats.js'

@@ -6,8 +6,8 @@ import { createValidate, type MessageSchemas, type Validate } from '../../schema
 import { encodeJson } from '../../transport/json-codec.js'
 import { SyncError } from '../../base/errors.js'
 import type { LoggedMessage } from '../log/delivery-log.js'
-import { readData } from './frames.js'
-import type { UserLogState } from './user-log.js'
+import { readData } from './logged-message.js'
+import type { UserLogState } from '../log/user-log.js'
 
 /** The state that a user's messages lead to, as every client of the user folds it. */
 export interface SharedState {

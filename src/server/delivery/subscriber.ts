@@ -2,9 +2,9 @@ import { type ResetReason, type Resume, toServer } from '../../schemas/control.j
 import type { EnvelopeDirection } from '../../schemas/envelope.js'
 import { createValidate } from '../../schemas/schema.js'
 import { encodeMessage } from '../broadcast.js'
-import type { Connection } from '../connection.js'
-import type { NumberedMessage, Speaker, Standing } from './channel.js'
-import type { Channels } from './channels.js'
+import type { Connection } from '../client-connection.js'
+import type { NumberedMessage, Speaker, Standing } from './client-outbox.js'
+import type { Channels } from './client-outboxes.js'
 import type { Mailbox, Reader } from './mailbox.js'
 import type { DeliveryCounting } from './stats.js'
 

@@ -6,7 +6,7 @@ import {
   createUserLog,
   type UserLogState,
   writeUserLog,
-} from '../delivery/user-log.js'
+} from './user-log.js'
 
 /** Options of {@link createMemoryLog}. */
 export interface MemoryLogOptions {

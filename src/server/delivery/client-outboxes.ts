@@ -1,5 +1,5 @@
-import { type Channel, type ChannelOptions, createChannel } from './channel.js'
-import { markKey } from './user-log.js'
+import { type Channel, type ChannelOptions, createChannel } from './client-outbox.js'
+import { markKey } from '../log/user-log.js'
 
 /** The outboxes of a user that are heard. */
 export interface Channels {

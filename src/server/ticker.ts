@@ -1,5 +1,5 @@
 import type { Clock, TimerHandle } from '../base/clock.js'
-import type { Connection } from './connection.js'
+import type { Connection } from './client-connection.js'
 
 /** What keeping a connection alive takes. */
 type Pinged = Omit<Connection, 'bufferedBytes' | 'onFlushed'>

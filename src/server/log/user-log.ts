@@ -4,7 +4,7 @@ import type {
   LoggedCheckpoint,
   LoggedMessage,
   UserLog,
-} from '../log/delivery-log.js'
+} from './delivery-log.js'
 
 /** A {@link UserLog} in the making. */
 export interface UserLogState {

@@ -1,9 +1,9 @@
 import type { RefusedNumber } from '../../schemas/control.js'
 import type { ClientMark } from '../log/delivery-log.js'
-import type { UnnumberedMessage } from './frames.js'
+import type { UnnumberedMessage } from './logged-message.js'
 import type { Draft, Mailbox } from './mailbox.js'
 import type { DeliveryCounting } from './stats.js'
-import { markKey } from './user-log.js'
+import { markKey } from '../log/user-log.js'
 
 /** Where a server stands with an outbox. */
 export interface Standing {
