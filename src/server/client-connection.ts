@@ -4,173 +4,179 @@ import type { RawFrame } from '../schemas/message.js'
 import { fitReason } from './close-code.js'
 import type { Counting } from './stats.js'
 
-/** How long a socket has to finish its closing handshake before it is let go, in milliseconds. */
+/** How long a socket has to finish its closing handshake before it is terminated, in milliseconds. */
 export const CLOSE_GRACE_MS = 2_000
 
-/** What happens on a socket. Handlers do not throw. */
-export interface ConnectionHandlers {
-  /** The socket cannot go on: it broke the WebSocket protocol, or a limit. */
-  failed(error: Error): void
-  /** Exactly once, and last. */
-  closed(code: number, reason: string): void
-}
-
-/** One accepted socket, from the upgrade to its end. */
-export interface Connection {
-  /** Neither side has begun to close. */
-  readonly isOpen: boolean
-  /** A ping went out and its pong has not come. */
-  readonly awaitsPong: boolean
-  /**
-   * Delivers what was held while nobody knew who it is, in order, and what comes from now on.
-   * `received` does not throw.
-   */
-  admit(received: (frame: RawFrame) => void): void
-  /** What was handed over and has not gone out to the network, in bytes. */
-  readonly bufferedBytes: number
-  /** Has something called each time that a frame has gone out. To be called once. */
-  onFlushed(flushed: () => void): void
-  /** Hands a frame over and gives whether it did: not to a socket that is closing, or too slow. */
-  send(frame: Uint8Array): boolean
-  ping(): void
-  /** Begins the closing handshake; a second call can only shorten the time it has. */
-  close(code: number, reason: string, graceMs?: number): void
-  /** Lets go at once. */
-  terminate(): void
-}
-
-/** What {@link createConnection} needs. */
-export interface ConnectionOptions {
+/** What {@link ClientConnection} needs. The callbacks do not throw. */
+export interface ClientConnectionOptions {
   readonly socket: WebSocket
   readonly clock: Clock
   readonly counters: Counting
-  /** Beyond this backlog a socket is too slow. */
+  /** A socket with a larger backlog is too slow. */
   readonly maxBufferedBytes: number
-  readonly handlers: ConnectionHandlers
+  /** The socket broke the WebSocket protocol, or a limit. It closes. */
+  readonly failed: (error: Error) => void
+  /** Called once, and last. */
+  readonly closed: (code: number, reason: string) => void
 }
 
-// What a client may say before it is known who it is, and what a frame costs beside its bytes:
-// without the latter, empty frames would be free.
+// How many bytes a client may send before it is authenticated, and what a frame costs beside its
+// bytes: without that cost, empty frames would be free.
 const MOST_HELD_BYTES = 65_536
 const HELD_FRAME_BYTES = 64
 
-// ws's codes for a message over `maxPayload`: by a frame's header, or by adding up its fragments.
+// The codes of ws for a message over `maxPayload`: known from a frame's header, or by adding up the
+// fragments of a message.
 const tooLargeCodes = new Set([
   'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH',
   'WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH',
 ])
 
-/** Takes over a socket that was just upgraded. */
-export function createConnection(options: ConnectionOptions): Connection {
-  const { socket, clock, counters, handlers } = options
-  let deliver: ((frame: RawFrame) => void) | undefined
-  let held: RawFrame[] = []
-  let heldBytes = 0
-  let awaitsPong = false
-  let isClosing = false
-  let flushed: (() => void) | undefined
-  let letGo: { readonly timer: TimerHandle; readonly at: number } | undefined
+/** The server's side of one WebSocket, from the upgrade to its end. */
+export class ClientConnection {
+  readonly #options: ClientConnectionOptions
+  readonly #socket: WebSocket
+  /** Receives frames once the client is authenticated; until then they are held. */
+  #receive: ((frame: RawFrame) => void) | undefined
+  #held: RawFrame[] = []
+  #heldBytes = 0
+  #awaitsPong = false
+  #isClosing = false
+  #flushed: (() => void) | undefined
+  /** When the socket is terminated unless it has closed by then, in monotonic milliseconds. */
+  #termination: { readonly timer: TimerHandle; readonly at: number } | undefined
 
-  function receive(frame: RawFrame, bytes: number): void {
-    if (isClosing) return
-    if (deliver !== undefined) {
-      deliver(frame)
-      return
-    }
-    held.push(frame)
-    heldBytes += bytes + HELD_FRAME_BYTES
-    // Reading on is how we hear that the client left; only a client that floods us before it was
-    // let in has to wait in its own buffers.
-    if (heldBytes > MOST_HELD_BYTES) socket.pause()
+  /** Takes over a socket that was just upgraded. */
+  constructor(options: ClientConnectionOptions) {
+    const { socket } = options
+    this.#options = options
+    this.#socket = socket
+    socket.on('message', (data, isBinary) => {
+      // With the default `binaryType` it is one buffer.
+      const bytes = data as Buffer
+      this.#accept(isBinary ? bytes : bytes.toString(), bytes.byteLength)
+    })
+    socket.on('pong', () => {
+      this.#awaitsPong = false
+    })
+    // Stays until the end: ws would throw an error that has no listener.
+    socket.on('error', (error) => this.#fail(error))
+    socket.once('close', (code, reason) => this.#end(code, reason.toString()))
   }
 
-  function letGoAfter(graceMs: number): void {
-    const at = clock.now() + graceMs
-    if (letGo !== undefined) {
-      if (letGo.at <= at) return
-      clock.clearTimeout(letGo.timer)
-    }
-    letGo = { timer: clock.setTimeout(terminate, graceMs), at }
+  /** Whether neither side has begun to close. */
+  get isOpen(): boolean {
+    return !this.#isClosing && this.#socket.readyState === this.#socket.OPEN
   }
 
-  function close(code: number, reason: string, graceMs = CLOSE_GRACE_MS): void {
+  /** Whether the last ping has had no pong yet. */
+  get awaitsPong(): boolean {
+    return this.#awaitsPong
+  }
+
+  /** How many bytes were given to `send` and have not gone out to the network yet. */
+  get bufferedBytes(): number {
+    return this.#socket.bufferedAmount
+  }
+
+  /** Has a function called each time that a frame has gone out. To be called once. */
+  onFlushed(flushed: () => void): void {
+    this.#flushed = flushed
+  }
+
+  /**
+   * The client is authenticated: passes the held frames on, in order, and every later one.
+   * `receive` does not throw.
+   */
+  admit(receive: (frame: RawFrame) => void): void {
+    const held = this.#held
+    this.#held = []
+    this.#receive = receive
+    for (const frame of held) this.#accept(frame, 0)
+    this.#socket.resume()
+  }
+
+  /**
+   * Sends a frame. Returns false, and sends nothing, where the socket is closing or too slow; a
+   * slow one is closed.
+   */
+  send(frame: Uint8Array): boolean {
+    if (!this.isOpen) return false
+    const { counters, maxBufferedBytes } = this.#options
+    if (this.#socket.bufferedAmount > maxBufferedBytes) {
+      counters.tooSlow += 1
+      this.close(1013, 'Too slow')
+      return false
+    }
+    this.#socket.send(frame, { binary: false }, this.#flushed)
+    counters.framesOut += 1
+    return true
+  }
+
+  /** Sends a ping at the WebSocket level. */
+  ping(): void {
+    this.#awaitsPong = true
+    this.#socket.ping()
+  }
+
+  /** Begins the closing handshake. A second call can only shorten the time that it has. */
+  close(code: number, reason: string, graceMs = CLOSE_GRACE_MS): void {
+    const socket = this.#socket
     if (socket.readyState === socket.CLOSED) return
-    if (!isClosing) {
-      isClosing = true
-      held = []
-      // The client's side of the handshake has to be read.
+    if (!this.#isClosing) {
+      this.#isClosing = true
+      this.#held = []
+      // The client's part of the handshake has to be read.
       socket.resume()
       socket.close(code, fitReason(reason))
     }
-    letGoAfter(graceMs)
+    this.#terminateAfter(graceMs)
   }
 
-  function terminate(): void {
-    isClosing = true
-    socket.terminate()
+  /** Ends the socket at once, without a closing handshake. */
+  terminate(): void {
+    this.#isClosing = true
+    this.#socket.terminate()
   }
 
-  socket.on('message', (data, isBinary) => {
-    // `binaryType` is the default, so that it is one buffer.
-    const bytes = data as Buffer
-    receive(isBinary ? bytes : bytes.toString(), bytes.byteLength)
-  })
-  socket.on('pong', () => {
-    awaitsPong = false
-  })
-  // Stays for ever: an error without a listener would be thrown by ws. ws itself has begun to
-  // close by now, with the code that fits.
-  socket.on('error', (error: Error & { readonly code?: unknown }) => {
-    isClosing = true
+  #accept(frame: RawFrame, bytes: number): void {
+    if (this.#isClosing) return
+    if (this.#receive !== undefined) {
+      this.#receive(frame)
+      return
+    }
+    this.#held.push(frame)
+    this.#heldBytes += bytes + HELD_FRAME_BYTES
+    // While the socket is read we notice that a client leaves, so it is paused only when a client
+    // sends too much before it is authenticated.
+    if (this.#heldBytes > MOST_HELD_BYTES) this.#socket.pause()
+  }
+
+  // ws has already begun to close, with the code that fits the error.
+  #fail(error: Error & { readonly code?: unknown }): void {
+    const { counters, failed } = this.#options
+    this.#isClosing = true
     if (typeof error.code === 'string' && tooLargeCodes.has(error.code)) counters.tooLarge += 1
-    letGoAfter(CLOSE_GRACE_MS)
-    handlers.failed(error)
-  })
-  socket.once('close', (code, reason) => {
-    isClosing = true
-    held = []
-    if (letGo !== undefined) clock.clearTimeout(letGo.timer)
-    handlers.closed(code, reason.toString())
-  })
+    this.#terminateAfter(CLOSE_GRACE_MS)
+    failed(error)
+  }
 
-  const isOpen = () => !isClosing && socket.readyState === socket.OPEN
+  #end(code: number, reason: string): void {
+    this.#isClosing = true
+    this.#held = []
+    if (this.#termination !== undefined) {
+      this.#options.clock.clearTimeout(this.#termination.timer)
+    }
+    this.#options.closed(code, reason)
+  }
 
-  return {
-    get isOpen() {
-      return isOpen()
-    },
-    get awaitsPong() {
-      return awaitsPong
-    },
-    admit(received) {
-      const frames = held
-      held = []
-      deliver = received
-      for (const frame of frames) receive(frame, 0)
-      socket.resume()
-    },
-    get bufferedBytes() {
-      return socket.bufferedAmount
-    },
-    onFlushed(listener) {
-      flushed = listener
-    },
-    send(frame) {
-      if (!isOpen()) return false
-      if (socket.bufferedAmount > options.maxBufferedBytes) {
-        counters.tooSlow += 1
-        close(1013, 'Too slow')
-        return false
-      }
-      socket.send(frame, { binary: false }, flushed)
-      counters.framesOut += 1
-      return true
-    },
-    ping() {
-      awaitsPong = true
-      socket.ping()
-    },
-    close,
-    terminate,
+  #terminateAfter(graceMs: number): void {
+    const { clock } = this.#options
+    const at = clock.now() + graceMs
+    if (this.#termination !== undefined) {
+      if (this.#termination.at <= at) return
+      clock.clearTimeout(this.#termination.timer)
+    }
+    this.#termination = { timer: clock.setTimeout(() => this.terminate(), graceMs), at }
   }
 }

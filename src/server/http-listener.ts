@@ -8,43 +8,41 @@ export interface ListeningAddress {
   readonly port: number
 }
 
-/** An HTTP server of our own, for those who bring none: it answers everything but upgrades with 426. */
-export interface Listener {
-  /** Listens; port 0 takes a free one. Rejects with Node's error, for example `EADDRINUSE`. */
-  listen(port: number, host: string | undefined): Promise<ListeningAddress>
-  /** Stops listening; requests that are still being answered are cut off after `graceMs`. */
-  close(graceMs: number): Promise<void>
-}
+/** An HTTP server for users who have none: it answers every request but an upgrade with 426. */
+export class HttpListener {
+  readonly server: Server
+  readonly #clock: Clock
 
-/** Makes a {@link Listener}; it opens nothing yet. */
-export function createListener(clock: Clock, attach: (server: Server) => void): Listener {
-  const server = createServer((_request, response) => {
-    response.writeHead(426, { 'content-type': 'text/plain', upgrade: 'websocket' })
-    response.end(STATUS_CODES[426])
-  })
-  attach(server)
-  return {
-    listen(port, host) {
-      return new Promise((resolve, reject) => {
-        server.once('error', reject)
-        server.listen(port, host, () => {
-          server.off('error', reject)
-          // It is null or a path only where there is no port.
-          const { address, port: taken } = server.address() as AddressInfo
-          resolve({ host: address, port: taken })
-        })
+  constructor(clock: Clock) {
+    this.#clock = clock
+    this.server = createServer((_request, response) => {
+      response.writeHead(426, { 'content-type': 'text/plain', upgrade: 'websocket' })
+      response.end(STATUS_CODES[426])
+    })
+  }
+
+  /** Listens; port 0 takes a free one. Rejects with Node's error, for example `EADDRINUSE`. */
+  listen(port: number, host: string | undefined): Promise<ListeningAddress> {
+    const { server } = this
+    return new Promise((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(port, host, () => {
+        server.off('error', reject)
+        // It would be null or a path only for a server without a port.
+        const { address, port: taken } = server.address() as AddressInfo
+        resolve({ host: address, port: taken })
       })
-    },
-    close(graceMs) {
-      return new Promise((resolve) => {
-        const timer = clock.setTimeout(() => {
-          server.closeAllConnections()
-        }, graceMs)
-        server.close(() => {
-          clock.clearTimeout(timer)
-          resolve()
-        })
+    })
+  }
+
+  /** Stops listening; requests that are still being answered are cut off after `graceMs`. */
+  close(graceMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.#clock.setTimeout(() => this.server.closeAllConnections(), graceMs)
+      this.server.close(() => {
+        this.#clock.clearTimeout(timer)
+        resolve()
       })
-    },
+    })
   }
 }

@@ -1,62 +1,52 @@
 import type { Clock, TimerHandle } from '../base/clock.js'
-import type { Connection } from './client-connection.js'
-
-/** What keeping a connection alive takes. */
-type Pinged = Omit<Connection, 'bufferedBytes' | 'onFlushed'>
-
-/** Pings sockets at the WebSocket level and lets go of those that give no pong. */
-export interface KeepAlive {
-  add(connection: Pinged): void
-  delete(connection: Pinged): void
-}
-
-/** What {@link createKeepAlive} needs. */
-export interface KeepAliveOptions {
-  readonly clock: Clock
-  readonly intervalMs: number
-  /** Has not ponged by the ping after. */
-  readonly silent: (connection: Pinged) => void
-}
-
-// After a stall (a stopped process, a blocked loop) timers run before what the network brought
-// meanwhile is read, pongs included.
-const LATE_MS = 1_000
 
 /**
- * Makes a {@link KeepAlive}: one timer for all sockets, on a grid that does not drift, and none
- * while there is no socket.
+ * Calls a function for each of its members at even intervals. All members share one timer; without
+ * members there is none.
  */
-export function createKeepAlive(options: KeepAliveOptions): KeepAlive {
-  const { clock, intervalMs } = options
-  const connections = new Set<Pinged>()
-  let due = 0
-  let timer: TimerHandle
+export class Ticker<Member> {
+  readonly #members = new Set<Member>()
+  readonly #clock: Clock
+  readonly #intervalMs: number
+  readonly #tick: (member: Member, lateMs: number) => void
+  /** When the next tick is due, in monotonic milliseconds. */
+  #dueAt = 0
+  #timer: TimerHandle
 
-  function schedule(): void {
-    timer = clock.setTimeout(tick, due - clock.now())
+  /** `tick` is also told how late it is called, in milliseconds. It may delete members. */
+  constructor(clock: Clock, intervalMs: number, tick: (member: Member, lateMs: number) => void) {
+    this.#clock = clock
+    this.#intervalMs = intervalMs
+    this.#tick = tick
   }
 
-  function tick(): void {
-    const lateMs = clock.now() - due
-    for (const connection of [...connections]) {
-      if (connection.awaitsPong && lateMs < LATE_MS) options.silent(connection)
-      else connection.ping()
+  get members(): Iterable<Member> {
+    return this.#members
+  }
+
+  add(member: Member): void {
+    this.#members.add(member)
+    if (this.#members.size > 1) return
+    this.#dueAt = this.#clock.now() + this.#intervalMs
+    this.#schedule()
+  }
+
+  delete(member: Member): void {
+    if (this.#members.delete(member) && this.#members.size === 0) {
+      this.#clock.clearTimeout(this.#timer)
     }
-    // Node's timers may be a fraction of a millisecond early: that is no second tick.
-    due += intervalMs * Math.max(1, Math.floor(lateMs / intervalMs) + 1)
-    schedule()
   }
 
-  return {
-    add(connection) {
-      connections.add(connection)
-      if (connections.size > 1) return
-      due = clock.now() + intervalMs
-      schedule()
-    },
-    delete(connection) {
-      if (!connections.delete(connection) || connections.size > 0) return
-      clock.clearTimeout(timer)
-    },
+  #schedule(): void {
+    this.#timer = this.#clock.setTimeout(() => this.#run(), this.#dueAt - this.#clock.now())
+  }
+
+  #run(): void {
+    const lateMs = this.#clock.now() - this.#dueAt
+    for (const member of this.#members) this.#tick(member, lateMs)
+    // The grid does not drift, and ticks missed during a stall are not made up for. Node's timers
+    // may fire a fraction of a millisecond early: that must not cause a second tick.
+    this.#dueAt += this.#intervalMs * Math.max(1, Math.floor(lateMs / this.#intervalMs) + 1)
+    this.#schedule()
   }
 }

@@ -1,252 +1,282 @@
 import type { RefusedNumber } from '../../schemas/control.js'
 import type { ClientMark } from '../log/delivery-log.js'
-import type { UnnumberedMessage } from './logged-message.js'
-import type { Draft, Mailbox } from './mailbox.js'
-import type { DeliveryCounting } from './stats.js'
 import { markKey } from '../log/user-log.js'
+import type { MessageDecision } from './acceptance.js'
+import type { LogDraft } from './log-draft.js'
+import type { UnnumberedMessage } from './logged-message.js'
+import type { Mailbox } from './mailbox.js'
+import type { NumberedInput } from './port.js'
+import type { DeliveryCounting } from './stats.js'
 
-/** Where a server stands with an outbox. */
-export interface Standing {
+/** How far the server has come with an outbox: part of the answer to a resume. */
+export interface OutboxMark {
+  /** The number of its last message that was accepted or refused for good. */
   readonly hwm: number
+  /** Whether the log knew the outbox before. */
   readonly known: boolean
   readonly refused: readonly RefusedNumber[]
 }
 
-/** The connection that something came on. No function throws. */
-export interface Speaker {
+/** A connection that sends messages of an outbox, and hears the answers. No method throws. */
+export interface OutboxSender {
   acknowledge(cid: string, n: number): void
   refuse(cid: string, n: number, code: string, retry: boolean): void
-  /** The log cannot be had. */
+  /** The log cannot be read or written: the connection is closed, and the client comes back. */
   giveUp(): void
 }
 
-/** What becomes of a message whose turn it is. */
-export type Verdict =
-  | {
-      readonly kind: 'take'
-      /** What goes to all of the user's devices, where something does. */
-      readonly relayed: UnnumberedMessage | undefined
-      /** It is written, and goes to those without delivery, too. Does not throw. */
-      readonly written: () => void
-      /** Runs after that: the user's code. */
-      readonly taken: () => void
-    }
-  | { readonly kind: 'refuse'; readonly code: string; readonly retry: boolean }
-
-/** A numbered message of a client. */
-export interface NumberedMessage {
-  readonly n: number
-  readonly speaker: Speaker
-  /** Decides about it, at once or later. Asked when its turn has come, and at most once. */
-  readonly judge: (decided: (verdict: Verdict) => void) => void
-}
-
-/** A client's claim to an outbox. */
-export interface Claim {
-  readonly speaker: Speaker
+/** A connection's claim to be the one that sends the messages of an outbox. */
+export interface OutboxClaim {
+  readonly sender: OutboxSender
+  /** The fencing token. Lower than a former one: the claim has no effect. */
   readonly fence: number
-  /** Hears where things stand once all that came before is settled; nothing: it has no right. */
-  readonly answer: (standing: Standing | undefined) => void
+  /** Called once everything received before is settled; with `undefined` where the claim failed. */
+  readonly answer: (mark: OutboxMark | undefined) => void
 }
 
-/** What is heard of one outbox, in order. */
-export interface Channel {
-  resume(claim: Claim): void
-  receive(message: NumberedMessage): void
-  /** A connection is gone, or has turned to another outbox. */
-  leave(speaker: Speaker): void
-}
-
-/** What {@link createChannel} needs. */
-export interface ChannelOptions {
+/** What {@link ClientOutbox} needs. */
+export interface ClientOutboxOptions {
   readonly mailbox: Mailbox
   readonly deviceId: string
   readonly cid: string
+  /** How many messages may be on their way at once. */
   readonly window: number
   readonly counters: DeliveryCounting
-  /** Nobody speaks on it, and nothing of it is on its way. */
+  readonly decide: (
+    deviceId: string,
+    input: NumberedInput,
+    decided: (decision: MessageDecision) => void,
+  ) => void
+  /** Sends an accepted message to the user's sockets without delivery. */
+  readonly sendToPlain: (message: UnnumberedMessage) => void
+  /** No connection sends from it any more, and nothing of it is unsettled. */
   readonly ended: () => void
 }
 
-/** Makes the {@link Channel} of an outbox of a mailbox that is loaded. */
-export function createChannel(options: ChannelOptions): Channel {
-  const { mailbox, deviceId, cid, window, counters } = options
-  const key = markKey({ deviceId, cid })
-  const fresh: ClientMark = { deviceId, cid, hwm: 0, fence: 0, refused: [] }
-  const markNow = () => mailbox.mark(key) ?? fresh
+interface ReceivedInput {
+  readonly kind: 'message'
+  readonly sender: OutboxSender
+  readonly input: NumberedInput
+}
 
-  let owner: Speaker | undefined
-  let fence = markNow().fence
-  /** The number that is taken next: what is being written counts as taken. */
-  let next = markNow().hwm + 1
-  const inbox: (NumberedMessage | Claim)[] = []
-  let isJudging = false
-  let isWorking = false
-  let onTheirWay = 0
-  let isOver = false
-  const unacknowledged = new Set<Speaker>()
-  mailbox.heard.add(key)
+interface ReceivedClaim extends OutboxClaim {
+  readonly kind: 'claim'
+}
 
-  function work(): void {
-    if (isWorking) return
-    isWorking = true
-    for (let item = inbox[0]; item !== undefined && !isJudging; item = inbox[0]) {
-      inbox.shift()
-      if ('fence' in item) claim(item)
-      else consider(item)
+/**
+ * The server's side of one client's outbox. It handles what it receives one after another: claims,
+ * and messages in the order of their numbers. Its mailbox is loaded.
+ *
+ * A message is received, decided about, written, and then acknowledged or refused. The next message
+ * is decided about while the one before it is being written.
+ */
+export class ClientOutbox {
+  readonly #options: ClientOutboxOptions
+  readonly #key: string
+  /** The mark of an outbox that the log does not know. */
+  readonly #newMark: ClientMark
+  readonly #received: (ReceivedInput | ReceivedClaim)[] = []
+  readonly #unacknowledged = new Set<OutboxSender>()
+  /** The connection whose messages are accepted. */
+  #owner: OutboxSender | undefined
+  /** The highest fencing token so far. */
+  #fence: number
+  /** The number that is accepted next. A message that is being written counts as accepted. */
+  #next: number
+  #writesUnderWay = 0
+  #isDeciding = false
+  #isWorking = false
+  #hasEnded = false
+
+  constructor(options: ClientOutboxOptions) {
+    const { cid, deviceId, mailbox } = options
+    this.#options = options
+    this.#key = markKey({ deviceId, cid })
+    this.#newMark = { deviceId, cid, hwm: 0, fence: 0, refused: [] }
+    const { fence, hwm } = this.#mark
+    this.#fence = fence
+    this.#next = hwm + 1
+    mailbox.activeOutboxes.add(this.#key)
+  }
+
+  /** A connection claims the outbox. */
+  resume(claim: OutboxClaim): void {
+    if (claim.fence >= this.#fence) {
+      this.#fence = claim.fence
+      this.#owner = claim.sender
     }
-    isWorking = false
-    endIfOver()
+    this.#received.push({ kind: 'claim', ...claim })
+    this.#work()
   }
 
-  function endIfOver(): void {
-    if (isOver || owner !== undefined || isJudging || inbox.length > 0 || onTheirWay > 0) return
-    isOver = true
-    mailbox.heard.delete(key)
-    options.ended()
+  receive(sender: OutboxSender, input: NumberedInput): void {
+    const { counters, window } = this.#options
+    if (sender !== this.#owner) counters.fenced += 1
+    else if (this.#received.length + this.#writesUnderWay >= window) counters.gaps += 1
+    else {
+      this.#received.push({ kind: 'message', sender, input })
+      this.#work()
+    }
   }
 
-  function settled(): void {
-    onTheirWay -= 1
-    endIfOver()
+  /** A connection closed, or turned to another outbox. */
+  leave(sender: OutboxSender): void {
+    if (this.#owner === sender) this.#owner = undefined
+    if (!this.#isWorking) this.#endIfUnused()
   }
 
-  function consider({ n, speaker, judge }: NumberedMessage): void {
-    const { hwm } = markNow()
-    if (n < next) {
+  /** How far the outbox has come, as far as that is written. */
+  get #mark(): ClientMark {
+    return this.#options.mailbox.mark(this.#key) ?? this.#newMark
+  }
+
+  #work(): void {
+    if (this.#isWorking) return
+    this.#isWorking = true
+    const received = this.#received
+    for (let item = received[0]; item !== undefined && !this.#isDeciding; item = received[0]) {
+      received.shift()
+      if (item.kind === 'claim') this.#claim(item)
+      else this.#consider(item)
+    }
+    this.#isWorking = false
+    this.#endIfUnused()
+  }
+
+  #consider({ input, sender }: ReceivedInput): void {
+    const { counters, decide, deviceId } = this.#options
+    const { cid, n } = input
+    if (n < this.#next) {
       counters.duplicates += 1
-      // What is being written is answered when it is written.
-      if (n <= hwm) speaker.acknowledge(cid, hwm)
+      // A message that is being written is acknowledged once it is written.
+      const { hwm } = this.#mark
+      if (n <= hwm) sender.acknowledge(cid, hwm)
       return
     }
-    if (n > next) {
+    if (n > this.#next) {
       counters.gaps += 1
       return
     }
-    isJudging = true
-    judge((verdict) => {
-      isJudging = false
-      // A message before it may have failed meanwhile, and comes again first.
-      if (n !== next) counters.gaps += 1
-      else if (verdict.kind === 'refuse' && verdict.retry) postpone(n, speaker, verdict.code)
-      else write(n, speaker, verdict)
-      work()
+    this.#isDeciding = true
+    decide(deviceId, input, (decision) => {
+      this.#isDeciding = false
+      // Meanwhile a message before it may have failed. The client sends that one again first.
+      if (n !== this.#next) counters.gaps += 1
+      else if (decision.kind === 'refuse' && decision.retry) {
+        this.#refuseForNow(n, sender, decision.code)
+      } else this.#write(n, sender, decision)
+      this.#work()
     })
   }
 
-  /** Refuses a message for now, in its turn among the answers. */
-  function postpone(n: number, speaker: Speaker, code: string): void {
-    onTheirWay += 1
-    mailbox.push({
+  /** Refuses a message that the client is to send again, after the answers to those before it. */
+  #refuseForNow(n: number, sender: OutboxSender, code: string): void {
+    this.#writesUnderWay += 1
+    this.#options.mailbox.push({
       stage() {},
-      settle() {
-        counters.refused += 1
-        acknowledge()
-        speaker.refuse(cid, n, code, true)
-        settled()
+      settle: () => {
+        this.#options.counters.refused += 1
+        this.#acknowledge()
+        sender.refuse(this.#options.cid, n, code, true)
+        this.#writeEnded()
       },
-      fail: settled,
+      fail: () => this.#writeEnded(),
     })
   }
 
-  function write(n: number, speaker: Speaker, verdict: Verdict): void {
+  /** Writes a message that was accepted, or refused for good: both use up its number. */
+  #write(n: number, sender: OutboxSender, decision: MessageDecision): void {
+    const { cid, counters, mailbox, sendToPlain } = this.#options
     let isStaged = false
     let isInTurn = false
-    next = n + 1
-    onTheirWay += 1
+    this.#next = n + 1
+    this.#writesUnderWay += 1
     mailbox.push({
-      stage(draft) {
-        const mark = draft.mark(key) ?? fresh
+      stage: (draft) => {
+        const mark = draft.mark(this.#key) ?? this.#newMark
         isStaged = true
         isInTurn = n === mark.hwm + 1
         if (!isInTurn) return
-        stage(draft, mark, n, verdict)
-        unacknowledged.add(speaker)
-        draft.atEnd(acknowledge)
+        this.#stage(draft, mark, n, decision)
+        this.#unacknowledged.add(sender)
+        draft.atEnd.add(this.#acknowledge)
       },
-      settle() {
+      settle: () => {
         if (!isInTurn) counters.gaps += 1
-        else if (verdict.kind === 'refuse') {
+        else if (decision.kind === 'refuse') {
           counters.refused += 1
-          speaker.refuse(cid, n, verdict.code, false)
+          sender.refuse(cid, n, decision.code, false)
         } else {
           counters.taken += 1
-          verdict.written()
+          if (decision.relayed !== undefined) sendToPlain(decision.relayed)
         }
-        settled()
+        this.#writeEnded()
       },
-      fail() {
-        if (isInTurn) unacknowledged.clear()
-        // What waited behind too much else has others of its own before it.
-        next = isStaged ? markNow().hwm + 1 : n
-        // The client sends everything after it again as well.
-        if (n === next) speaker.refuse(cid, n, 'unavailable', true)
-        settled()
+      fail: () => {
+        if (isInTurn) this.#unacknowledged.clear()
+        // A write that the full queue rejects was never staged: only its own number is free again,
+        // since writes of this outbox may be waiting before it.
+        this.#next = isStaged ? this.#mark.hwm + 1 : n
+        // The client also sends again everything that follows the first refused message.
+        if (n === this.#next) sender.refuse(cid, n, 'unavailable', true)
+        this.#writeEnded()
       },
       afterwards() {
-        if (isInTurn && verdict.kind === 'take') verdict.taken()
+        if (isInTurn && decision.kind === 'accept') decision.handle()
       },
     })
   }
 
-  function stage(draft: Draft, mark: ClientMark, n: number, verdict: Verdict): void {
-    const kept = mark.refused.filter(([number]) => number > n - window)
+  #stage(draft: LogDraft, mark: ClientMark, n: number, decision: MessageDecision): void {
+    const recent = mark.refused.filter(([number]) => number > n - this.#options.window)
     const refused: readonly RefusedNumber[] =
-      verdict.kind === 'refuse' ? [...kept, [n, verdict.code]] : kept
+      decision.kind === 'refuse' ? [...recent, [n, decision.code]] : recent
     draft.putMark({ ...mark, hwm: n, refused })
-    if (verdict.kind === 'take' && verdict.relayed !== undefined) draft.append(verdict.relayed)
+    if (decision.kind === 'accept' && decision.relayed !== undefined) draft.append(decision.relayed)
   }
 
-  /** One answer for all that was written in one go. */
-  function acknowledge(): void {
-    for (const speaker of unacknowledged) speaker.acknowledge(cid, markNow().hwm)
-    unacknowledged.clear()
+  // One acknowledgement for everything that was written in one change: a draft calls it once,
+  // since it is the same function each time.
+  readonly #acknowledge = (): void => {
+    const { hwm } = this.#mark
+    for (const sender of this.#unacknowledged) sender.acknowledge(this.#options.cid, hwm)
+    this.#unacknowledged.clear()
   }
 
-  function claim({ speaker, fence: claimed, answer }: Claim): void {
-    let standing: Standing | undefined
-    onTheirWay += 1
-    mailbox.push({
-      stage(draft) {
-        const known = draft.mark(key)
-        const mark = known ?? fresh
-        if (claimed < mark.fence) return
-        // A new one is written down before it is answered, so that a server that does not know
-        // one that it had answered has lost its memory.
-        if (known === undefined || claimed > mark.fence) draft.putMark({ ...mark, fence: claimed })
-        standing = { hwm: mark.hwm, known: known !== undefined, refused: mark.refused }
+  #claim({ sender, fence, answer }: OutboxClaim): void {
+    let answered: OutboxMark | undefined
+    this.#writesUnderWay += 1
+    this.#options.mailbox.push({
+      stage: (draft) => {
+        const known = draft.mark(this.#key)
+        const mark = known ?? this.#newMark
+        if (fence < mark.fence) return
+        // A new outbox is written before it is answered. So a server that answers that it does not
+        // know an outbox, after it had answered the same one before, has lost its memory.
+        if (known === undefined || fence > mark.fence) draft.putMark({ ...mark, fence })
+        answered = { hwm: mark.hwm, known: known !== undefined, refused: mark.refused }
       },
-      settle() {
-        answer(standing)
-        settled()
+      settle: () => {
+        answer(answered)
+        this.#writeEnded()
       },
-      fail() {
-        speaker.giveUp()
-        settled()
+      fail: () => {
+        sender.giveUp()
+        this.#writeEnded()
       },
     })
   }
 
-  return {
-    resume(claimed) {
-      if (claimed.fence >= fence) {
-        fence = claimed.fence
-        owner = claimed.speaker
-      }
-      inbox.push(claimed)
-      work()
-    },
-    receive(message) {
-      if (message.speaker !== owner) counters.fenced += 1
-      else if (inbox.length + onTheirWay >= window) counters.gaps += 1
-      else {
-        inbox.push(message)
-        work()
-      }
-    },
-    leave(speaker) {
-      if (owner === speaker) owner = undefined
-      if (!isWorking) endIfOver()
-    },
+  #writeEnded(): void {
+    this.#writesUnderWay -= 1
+    this.#endIfUnused()
+  }
+
+  #endIfUnused(): void {
+    if (this.#hasEnded || this.#owner !== undefined || this.#isDeciding) return
+    if (this.#received.length > 0 || this.#writesUnderWay > 0) return
+    this.#hasEnded = true
+    this.#options.mailbox.activeOutboxes.delete(this.#key)
+    this.#options.ended()
   }
 }

@@ -1,34 +1,26 @@
-import { type Channel, type ChannelOptions, createChannel } from './client-outbox.js'
 import { markKey } from '../log/user-log.js'
+import { ClientOutbox, type ClientOutboxOptions } from './client-outbox.js'
 
-/** The outboxes of a user that are heard. */
-export interface Channels {
-  /** The channel of an outbox, made where there is none. */
-  of(deviceId: string, cid: string): Channel
-  find(deviceId: string, cid: string): Channel | undefined
-}
+/** The outboxes of one user that connections send from. */
+export class ClientOutboxes {
+  readonly #options: Omit<ClientOutboxOptions, 'deviceId' | 'cid' | 'ended'>
+  readonly #outboxes = new Map<string, ClientOutbox>()
 
-/** Makes an empty {@link Channels}. */
-export function createChannels(
-  options: Pick<ChannelOptions, 'mailbox' | 'window' | 'counters'>,
-): Channels {
-  const channels = new Map<string, Channel>()
-  return {
-    of(deviceId, cid) {
-      const key = markKey({ deviceId, cid })
-      const known = channels.get(key)
-      if (known !== undefined) return known
-      const channel = createChannel({
-        ...options,
-        deviceId,
-        cid,
-        ended() {
-          channels.delete(key)
-        },
-      })
-      channels.set(key, channel)
-      return channel
-    },
-    find: (deviceId, cid) => channels.get(markKey({ deviceId, cid })),
+  constructor(options: Omit<ClientOutboxOptions, 'deviceId' | 'cid' | 'ended'>) {
+    this.#options = options
+  }
+
+  find(deviceId: string, cid: string): ClientOutbox | undefined {
+    return this.#outboxes.get(markKey({ deviceId, cid }))
+  }
+
+  findOrCreate(deviceId: string, cid: string): ClientOutbox {
+    const key = markKey({ deviceId, cid })
+    const known = this.#outboxes.get(key)
+    if (known !== undefined) return known
+    const ended = () => this.#outboxes.delete(key)
+    const outbox = new ClientOutbox({ ...this.#options, deviceId, cid, ended })
+    this.#outboxes.set(key, outbox)
+    return outbox
   }
 }

@@ -1,65 +1,27 @@
 import type { Clock } from '../../base/clock.js'
-import { type ReportError, SyncError } from '../../base/errors.js'
+import { SyncError } from '../../base/errors.js'
 import { CAPABILITIES, DELIVERY_VERSION } from '../../schemas/control.js'
+import type { UncheckedDefinition } from '../../schemas/coordinator.js'
 import type { EnvelopeDirection } from '../../schemas/envelope.js'
 import type { MessageSchemas } from '../../schemas/schema.js'
 import type { Identity, UpgradeRequest } from '../../schemas/server-behaviour.js'
-import type { UncheckedDefinition } from '../../schemas/coordinator.js'
-import { SERVER_DEVICE_ID, type UnsealedMessage } from '../broadcast.js'
-import type { Connection } from '../client-connection.js'
-import type { Reporting } from '../reporting.js'
+import { SERVER_DEVICE_ID, type UnsealedMessage } from '../outgoing.js'
 import type { LogPosition } from '../log/delivery-log.js'
-import { readData, type UnnumberedMessage, writeMessage } from './logged-message.js'
-import { createMailboxes } from './mailboxes.js'
-import type { resolveDeliveryOptions } from './options.js'
-import { createPinger } from './pinger.js'
+import type { Reporting } from '../reporting.js'
+import { Ticker } from '../ticker.js'
+import { Acceptance } from './acceptance.js'
+import { decodeData, encodeData, type UnnumberedMessage } from './logged-message.js'
+import { Mailboxes } from './mailboxes.js'
+import { plainSubscription } from './no-delivery.js'
+import type { ResolvedDeliveryOptions } from './options.js'
+import type { DeliveryPort, Subscribe, SubscriberConnection, Subscription } from './port.js'
 import { createSharedStates } from './shared-state.js'
-import { createDeliveryCounters, type DeliveryCounters } from './stats.js'
-import { createSubscriber, type Subscriber } from './subscriber.js'
+import { createDeliveryCounters } from './stats.js'
+import { Subscriber } from './subscriber.js'
 
-/** Messages to all devices of a user, on their way into the log. */
-export interface Publication {
-  readonly userId: string
-  readonly messages: readonly UnsealedMessage[]
-  /** Default: the server itself, now. */
-  readonly deviceId?: string
-  /** They are written; hears how many sockets took them, and where the last of them stands. */
-  readonly settled?: (sockets: number, position: LogPosition) => void
-  /** They could not be written. */
-  readonly failed?: () => void
-  /** Either is over, and the user's code may run. */
-  readonly afterwards?: () => void
-}
-
-/** The delivery of a server. */
-export interface Delivery {
-  readonly counters: DeliveryCounters
-  /** Whether a client asks for delivery. */
-  isAskedFor(request: UpgradeRequest): boolean
-  /** Hears that a user's messages are in memory, or cannot be; at once where the log answers at once. */
-  load(userId: string, loaded: () => void, failed: () => void): void
-  /** Greets a connection. The user's messages are in memory. */
-  welcome(identity: Identity, connection: Connection, announcePeers: () => void): Subscriber
-  release(userId: string, subscriber: Subscriber): void
-  /**
-   * Numbers messages, has them written, and then sends them.
-   *
-   * @throws SyncError `message-invalid` where JSON cannot hold their data.
-   */
-  publish(publication: Publication): void
-  /** Runs code after what is on its way into the log of a user. */
-  afterwards(userId: string, run: () => void): void
-  /** A message as it is kept, from a client. */
-  write(message: UnsealedMessage, deviceId: string, id: string): UnnumberedMessage
-  /** Sends what was written to those of the user's sockets that have no delivery. */
-  sendToPlain(userId: string, message: UnnumberedMessage): void
-  /** Tells the clients; resolves once what is being written is there, or after `graceMs`. */
-  drain(graceMs: number): Promise<void>
-}
-
-/** What {@link createDelivery} needs. */
-export interface DeliveryPorts {
-  readonly options: Omit<ReturnType<typeof resolveDeliveryOptions>, 'accept'>
+/** What {@link ServerDelivery} needs. */
+export interface ServerDeliverySetup {
+  readonly options: ResolvedDeliveryOptions
   readonly protocol: {
     readonly receive: MessageSchemas
     readonly coordinator?: UncheckedDefinition | undefined
@@ -68,127 +30,218 @@ export interface DeliveryPorts {
   readonly clock: Clock
   readonly maxMessageBytes: number
   readonly maxBufferedBytes: number
-  readonly report: ReportError
-  readonly runUserCode: Reporting['runUserCode']
-  /** Sends messages in one go to the user's sockets without delivery; gives how many took them. */
+  readonly reporting: Reporting
+  /** Sends messages in one step to a user's sockets without delivery; returns how many took them. */
   readonly sendToPlain: (
     userId: string,
     messages: readonly UnsealedMessage[],
     meta: { readonly timestamp: number; readonly deviceId: string; readonly userId: string },
   ) => number
+  /** How many sockets a user has. */
+  readonly socketCount: (userId: string) => number
 }
 
-/** Makes the {@link Delivery} of a server. It reads nothing yet. */
-export function createDelivery(ports: DeliveryPorts): Delivery {
-  const { options, clock, envelope, report } = ports
-  const { idleMs, window } = options
-  const counters = createDeliveryCounters()
-  const greeting = { v: DELIVERY_VERSION, maxBytes: ports.maxMessageBytes, idleMs, window }
-  const highWaterBytes = Math.min(options.highWaterBytes, ports.maxBufferedBytes)
-  const pinger = createPinger<Subscriber>(clock, idleMs, (subscriber) => subscriber.ping())
-  const mailboxes = createMailboxes({
-    ...ports,
-    log: options.log,
-    window,
-    bounds: options,
-    counters,
-    createState: createSharedStates(ports),
-    failed(_userId, cause) {
-      counters.logFailures += 1
-      report(new SyncError('log-failed', 'The delivery log failed.', { cause }))
-    },
-  })
+/** Messages to all devices of a user that are about to be written. */
+interface Publication {
+  readonly userId: string
+  readonly messages: readonly UnnumberedMessage[]
+  /** They are written. Gets how many sockets took them, and the position of the last one. */
+  readonly settled?: (sockets: number, position: LogPosition) => void
+  /** They could not be written. */
+  readonly failed?: () => void
+  /** Called after either of them. User code may run now. */
+  readonly afterwards?: () => void
+}
 
-  function sendToPlain(userId: string, messages: readonly UnnumberedMessage[]): number {
-    const [first] = messages
-    let sockets = 0
-    if (first === undefined) return sockets
-    ports.runUserCode('envelope', () => {
-      const { timestamp, deviceId } = first
-      const plain = messages.map((message) => ({ type: message.type, data: readData(message) }))
-      sockets = ports.sendToPlain(userId, plain, { timestamp, deviceId, userId })
+/**
+ * The delivery of a server: numbers what goes to all of a user's devices, writes it to the log, and
+ * then sends it. It reads nothing from the log before the first client or message.
+ */
+export class ServerDelivery implements DeliveryPort {
+  readonly counters = createDeliveryCounters()
+  readonly #setup: ServerDeliverySetup
+  readonly #mailboxes: Mailboxes
+  /** Sends `$ping` to the subscribers. */
+  readonly #pinger: Ticker<Subscriber>
+  #isDraining = false
+
+  constructor(setup: ServerDeliverySetup) {
+    const { clock, envelope, options, reporting } = setup
+    const acceptance = new Acceptance({ accept: options.accept, clock, reporting })
+    this.#setup = setup
+    this.#pinger = new Ticker(clock, options.idleMs, (subscriber) => subscriber.ping())
+    this.#mailboxes = new Mailboxes({
+      log: options.log,
+      bounds: options,
+      window: options.window,
+      envelope,
+      counters: this.counters,
+      reporting,
+      createState: createSharedStates({ ...setup, report: (error) => reporting.report(error) }),
+      decide: (deviceId, input, decided) => acceptance.decide(deviceId, input, decided),
+      sendToPlain: (userId, message) => this.#sendToPlain(userId, [message]),
+      failed: (cause) => {
+        this.counters.logFailures += 1
+        reporting.report(new SyncError('log-failed', 'The delivery log failed.', { cause }))
+      },
     })
-    return sockets
   }
 
-  function publish(publication: Publication): void {
-    const { userId, deviceId = SERVER_DEVICE_ID } = publication
-    const timestamp = clock.epoch()
-    const messages = publication.messages.map((message) =>
-      writeMessage(message, { timestamp, deviceId }),
-    )
-    const { mailbox } = mailboxes.of(userId)
+  get isDraining(): boolean {
+    return this.#isDraining
+  }
+
+  prepare(
+    request: UpgradeRequest,
+    identity: Identity,
+    ready: (subscribe: Subscribe) => void,
+    failed: () => void,
+  ): void {
+    if (!isDeliveryAskedFor(request)) {
+      ready(() => plainSubscription)
+      return
+    }
+    const subscribed = () => {
+      ready((connection, sendRoster) => this.#subscribe(identity, connection, sendRoster))
+    }
+    const { mailbox } = this.#mailboxes.of(identity.userId)
+    // The greeting need not wait for what is being written.
+    if (mailbox.isLoaded) subscribed()
+    else mailbox.push({ stage() {}, settle: subscribed, fail: failed })
+    this.#mailboxes.release(mailbox)
+  }
+
+  broadcast(userId: string, message: UnsealedMessage): number {
+    return this.broadcastBatch(userId, [message])
+  }
+
+  broadcastBatch(userId: string, messages: readonly UnsealedMessage[]): number {
+    if (this.#isDraining) return 0
+    const outcome: { sockets?: number } = {}
+    this.#publish({
+      userId,
+      messages: this.#encode(messages, SERVER_DEVICE_ID),
+      settled(sockets) {
+        outcome.sockets = sockets
+      },
+      failed() {
+        outcome.sockets = 0
+      },
+    })
+    return outcome.sockets ?? this.#setup.socketCount(userId)
+  }
+
+  publish(userId: string, message: UnsealedMessage): Promise<LogPosition> {
+    return new Promise((resolve, reject) => {
+      if (this.#isDraining) {
+        reject(new SyncError('disposed', 'publishToUser: the server is closing'))
+        return
+      }
+      this.#publish({
+        userId,
+        messages: this.#encode([message], SERVER_DEVICE_ID),
+        settled: (_sockets, position) => resolve(position),
+        failed() {
+          reject(new SyncError('log-failed', 'publishToUser: the log could not be written'))
+        },
+      })
+    })
+  }
+
+  relay({ userId, deviceId }: Identity, message: UnsealedMessage, done: () => void): void {
+    this.#publish({ userId, messages: this.#encode([message], deviceId), afterwards: done })
+  }
+
+  afterPending(userId: string, done: () => void): void {
+    const { mailbox } = this.#mailboxes.of(userId)
+    mailbox.push({ stage() {}, settle() {}, fail: done, afterwards: done })
+  }
+
+  async drain(graceMs: number): Promise<void> {
+    const { clock, options } = this.#setup
+    this.#isDraining = true
+    for (const subscriber of this.#pinger.members) {
+      subscriber.drain(Math.floor(options.random() * options.drainSpreadMs))
+    }
+    let timer: unknown
+    const late = new Promise<void>((resolve) => {
+      timer = clock.setTimeout(resolve, graceMs)
+    })
+    await Promise.race([this.#mailboxes.whenIdle(), late])
+    clock.clearTimeout(timer)
+  }
+
+  #subscribe(
+    { userId, deviceId }: Identity,
+    connection: SubscriberConnection,
+    sendRoster: () => void,
+  ): Subscription {
+    const { envelope, maxBufferedBytes, maxMessageBytes, options, reporting } = this.#setup
+    const { idleMs, window } = options
+    const { mailbox, outboxes } = this.#mailboxes.of(userId)
+    const subscriber = new Subscriber({
+      mailbox,
+      outboxes,
+      connection,
+      envelope,
+      deviceId,
+      counters: this.counters,
+      greeting: { v: DELIVERY_VERSION, maxBytes: maxMessageBytes, idleMs, window },
+      highWaterBytes: Math.min(options.highWaterBytes, maxBufferedBytes),
+      sendRoster,
+      envelopeThrew(cause) {
+        reporting.report(new SyncError('handler-threw', 'The envelope threw.', { cause }))
+      },
+      left: (gone) => {
+        this.#pinger.delete(gone)
+        this.#mailboxes.release(this.#mailboxes.of(userId).mailbox)
+      },
+    })
+    this.#pinger.add(subscriber)
+    subscriber.greet()
+    return subscriber
+  }
+
+  #publish({ userId, messages, settled, failed, afterwards }: Publication): void {
+    const { mailbox } = this.#mailboxes.of(userId)
     let lastSeq = 0
     mailbox.push({
       stage(draft) {
         for (const message of messages) lastSeq = draft.append(message)
       },
-      settle() {
-        let sockets = sendToPlain(userId, messages)
+      settle: () => {
+        let sockets = this.#sendToPlain(userId, messages)
         for (const reader of mailbox.readers) if (reader.isOpen) sockets += 1
-        publication.settled?.(sockets, { epoch: mailbox.epoch, seq: lastSeq })
+        settled?.(sockets, { epoch: mailbox.epoch, seq: lastSeq })
       },
       fail() {
-        publication.failed?.()
-        publication.afterwards?.()
+        failed?.()
+        afterwards?.()
       },
-      afterwards: () => publication.afterwards?.(),
+      afterwards() {
+        afterwards?.()
+      },
     })
   }
 
-  return {
-    counters,
-    isAskedFor: ({ url }) => url.searchParams.get(CAPABILITIES.parameter) === CAPABILITIES.value,
-    load(userId, loaded, failed) {
-      const { mailbox } = mailboxes.of(userId)
-      // A greeting need not wait for what is being written.
-      if (mailbox.isLoaded) loaded()
-      else mailbox.push({ stage() {}, settle: loaded, fail: failed })
-      mailboxes.released(mailbox)
-    },
-    welcome({ userId, deviceId }, connection, announcePeers) {
-      const subscriber = createSubscriber({
-        ...mailboxes.of(userId),
-        connection,
-        envelope,
-        deviceId,
-        counters,
-        greeting,
-        highWaterBytes,
-        announcePeers,
-        envelopeThrew(cause) {
-          report(new SyncError('handler-threw', 'The envelope threw.', { cause }))
-        },
-      })
-      pinger.add(subscriber)
-      subscriber.greet()
-      return subscriber
-    },
-    release(userId, subscriber) {
-      pinger.delete(subscriber)
-      subscriber.leave()
-      mailboxes.released(mailboxes.of(userId).mailbox)
-    },
-    publish,
-    afterwards(userId, run) {
-      const { mailbox } = mailboxes.of(userId)
-      mailbox.push({ stage() {}, settle() {}, fail: run, afterwards: run })
-    },
-    write: (message, deviceId, id) =>
-      writeMessage(message, { timestamp: clock.epoch(), deviceId, id }),
-    sendToPlain(userId, message) {
-      sendToPlain(userId, [message])
-    },
-    async drain(graceMs) {
-      for (const subscriber of pinger.members) {
-        subscriber.drain(Math.floor(options.random() * options.drainSpreadMs))
-      }
-      let timer: unknown
-      const late = new Promise<void>((resolve) => {
-        timer = clock.setTimeout(resolve, graceMs)
-      })
-      await Promise.race([mailboxes.whenIdle(), late])
-      clock.clearTimeout(timer)
-    },
+  #encode(messages: readonly UnsealedMessage[], deviceId: string): readonly UnnumberedMessage[] {
+    const timestamp = this.#setup.clock.epoch()
+    return messages.map((message) => encodeData(message, { timestamp, deviceId }))
   }
+
+  #sendToPlain(userId: string, messages: readonly UnnumberedMessage[]): number {
+    const [first] = messages
+    let sockets = 0
+    if (first === undefined) return sockets
+    this.#setup.reporting.runUserCode('envelope', () => {
+      const { timestamp, deviceId } = first
+      const plain = messages.map((message) => ({ type: message.type, data: decodeData(message) }))
+      sockets = this.#setup.sendToPlain(userId, plain, { timestamp, deviceId, userId })
+    })
+    return sockets
+  }
+}
+
+function isDeliveryAskedFor({ url }: UpgradeRequest): boolean {
+  return url.searchParams.get(CAPABILITIES.parameter) === CAPABILITIES.value
 }

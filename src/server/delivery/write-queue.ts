@@ -1,113 +1,113 @@
-import { isThenable } from '../reporting.js'
+import { isThenable } from '../ask.js'
 
-/** One thing to be done, in its turn. No function throws. */
-export interface Work<Draft> {
+/** One step of work on a log, done in its turn. No method throws. */
+export interface QueuedWrite<Draft> {
   /** Puts into the draft what is to be written. */
   stage(draft: Draft): void
-  /** It is written. */
+  /** The draft is written. */
   settle(): void
-  /** It could not be, and nothing has changed. */
+  /** The draft could not be written, or the queue is full: nothing has changed. */
   fail(): void
-  /** Once the lane is free again: for the user's code, which may ask for more. */
+  /** Called last, when the queue takes the next draft: user code, which may push more, runs here. */
   afterwards?(): void
 }
 
+/** What a {@link WriteQueue} writes to. */
+export interface WriteTarget<Draft> {
+  /** Called before the first draft, and again before the next while it fails. May give a promise. */
+  open(): unknown
+  begin(): Draft
+  /** Writes a draft: done when it returns, or when its promise resolves. */
+  commit(draft: Draft): unknown
+  /** A draft was written. Called before its writes settle. */
+  committed(draft: Draft): void
+  /** All writes of a draft have settled. */
+  settled(draft: Draft): void
+  failed(cause: unknown): void
+  becameIdle(): void
+}
+
 /**
- * One thing after another. What comes while something is being written waits, and is then written
- * in one go. Where nothing waits for a promise, all is done when `push` returns.
+ * Does writes one after another. The writes pushed while a draft is being committed wait, and go
+ * into the next draft together. If the target never gives a promise, a write is done when `push`
+ * returns.
  */
-export interface Lane<Draft> {
-  readonly isIdle: boolean
-  push(work: Work<Draft>): void
-}
+export class WriteQueue<Draft> {
+  readonly #target: WriteTarget<Draft>
+  readonly #maxWaiting: number
+  #waiting: QueuedWrite<Draft>[] = []
+  #isBusy = false
+  #isOpened = false
 
-/** What {@link createLane} needs. */
-export interface LaneOptions<Draft> {
-  /** Runs before the first draft, and again while it fails. */
-  readonly start: () => unknown
-  readonly begin: () => Draft
-  /** Writes a draft: done when it returns, or when its promise is. */
-  readonly commit: (draft: Draft) => unknown
-  /** A draft was written; comes before the works settle. */
-  readonly committed: (draft: Draft) => void
-  /** The works of a draft have settled. */
-  readonly settled: (draft: Draft) => void
-  readonly failed: (cause: unknown) => void
-  readonly becameIdle: () => void
-  /** How many works may wait; beyond it they fail. */
-  readonly limit: number
-}
-
-/** Makes an idle {@link Lane}. */
-export function createLane<Draft>(options: LaneOptions<Draft>): Lane<Draft> {
-  let queue: Work<Draft>[] = []
-  let isBusy = false
-  let isStarted = false
-
-  function run(): void {
-    if (isBusy) return
-    const works = queue
-    if (works.length === 0) {
-      options.becameIdle()
-      return
-    }
-    isBusy = true
-    queue = []
-    const failed = (cause: unknown) => {
-      options.failed(cause)
-      for (const work of works) work.fail()
-      finish([])
-    }
-    if (isStarted) write(works, failed)
-    else {
-      whenDone(
-        options.start,
-        () => {
-          isStarted = true
-          write(works, failed)
-        },
-        failed,
-      )
-    }
+  /** At most `maxWaiting` writes wait; one that is pushed beyond that fails. */
+  constructor(target: WriteTarget<Draft>, maxWaiting: number) {
+    this.#target = target
+    this.#maxWaiting = maxWaiting
   }
 
-  function write(works: readonly Work<Draft>[], failed: (cause: unknown) => void): void {
-    const draft = options.begin()
-    for (const work of works) work.stage(draft)
+  get isIdle(): boolean {
+    return !this.#isBusy && this.#waiting.length === 0
+  }
+
+  push(write: QueuedWrite<Draft>): void {
+    if (this.#waiting.length >= this.#maxWaiting) {
+      write.fail()
+      return
+    }
+    this.#waiting.push(write)
+    this.#run()
+  }
+
+  #run(): void {
+    if (this.#isBusy) return
+    const writes = this.#waiting
+    if (writes.length === 0) {
+      this.#target.becameIdle()
+      return
+    }
+    this.#isBusy = true
+    this.#waiting = []
+    if (this.#isOpened) {
+      this.#write(writes)
+      return
+    }
     whenDone(
-      () => options.commit(draft),
+      () => this.#target.open(),
       () => {
-        options.committed(draft)
-        for (const work of works) work.settle()
-        options.settled(draft)
-        finish(works)
+        this.#isOpened = true
+        this.#write(writes)
       },
-      failed,
+      (cause) => this.#fail(writes, cause),
     )
   }
 
-  function finish(works: readonly Work<Draft>[]): void {
-    isBusy = false
-    for (const work of works) work.afterwards?.()
-    run()
+  #write(writes: readonly QueuedWrite<Draft>[]): void {
+    const target = this.#target
+    const draft = target.begin()
+    for (const write of writes) write.stage(draft)
+    whenDone(
+      () => target.commit(draft),
+      () => {
+        target.committed(draft)
+        for (const write of writes) write.settle()
+        target.settled(draft)
+        this.#isBusy = false
+        for (const write of writes) write.afterwards?.()
+        this.#run()
+      },
+      (cause) => this.#fail(writes, cause),
+    )
   }
 
-  return {
-    get isIdle() {
-      return !isBusy && queue.length === 0
-    },
-    push(work) {
-      if (queue.length >= options.limit) {
-        work.fail()
-        return
-      }
-      queue.push(work)
-      run()
-    },
+  #fail(writes: readonly QueuedWrite<Draft>[], cause: unknown): void {
+    this.#target.failed(cause)
+    for (const write of writes) write.fail()
+    this.#isBusy = false
+    this.#run()
   }
 }
 
-// At once where it can be: `await` would put off even what is there.
+// Calls back before it returns where there is no promise: `await` would always wait.
 function whenDone(run: () => unknown, done: () => void, failed: (cause: unknown) => void): void {
   let result: unknown
   try {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createSyncServer, type DeliveryOptions } from '../../../src/server/index.js'
+import { createSyncServer, type ServerDeliveryOptions } from '../../../src/server/index.js'
 import { createMemoryLog } from '../../../src/server/index.js'
 import type { receive, send } from '../../../src/schemas/kull/index.js'
 import { createManualClock } from '../../../src/testing/clock.js'
@@ -129,7 +129,7 @@ describe('options', () => {
     ['random', 1],
     ['makeEpoch', 'x'],
   ])('[DSRV-21] names %s where it makes no sense', (name, value) => {
-    const delivery = { [name]: value } as DeliveryOptions<typeof receive, typeof send>
+    const delivery = { [name]: value } as ServerDeliveryOptions<typeof receive, typeof send>
     expect(() => createSyncServer({ protocol: kull, delivery })).toThrow(
       expect.objectContaining({
         code: 'option-invalid',

@@ -1,5 +1,5 @@
 import type { receive, send } from '../../../src/schemas/kull/index.js'
-import type { DeliveryLog, DeliveryOptions } from '../../../src/server/index.js'
+import type { DeliveryLog, ServerDeliveryOptions } from '../../../src/server/index.js'
 import { createMemoryLog } from '../../../src/server/index.js'
 import { progress, startServer as start, type Frame, type TestClient } from '../support.js'
 
@@ -12,7 +12,7 @@ export interface NumberedFrame extends Frame {
   readonly id?: string
 }
 
-type Options = DeliveryOptions<typeof receive, typeof send>
+type Options = ServerDeliveryOptions<typeof receive, typeof send>
 
 /** A server with delivery, its epochs `epoch-1`, `epoch-2` and so on. */
 export function startServer(
