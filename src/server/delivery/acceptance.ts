@@ -6,13 +6,6 @@ import { encodeData, type UnnumberedMessage } from './logged-message.js'
 import type { MessageRefusal } from './options.js'
 import type { NumberedInput } from './port.js'
 
-/** The code a refused message gets, and whether the client is to send it again. */
-export interface Refusal {
-  readonly kind: 'refuse'
-  readonly code: string
-  readonly retry: boolean
-}
-
 /** What is decided about a numbered message. */
 export type MessageDecision =
   | {
@@ -21,7 +14,12 @@ export type MessageDecision =
       readonly relayed: UnnumberedMessage | undefined
       readonly handle: () => void
     }
-  | Refusal
+  | {
+      readonly kind: 'refuse'
+      readonly code: string
+      /** Whether the client is to send the message again. */
+      readonly retry: boolean
+    }
 
 /** What {@link Acceptance} needs. */
 export interface AcceptanceOptions {
@@ -35,9 +33,6 @@ export interface AcceptanceOptions {
 /** How long `accept` may take, in milliseconds. The messages after it in its outbox wait. */
 const LONGEST_ACCEPT_MS = 10_000
 
-const notJson: Refusal = { kind: 'refuse', code: 'failed', retry: false }
-const acceptFailed: Refusal = { kind: 'refuse', code: 'failed', retry: true }
-
 /** Decides about numbered messages: by their schema, by what JSON can hold, and by `accept`. */
 export class Acceptance {
   readonly #options: AcceptanceOptions
@@ -47,34 +42,17 @@ export class Acceptance {
   }
 
   /** Calls `decided` once; before it returns unless `accept` gives a promise. */
-  decide(
-    deviceId: string,
-    input: NumberedInput,
-    decided: (decision: MessageDecision) => void,
-  ): void {
+  decide(deviceId: string, input: NumberedInput, decided: (it: MessageDecision) => void): void {
     if (input.kind === 'unacceptable') {
-      decided({ kind: 'refuse', code: input.code, retry: false })
+      decided(refuse(input.code, false))
       return
     }
-    const { cid, n, message, relayed, handle } = input
-    if (relayed === undefined) {
-      this.#ask(message, decided, { kind: 'accept', relayed: undefined, handle })
+    const relayed = this.#encodeRelayed(deviceId, input)
+    if (relayed === 'failed') {
+      decided(refuse('failed', false))
       return
     }
-    let encoded: UnnumberedMessage | undefined
-    this.#options.reporting.runUserCode(`relay of ${message.type}`, () => {
-      const timestamp = this.#options.clock.epoch()
-      encoded = encodeData(relayed, { timestamp, deviceId, id: `${cid}/${n}` })
-    })
-    if (encoded === undefined) decided(notJson)
-    else this.#ask(message, decided, { kind: 'accept', relayed: encoded, handle })
-  }
-
-  #ask(
-    message: object,
-    decided: (decision: MessageDecision) => void,
-    accepted: MessageDecision,
-  ): void {
+    const accepted: MessageDecision = { kind: 'accept', relayed, handle: input.handle }
     const { accept, clock } = this.#options
     if (accept === undefined) {
       decided(accepted)
@@ -82,7 +60,7 @@ export class Acceptance {
     }
     askUserCode({
       // `accept` is typed by the protocol, whose reader made the message.
-      ask: () => accept(message as never),
+      ask: () => accept(input.message as never),
       clock,
       timeoutMs: LONGEST_ACCEPT_MS,
       answered: (answer) => decided(this.#readAnswer(answer) ?? accepted),
@@ -90,16 +68,33 @@ export class Acceptance {
     })
   }
 
-  #readAnswer(answer: unknown): Refusal | undefined {
-    if (answer === undefined || answer === null) return undefined
-    const { refuse, retry } = answer as Partial<Record<keyof MessageRefusal, unknown>>
-    if (typeof refuse !== 'string') return this.#fail('gave neither nothing nor a code')
-    return { kind: 'refuse', code: refuse, retry: retry === true }
+  #encodeRelayed(
+    deviceId: string,
+    { cid, n, message, relayed }: NumberedInput & { readonly kind: 'valid' },
+  ): UnnumberedMessage | 'failed' | undefined {
+    if (relayed === undefined) return undefined
+    let encoded: UnnumberedMessage | 'failed' = 'failed'
+    this.#options.reporting.runUserCode(`relay of ${message.type}`, () => {
+      const timestamp = this.#options.clock.epoch()
+      encoded = encodeData(relayed, { timestamp, deviceId, id: `${cid}/${n}` })
+    })
+    return encoded
   }
 
-  #fail(what: string, cause?: unknown): Refusal {
+  #readAnswer(answer: unknown): MessageDecision | undefined {
+    if (answer === undefined || answer === null) return undefined
+    const { refuse: code, retry } = answer as Partial<Record<keyof MessageRefusal, unknown>>
+    if (typeof code !== 'string') return this.#fail('gave neither nothing nor a code')
+    return refuse(code, retry === true)
+  }
+
+  #fail(what: string, cause?: unknown): MessageDecision {
     const message = `delivery.accept ${what}.`
     this.#options.reporting.report(new SyncError('handler-threw', message, { cause }))
-    return acceptFailed
+    return refuse('failed', true)
   }
+}
+
+function refuse(code: string, retry: boolean): MessageDecision {
+  return { kind: 'refuse', code, retry }
 }

@@ -1,7 +1,7 @@
 import type { RefusedNumber } from '../../schemas/control.js'
 import type { ClientMark } from '../log/delivery-log.js'
 import { markKey } from '../log/user-log.js'
-import type { MessageDecision } from './acceptance.js'
+import type { Acceptance, MessageDecision } from './acceptance.js'
 import type { LogDraft } from './log-draft.js'
 import type { UnnumberedMessage } from './logged-message.js'
 import type { Mailbox } from './mailbox.js'
@@ -42,25 +42,11 @@ export interface ClientOutboxOptions {
   /** How many messages may be on their way at once. */
   readonly window: number
   readonly counters: DeliveryCounting
-  readonly decide: (
-    deviceId: string,
-    input: NumberedInput,
-    decided: (decision: MessageDecision) => void,
-  ) => void
+  readonly acceptance: Acceptance
   /** Sends an accepted message to the user's sockets without delivery. */
   readonly sendToPlain: (message: UnnumberedMessage) => void
   /** No connection sends from it any more, and nothing of it is unsettled. */
   readonly ended: () => void
-}
-
-interface ReceivedInput {
-  readonly kind: 'message'
-  readonly sender: OutboxSender
-  readonly input: NumberedInput
-}
-
-interface ReceivedClaim extends OutboxClaim {
-  readonly kind: 'claim'
 }
 
 /**
@@ -75,7 +61,8 @@ export class ClientOutbox {
   readonly #key: string
   /** The mark of an outbox that the log does not know. */
   readonly #newMark: ClientMark
-  readonly #received: (ReceivedInput | ReceivedClaim)[] = []
+  /** The claims and messages that wait for their turn. */
+  readonly #waiting: (() => void)[] = []
   readonly #unacknowledged = new Set<OutboxSender>()
   /** The connection whose messages are accepted. */
   #owner: OutboxSender | undefined
@@ -105,16 +92,16 @@ export class ClientOutbox {
       this.#fence = claim.fence
       this.#owner = claim.sender
     }
-    this.#received.push({ kind: 'claim', ...claim })
+    this.#waiting.push(() => this.#claim(claim))
     this.#work()
   }
 
   receive(sender: OutboxSender, input: NumberedInput): void {
     const { counters, window } = this.#options
     if (sender !== this.#owner) counters.fenced += 1
-    else if (this.#received.length + this.#writesUnderWay >= window) counters.gaps += 1
+    else if (this.#waiting.length + this.#writesUnderWay >= window) counters.gaps += 1
     else {
-      this.#received.push({ kind: 'message', sender, input })
+      this.#waiting.push(() => this.#consider(sender, input))
       this.#work()
     }
   }
@@ -133,18 +120,13 @@ export class ClientOutbox {
   #work(): void {
     if (this.#isWorking) return
     this.#isWorking = true
-    const received = this.#received
-    for (let item = received[0]; item !== undefined && !this.#isDeciding; item = received[0]) {
-      received.shift()
-      if (item.kind === 'claim') this.#claim(item)
-      else this.#consider(item)
-    }
+    while (!this.#isDeciding && this.#waiting.length > 0) this.#waiting.shift()?.()
     this.#isWorking = false
     this.#endIfUnused()
   }
 
-  #consider({ input, sender }: ReceivedInput): void {
-    const { counters, decide, deviceId } = this.#options
+  #consider(sender: OutboxSender, input: NumberedInput): void {
+    const { acceptance, counters, deviceId } = this.#options
     const { cid, n } = input
     if (n < this.#next) {
       counters.duplicates += 1
@@ -158,7 +140,7 @@ export class ClientOutbox {
       return
     }
     this.#isDeciding = true
-    decide(deviceId, input, (decision) => {
+    acceptance.decide(deviceId, input, (decision) => {
       this.#isDeciding = false
       // Meanwhile a message before it may have failed. The client sends that one again first.
       if (n !== this.#next) counters.gaps += 1
@@ -274,7 +256,7 @@ export class ClientOutbox {
 
   #endIfUnused(): void {
     if (this.#hasEnded || this.#owner !== undefined || this.#isDeciding) return
-    if (this.#received.length > 0 || this.#writesUnderWay > 0) return
+    if (this.#waiting.length > 0 || this.#writesUnderWay > 0) return
     this.#hasEnded = true
     this.#options.mailbox.activeOutboxes.delete(this.#key)
     this.#options.ended()

@@ -37,7 +37,7 @@ export interface MailboxOptions {
   readonly createState: CreateSharedState | undefined
   /** The log could not be read or written. */
   readonly failed: (cause: unknown) => void
-  readonly becameIdle: (mailbox: Mailbox) => void
+  readonly becameIdle: () => void
 }
 
 // How many frames of the newest messages are cached: several connections are sent the same one at
@@ -80,7 +80,7 @@ export class Mailbox {
           for (const run of atEnd) run()
         },
         failed: options.failed,
-        becameIdle: () => options.becameIdle(this),
+        becameIdle: options.becameIdle,
       },
       options.bounds.maxEntries,
     )

@@ -13,7 +13,7 @@ export interface LoadedUser {
 /** What {@link Mailboxes} needs. */
 export interface MailboxesOptions
   extends Omit<MailboxOptions, 'userId' | 'becameIdle'>,
-    Pick<ClientOutboxOptions, 'counters' | 'decide' | 'window'> {
+    Pick<ClientOutboxOptions, 'acceptance' | 'counters' | 'window'> {
   readonly reporting: Reporting
   /** Sends an accepted message to a user's sockets without delivery. */
   readonly sendToPlain: (userId: string, message: UnnumberedMessage) => void
@@ -55,19 +55,11 @@ export class Mailboxes {
   }
 
   #create(userId: string): LoadedUser {
-    const { counters, decide, sendToPlain, window } = this.#options
-    const mailbox = new Mailbox({
-      ...this.#options,
-      userId,
-      becameIdle: (idle) => this.release(idle),
-    })
-    const outboxes = new ClientOutboxes({
-      mailbox,
-      window,
-      counters,
-      decide,
-      sendToPlain: (message) => sendToPlain(userId, message),
-    })
+    const options = this.#options
+    const becameIdle = () => this.release(mailbox)
+    const sendToPlain = (message: UnnumberedMessage) => options.sendToPlain(userId, message)
+    const mailbox: Mailbox = new Mailbox({ ...options, userId, becameIdle })
+    const outboxes = new ClientOutboxes({ ...options, mailbox, sendToPlain })
     const user = { mailbox, outboxes }
     this.#users.set(userId, user)
     return user

@@ -67,7 +67,6 @@ export class ServerDelivery implements DeliveryPort {
 
   constructor(setup: ServerDeliverySetup) {
     const { clock, envelope, options, reporting } = setup
-    const acceptance = new Acceptance({ accept: options.accept, clock, reporting })
     this.#setup = setup
     this.#pinger = new Ticker(clock, options.idleMs, (subscriber) => subscriber.ping())
     this.#mailboxes = new Mailboxes({
@@ -78,7 +77,7 @@ export class ServerDelivery implements DeliveryPort {
       counters: this.counters,
       reporting,
       createState: createSharedStates({ ...setup, report: (error) => reporting.report(error) }),
-      decide: (deviceId, input, decided) => acceptance.decide(deviceId, input, decided),
+      acceptance: new Acceptance({ accept: options.accept, clock, reporting }),
       sendToPlain: (userId, message) => this.#sendToPlain(userId, [message]),
       failed: (cause) => {
         this.counters.logFailures += 1
