@@ -35,7 +35,7 @@ describe('close', () => {
     }
   })
 
-  it('[SRV-34] takes no new sockets, and lets go of the stuck ones after the grace', async () => {
+  it('[SRV-34] accepts no new sockets, and terminates stuck ones after the grace', async () => {
     const clock = createManualClock()
     const { connect, http, port, sync } = await startServer({ clock })
     const stuck = await connect('?token=ada:stuck')

@@ -77,7 +77,7 @@ describe('limits', () => {
     expect(await slow.closed).toEqual({ code: 1013, reason: 'Too slow' })
   })
 
-  it('[SRV-36] lets a socket go 2 s after it was told to close', async () => {
+  it('[SRV-36] terminates a socket 2 s after it was told to close', async () => {
     const clock = createManualClock()
     const { connect, left, sync } = await startServer({ clock })
     const stuck = await connect('?token=ada:stuck')
@@ -113,7 +113,7 @@ describe('compression', () => {
 })
 
 describe('keepalive', () => {
-  it('[SRV-31] pings every 30 s and lets go of who has not ponged by the next ping', async () => {
+  it('[SRV-31] pings every 30 s and terminates a socket without a pong by the next ping', async () => {
     const clock = createManualClock()
     const { connect, left, port, sync } = await startServer({ clock })
     const alive = await connect('?token=ada:alive')
