@@ -146,7 +146,9 @@ class WebSocketSyncServer<R extends MessageSchemas, S extends MessageSchemas>
   }: CloseOptions): Promise<void> {
     this.#options.signal?.removeEventListener('abort', this.#closeOnAbort)
     const listenerClosed = this.#listener?.close(graceMs)
-    await this.#delivery.drain(graceMs)
+    // Without delivery the sockets begin to close before `close` returns.
+    const drained = this.#delivery.drain(graceMs)
+    if (drained !== undefined) await drained
     await this.#sockets.closeAll(code, reason, graceMs)
     await listenerClosed
     this.#detach?.()

@@ -25,6 +25,16 @@ describe('close', () => {
     await sync.close()
   })
 
+  it('[SRV-34] sends nothing any more once it was called', async () => {
+    const { connect, sync } = await startServer()
+    const mac = await connect('?token=ada:mac')
+    await mac.received(1)
+    const closing = sync.close()
+    expect(sync.broadcastToUser('ada', 'PING')).toBe(0)
+    await closing
+    expect(mac.types).toEqual(['DEVICE_CONNECTED'])
+  })
+
   it('[SRV-34] announces nobody as gone to sockets that go as well', async () => {
     const { connect, sync } = await startServer()
     const clients = [await connect('?token=ada:a'), await connect('?token=ada:b')]

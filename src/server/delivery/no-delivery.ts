@@ -55,7 +55,7 @@ export class NoDelivery<R extends MessageSchemas> implements DeliveryPort {
     done()
   }
 
-  drain(): Promise<void> {
-    return Promise.resolve()
+  drain(): undefined {
+    return undefined
   }
 }

@@ -45,9 +45,9 @@ export interface DeliveryPort {
   afterPending(userId: string, done: () => void): void
   /**
    * Tells clients with delivery that the server is about to close. Resolves once everything that
-   * is being written is written, or after `graceMs`.
+   * is being written is written, or after `graceMs`; `undefined` where there is nothing to wait for.
    */
-  drain(graceMs: number): Promise<void>
+  drain(graceMs: number): Promise<void> | undefined
 }
 
 /** What delivery does with a connection. */
