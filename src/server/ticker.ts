@@ -13,7 +13,7 @@ export class Ticker<Member> {
   #dueAt = 0
   #timer: TimerHandle
 
-  /** `tick` is also told how late it is called, in milliseconds. It may delete members. */
+  /** `tick` is also told how late it is called, in milliseconds. */
   constructor(clock: Clock, intervalMs: number, tick: (member: Member, lateMs: number) => void) {
     this.#clock = clock
     this.#intervalMs = intervalMs
@@ -47,6 +47,6 @@ export class Ticker<Member> {
     // The grid does not drift, and ticks missed during a stall are not made up for. Node's timers
     // may fire a fraction of a millisecond early: that must not cause a second tick.
     this.#dueAt += this.#intervalMs * Math.max(1, Math.floor(lateMs / this.#intervalMs) + 1)
-    this.#schedule()
+    if (this.#members.size > 0) this.#schedule()
   }
 }
