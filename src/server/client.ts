@@ -1,34 +1,34 @@
 import type { BodyInputOf, BodyOf, MessageSchemas, Schema, TypeOf } from '../schemas/schema.js'
 import type { Identity } from '../schemas/server-behaviour.js'
 
-/** The rest arguments that carry a message's body: none for a type without one. */
-export type BodyArguments<S> = S extends Schema
+/** The rest arguments that carry the body of a message to clients: none for a type without one. */
+export type OutgoingBody<S> = S extends Schema
   ? undefined extends BodyInputOf<S>
     ? [data?: BodyInputOf<S>]
     : [data: BodyInputOf<S>]
   : []
 
-/** A message to be sent, as data: for batches. */
+/** A message to clients as data, for batches. */
 export type Outgoing<R extends MessageSchemas> = {
   readonly [K in TypeOf<R>]: R[K] extends Schema
     ? { readonly type: K; readonly data: BodyInputOf<R[K]> }
     : { readonly type: K; readonly data?: undefined }
 }[TypeOf<R>]
 
-/** A connected client: one socket of one device, after authentication. */
+/** A connected client: one authenticated socket of one device. */
 export interface ConnectedClient<R extends MessageSchemas> extends Identity {
   readonly isAdmin: boolean
-  /** When it was let in, in milliseconds since the epoch. */
+  /** When it was authenticated, in milliseconds since the epoch. */
   readonly connectedAt: number
-  /** Sends to this socket alone; gives whether the frame was handed over. */
-  send<K extends TypeOf<R>>(type: K, ...body: BodyArguments<R[K]>): boolean
+  /** Sends to this socket alone; returns whether the socket took the frame. */
+  send<K extends TypeOf<R>>(type: K, ...body: OutgoingBody<R[K]>): boolean
   /**
-   * Closes this socket, by default with 1000, and lets it go 2 s later if it has not.
+   * Closes this socket, by default with 1000, and terminates it 2 s later if it has not closed.
    *
    * @throws SyncError `option-invalid` for a code that cannot be sent.
    */
   close(code?: number, reason?: string): void
-  /** Lets this socket go at once, without a closing handshake: the client sees 1006. */
+  /** Ends this socket at once, without a closing handshake: the client sees 1006. */
   terminate(): void
 }
 
@@ -48,8 +48,8 @@ export interface IncomingMessage<
   readonly type: K
   readonly payload: BodyOf<S[K]>
   /**
-   * `cid/n` of a message with delivery: the same each time that it is seen, and no other's of the
-   * user's device. Absent for a plain one.
+   * `cid/n` of a message with delivery. A message that is seen again has the same id, and no other
+   * message of the user's device has it. Absent for a plain message.
    */
   readonly id?: string
 }
@@ -59,7 +59,7 @@ export type AnyIncomingMessage<R extends MessageSchemas, S extends MessageSchema
   readonly [K in TypeOf<S>]: IncomingMessage<R, S, K>
 }[TypeOf<S>]
 
-/** What to do about messages of clients, by type. */
+/** Handlers for messages of clients, by type. */
 export type IncomingHandlers<R extends MessageSchemas, S extends MessageSchemas> = {
   readonly [K in TypeOf<S>]?: (message: IncomingMessage<R, S, K>) => unknown
 }

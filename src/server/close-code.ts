@@ -1,5 +1,5 @@
-// RFC 6455 keeps 1004, 1005, 1006 and 1015 off the wire; ws throws for whatever it will not send.
-/** Whether a close code may be sent: 1000 to 1014 but 1004 to 1006, and 3000 to 4999. */
+// RFC 6455 forbids to send 1004, 1005, 1006 and 1015; ws throws for every code it does not send.
+/** Whether a close code may be sent: 1000 to 1014 except 1004 to 1006, and 3000 to 4999. */
 export function isSendableCloseCode(code: number): boolean {
   if (!Number.isInteger(code)) return false
   if (code >= 1000 && code <= 1014) return code < 1004 || code > 1006
@@ -9,7 +9,7 @@ export function isSendableCloseCode(code: number): boolean {
 // A close frame holds 125 bytes, two of them the code.
 const LONGEST_REASON_BYTES = 123
 
-/** A reason cut to what a close frame can hold, without cutting a character in two. */
+/** Shortens a reason to what a close frame can hold, without splitting a character. */
 export function fitReason(reason: string): string {
   const bytes = Buffer.from(reason)
   if (bytes.byteLength <= LONGEST_REASON_BYTES) return reason

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 
-// In a file of its own so that the package's types lead nobody to those of ws, which users of the
-// server need not have.
+// In a file of its own: no public type of the package may import the types of ws, which users need
+// not have installed.
 
-/** Takes an HTTP upgrade: what Node's `upgrade` event gives. */
+/** Handles an HTTP upgrade, with the arguments of Node's `upgrade` event. */
 export type HandleUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void

@@ -1,18 +1,19 @@
 export type { Authenticate, AuthenticationContext } from './authentication.js'
 export type {
   AnyIncomingMessage,
-  BodyArguments,
   ConnectedClient,
   IncomingHandlers,
   IncomingMessage,
   Outgoing,
+  OutgoingBody,
   SocketEnd,
 } from './client.js'
-export type { ListeningAddress } from './listener.js'
+export type { ListeningAddress } from './http-listener.js'
 export type { ServerLogEntry, ServerLogger, ServerLogPart } from './logging.js'
 export type { ServedProtocol, SyncServerOptions } from './options.js'
 export type { ConnectedDevice } from './presence.js'
-export { type CloseOptions, createSyncServer, type SyncServer } from './server.js'
+export { createSyncServer } from './create-sync-server.js'
+export type { CloseOptions, SyncServer } from './sync-server.js'
 export type { ServerCounters, ServerStats } from './stats.js'
 export type {
   ClientMark,
@@ -24,6 +25,6 @@ export type {
   UserLog,
 } from './log/delivery-log.js'
 export { createMemoryLog, type MemoryLogOptions } from './log/memory-log.js'
-export type { DeliveryOptions, MessageRefusal } from './delivery/options.js'
+export type { MessageRefusal, ServerDeliveryOptions } from './delivery/options.js'
 export type { DeliveryCounters } from './delivery/stats.js'
 export type { HandleUpgrade } from './handle-upgrade.js'

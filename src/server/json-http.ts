@@ -1,14 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { decodeJson } from '../transport/json-codec.js'
 
-/** An answer of JSON. */
+/** A JSON response. */
 export interface JsonReply {
   readonly status: number
   readonly body: unknown
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** A request's JSON body, or the answer to one that has none; `undefined`: the client is gone. */
+/** A request's JSON body, or the reply to a request without one; `undefined`: the client left. */
 export type JsonBody =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly reply: JsonReply }
@@ -35,7 +35,7 @@ export function failure(
   return headers === undefined ? { status, body: { error } } : { status, body: { error }, headers }
 }
 
-/** Sends a reply, unless the client is gone. */
+/** Sends a reply, unless the client left. */
 export function sendJson(response: ServerResponse, { status, body, headers }: JsonReply): void {
   if (response.destroyed) return
   const bytes = Buffer.from(JSON.stringify(body))
@@ -61,8 +61,8 @@ function readBytes(
         chunks.push(chunk)
         return
       }
-      // The rest is read and thrown away, within Node's own time for a request: an answer sent
-      // into a connection that is reset over unread data might never arrive.
+      // The rest is read and dropped, within Node's own time limit for a request. A connection that
+      // is closed with unread data is reset, and the reply might never arrive.
       chunks.length = 0
       resolve('too-large')
     })

@@ -1,7 +1,7 @@
 /** The part of a server that an entry is about. */
 export type ServerLogPart = 'connection' | 'messages'
 
-/** One thing worth knowing. Holds no token, no URL, no header and no message body. */
+/** One entry of a server's log. It holds no token, URL, header or message body. */
 export interface ServerLogEntry {
   readonly level: 'debug' | 'info' | 'warn'
   readonly part: ServerLogPart
@@ -12,13 +12,5 @@ export interface ServerLogEntry {
   readonly detail: Readonly<Record<string, unknown>>
 }
 
-/** Takes log entries. A logger of the client fits. */
+/** Receives log entries. A logger of the client fits. */
 export type ServerLogger = (entry: ServerLogEntry) => void
-
-/** Writes an entry of one part. */
-export type WriteServerLog = (
-  level: ServerLogEntry['level'],
-  part: ServerLogPart,
-  event: string,
-  detail: ServerLogEntry['detail'],
-) => void

@@ -1,143 +1,193 @@
 import type { Clock } from '../base/clock.js'
-import { SyncError } from '../base/errors.js'
+import type { EnvelopeDirection, MessageMeta } from '../schemas/envelope.js'
 import type { MessageSchemas } from '../schemas/schema.js'
-import type { Identity } from '../schemas/server-behaviour.js'
-import { encodeMessage, fanOut, type Receiver, SERVER_DEVICE_ID } from './broadcast.js'
+import type { Identity, ServerBehaviour } from '../schemas/server-behaviour.js'
 import type { ConnectedClient } from './client.js'
+import type { ClientConnection } from './client-connection.js'
 import { isSendableCloseCode } from './close-code.js'
-import type { Connection } from './connection.js'
-import type { Subscriber } from './delivery/subscriber.js'
-import type { ServedProtocol } from './options.js'
-import { createPresence, type Presence } from './presence.js'
+import type { Subscription } from './delivery/port.js'
+import { optionError } from './option-error.js'
+import {
+  encodeBatch,
+  encodeMessage,
+  fanOut,
+  type Receiver,
+  SERVER_DEVICE_ID,
+  type UnsealedMessage,
+} from './outgoing.js'
+import { Presence } from './presence.js'
 import type { Reporting } from './reporting.js'
 
-/** One socket that was let in. */
+/** One authenticated socket. */
 export interface Member<R extends MessageSchemas> {
   readonly client: ConnectedClient<R>
-  readonly connection: Connection
-  /** What it takes part in delivery with; absent for a plain one. */
-  readonly subscriber?: Subscriber
+  readonly connection: ClientConnection
+  readonly subscription: Subscription
 }
 
-/** Who was let in and is still there. */
-export interface Members<R extends MessageSchemas> {
-  readonly presence: Pick<
-    Presence<Member<R>>,
-    'userCount' | 'deviceCount' | 'ofUser' | 'ofDevice' | 'users' | 'devices'
-  >
-  readonly admins: ReadonlySet<Member<R>>
+/** What {@link Members} needs. */
+export interface MembersOptions<R extends MessageSchemas> {
+  readonly envelope: EnvelopeDirection
+  /** How the protocol announces devices. Without it nobody is told. */
+  readonly announcements: ServerBehaviour<R, MessageSchemas>['presence']
+  readonly clock: Clock
+  readonly reporting: Reporting
+}
+
+/**
+ * The authenticated sockets. Sends messages to them, each encoded once whatever the number of
+ * receivers, and announces to a user's devices which of them come and go.
+ */
+export class Members<R extends MessageSchemas> {
+  readonly presence = new Presence<Member<R>>()
+  readonly admins = new Set<Member<R>>()
+  readonly #options: MembersOptions<R>
+
+  constructor(options: MembersOptions<R>) {
+    this.#options = options
+  }
+
   /**
-   * Adds a socket, and tells it and the user's other devices. One with delivery is told when it has
-   * said where it stands, together with who else is there.
+   * Adds a socket and announces its device to it and to the user's other devices. A client with
+   * delivery hears no announcements before it is sent its roster.
    */
   join(
     identity: Identity,
     isAdmin: boolean,
-    connection: Connection,
-    subscriber?: Subscriber,
-  ): Member<R>
-  /** Tells a socket who is there, its own device first. */
-  announceAll(identity: Identity, connection: Connection): void
-  /** Removes a socket, and tells the user's other devices if it was its device's last. */
-  leave(member: Member<R>): void
-}
-
-/** What {@link createMembers} needs. */
-export interface MembersOptions<R extends MessageSchemas, S extends MessageSchemas> {
-  readonly protocol: ServedProtocol<R, S>
-  readonly clock: Clock
-  readonly runUserCode: Reporting['runUserCode']
-}
-
-/** Makes an empty {@link Members}. */
-export function createMembers<R extends MessageSchemas, S extends MessageSchemas>(
-  options: MembersOptions<R, S>,
-): Members<R> {
-  const { protocol, clock } = options
-  const presence = createPresence<Member<R>>()
-  const admins = new Set<Member<R>>()
-
-  function announce(
-    what: 'connected' | 'disconnected',
-    device: Identity,
-    hearers: readonly Member<R>[],
-    times = 1,
-  ): void {
-    const audience = hearers.filter(({ subscriber }) => subscriber?.knowsPeers !== false)
-    announceTo(audience, what, device, times)
+    connection: ClientConnection,
+    subscription: Subscription,
+  ): Member<R> {
+    const client = this.#createClient(identity, isAdmin, connection)
+    const member = { client, connection, subscription }
+    const others = this.presence.join(identity, member)
+    if (isAdmin) this.admins.add(member)
+    this.#announce('connected', identity, [member, ...others], 1)
+    return member
   }
 
-  function announceTo(
-    audience: readonly Receiver[],
-    what: 'connected' | 'disconnected',
+  /** Removes a socket. Announces to the user's other devices if it was the last of its device. */
+  leave(member: Member<R>): void {
+    this.admins.delete(member)
+    const departure = this.presence.leave(member.client, member)
+    if (departure === undefined) return
+    this.#announce('disconnected', member.client, departure.audience, departure.times)
+  }
+
+  /** Announces all present devices of a user to one connection: its roster. */
+  sendRoster({ userId, deviceId: own }: Identity, connection: ClientConnection): void {
+    const devices = this.presence.announced(userId)
+    // A client takes the first announcement for its own device.
+    const ownFirst = [
+      ...devices.filter(({ deviceId }) => deviceId === own),
+      ...devices.filter(({ deviceId }) => deviceId !== own),
+    ]
+    for (const { deviceId, times } of ownFirst) {
+      this.#announceTo([{ connection }], 'connected', { userId, deviceId }, times)
+    }
+  }
+
+  /**
+   * Sends a message to some sockets; returns how many took it.
+   *
+   * @throws SyncError `message-invalid` where JSON cannot hold the data.
+   */
+  send(
+    receivers: Iterable<Receiver>,
+    userId: string | undefined,
+    message: UnsealedMessage,
+    deviceId = SERVER_DEVICE_ID,
+  ): number {
+    const { clock, envelope } = this.#options
+    const meta = { timestamp: clock.epoch(), deviceId, userId }
+    return fanOut(receivers, encodeMessage(envelope, message, meta))
+  }
+
+  /** As {@link send}, to all sockets of a user. */
+  sendToUser(userId: string, message: UnsealedMessage, deviceId?: string): number {
+    return this.send(this.presence.ofUser(userId), userId, message, deviceId)
+  }
+
+  /** As {@link sendToUser}, several messages in one frame where the envelope has batches. */
+  sendBatchToUser(userId: string, messages: readonly UnsealedMessage[]): number {
+    const timestamp = this.#options.clock.epoch()
+    const meta = { timestamp, deviceId: SERVER_DEVICE_ID, userId }
+    return this.#sendBatch(this.presence.ofUser(userId), messages, meta)
+  }
+
+  /** Sends to a user's sockets without delivery: one message alone, several as a batch. */
+  sendToPlain(
+    userId: string,
+    messages: readonly UnsealedMessage[],
+    meta: Partial<MessageMeta>,
+  ): number {
+    const sockets = this.presence.ofUser(userId)
+    const receivers = sockets.filter(({ subscription }) => subscription.isPlain)
+    if (receivers.length === 0) return 0
+    const [only] = messages
+    if (only === undefined || messages.length > 1) {
+      return this.#sendBatch(receivers, messages, meta)
+    }
+    return fanOut(receivers, encodeMessage(this.#options.envelope, only, meta))
+  }
+
+  #sendBatch(
+    receivers: readonly Receiver[],
+    messages: readonly UnsealedMessage[],
+    meta: Partial<MessageMeta>,
+  ): number {
+    let taken = receivers.length
+    for (const frame of encodeBatch(this.#options.envelope, messages, meta)) {
+      taken = Math.min(taken, fanOut(receivers, frame))
+    }
+    return taken
+  }
+
+  #announce(
+    change: 'connected' | 'disconnected',
     device: Identity,
+    members: readonly Member<R>[],
     times: number,
   ): void {
-    const rule = protocol.server?.presence
-    if (rule === undefined || audience.length === 0) return
-    options.runUserCode('server.presence', () => {
+    const audience = members.filter(({ subscription }) => subscription.hasRoster)
+    this.#announceTo(audience, change, device, times)
+  }
+
+  #announceTo(
+    audience: readonly Receiver[],
+    change: 'connected' | 'disconnected',
+    { userId, deviceId }: Identity,
+    times: number,
+  ): void {
+    const { announcements, clock, envelope, reporting } = this.#options
+    if (announcements === undefined || audience.length === 0) return
+    reporting.runUserCode('server.presence', () => {
       const timestamp = clock.epoch()
-      const { userId, deviceId } = device
-      const frame = encodeMessage(
-        protocol.envelope.toClient,
-        { type: rule[what], data: rule.data({ userId, deviceId }, timestamp) },
-        { timestamp, deviceId, userId },
-      )
+      const data = announcements.data({ userId, deviceId }, timestamp)
+      const meta = { timestamp, deviceId, userId }
+      const frame = encodeMessage(envelope, { type: announcements[change], data }, meta)
       for (let time = 0; time < times; time += 1) fanOut(audience, frame)
     })
   }
 
-  function createClient(
+  #createClient(
     { userId, deviceId }: Identity,
     isAdmin: boolean,
-    connection: Connection,
+    connection: ClientConnection,
   ): ConnectedClient<R> {
+    const receivers = [{ connection }]
     return {
       userId,
       deviceId,
       isAdmin,
-      connectedAt: clock.epoch(),
-      send(type, ...[data]) {
-        const meta = { timestamp: clock.epoch(), deviceId: SERVER_DEVICE_ID, userId }
-        return connection.send(encodeMessage(protocol.envelope.toClient, { type, data }, meta))
-      },
+      connectedAt: this.#options.clock.epoch(),
+      send: (type, ...[data]) => this.send(receivers, userId, { type, data }) === 1,
       close(code = 1000, reason = '') {
         if (!isSendableCloseCode(code)) {
-          throw new SyncError('option-invalid', `${code} is no close code that can be sent`)
+          throw optionError('code:', `${code} is not a close code that can be sent`)
         }
         connection.close(code, reason)
       },
       terminate: () => connection.terminate(),
     }
-  }
-
-  return {
-    presence,
-    admins,
-    join(identity, isAdmin, connection, subscriber) {
-      const client = createClient(identity, isAdmin, connection)
-      const member = { client, connection, ...(subscriber !== undefined && { subscriber }) }
-      const others = presence.join(identity, member)
-      if (isAdmin) admins.add(member)
-      announce('connected', identity, [member, ...others])
-      return member
-    },
-    announceAll({ userId, deviceId: own }, connection) {
-      const devices = presence.announced(userId)
-      // A client takes the first announcement for its own.
-      const ownFirst = [
-        ...devices.filter(({ deviceId }) => deviceId === own),
-        ...devices.filter(({ deviceId }) => deviceId !== own),
-      ]
-      for (const { deviceId, times } of ownFirst) {
-        announceTo([{ connection }], 'connected', { userId, deviceId }, times)
-      }
-    },
-    leave(member) {
-      admins.delete(member)
-      const departure = presence.leave(member.client, member)
-      if (departure === undefined) return
-      announce('disconnected', member.client, departure.audience, departure.times)
-    },
   }
 }

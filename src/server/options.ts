@@ -2,39 +2,43 @@ import { randomBytes } from 'node:crypto'
 import type { Server as HttpServer } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
 import { type Clock, createSystemClock } from '../base/clock.js'
-import { type ReportError, SyncError } from '../base/errors.js'
+import type { ReportError } from '../base/errors.js'
 import type { UncheckedDefinition } from '../schemas/coordinator.js'
 import type { Protocol } from '../schemas/protocol.js'
 import type { MessageSchemas } from '../schemas/schema.js'
 import type { Authenticate } from './authentication.js'
 import type { AnyIncomingMessage, ConnectedClient, IncomingHandlers, SocketEnd } from './client.js'
-import { type DeliveryOptions, resolveDeliveryOptions } from './delivery/options.js'
+import { resolveDeliveryOptions, type ServerDeliveryOptions } from './delivery/options.js'
 import type { ServerLogger } from './logging.js'
+import { optionError } from './option-error.js'
 
 /** What a server needs to know of a protocol. Every `Protocol` fits. */
 export type ServedProtocol<R extends MessageSchemas, S extends MessageSchemas> = Pick<
   Protocol<R, S>,
   'receive' | 'send' | 'envelope' | 'heartbeat' | 'server'
 > & {
-  /** Read for its checkpoint, with delivery. */
+  /** With delivery, its checkpoint gives newcomers the state. */
   readonly coordinator?: UncheckedDefinition | undefined
 }
 
 /** Options of {@link createSyncServer}. */
 export interface SyncServerOptions<R extends MessageSchemas, S extends MessageSchemas> {
-  /** What is said. `receive` is what clients receive, so what this server sends. */
+  /** The messages. `receive` is what clients receive, so what this server sends. */
   readonly protocol: ServedProtocol<R, S>
-  /** A server whose upgrades on `path` are ours. Without it: `listen`, or `handleUpgrade`. */
+  /**
+   * The HTTP server whose upgrades on `path` this server handles. Without it, call `listen` or
+   * `handleUpgrade`.
+   */
   readonly server?: HttpServer | HttpsServer
   /** Default `/ws`. */
   readonly path?: string
-  /** Says who connects. Default: the protocol's own rule, which is then required. */
+  /** Says who connects. Default: the protocol's own rule; one of the two is required. */
   readonly authenticate?: Authenticate
   /** How long `authenticate` may take, in milliseconds. Default 5,000. */
   readonly authenticateTimeoutMs?: number
   /**
    * Origins that a browser may connect from, for example `https://kullai.com`, or a function that
-   * decides. A request without an origin does not come from a web page and is let through.
+   * decides. A request without an origin does not come from a web page and is allowed.
    * Default: any.
    */
   readonly allowedOrigins?: readonly string[] | ((origin: string) => boolean)
@@ -44,57 +48,74 @@ export interface SyncServerOptions<R extends MessageSchemas, S extends MessageSc
   readonly maxBufferedBytes?: number
   /** Time between pings at the WebSocket level; `false`: none. Default 30,000. */
   readonly keepAliveMs?: number | false
-  /** Compresses messages. Costs 20 times the CPU and up to 240 kB a socket. Default `false`. */
+  /**
+   * Compresses messages, which costs 20 times the CPU and up to 240 kB of memory a socket. Default
+   * `false`.
+   */
   readonly perMessageDeflate?: boolean
-  /** What to do about messages of clients, beside what the protocol does by itself. */
+  /** Handlers for messages of clients, by type. They run after the protocol's relay. */
   readonly on?: IncomingHandlers<R, S>
-  /** Every valid message of a client, whatever its type, after the handler of its type. */
+  /** Handles every valid message of a client, of any type, after the handler of its type. */
   readonly onMessage?: (message: AnyIncomingMessage<R, S>) => unknown
-  /** A socket was let in. Its `DEVICE_CONNECTED` is out; none of its messages has been read. */
+  /**
+   * A socket was authenticated. Its `DEVICE_CONNECTED` was sent; none of its messages was read.
+   */
   readonly onConnected?: (client: ConnectedClient<R>) => unknown
-  /** A socket that was let in is gone. */
+  /** An authenticated socket closed. */
   readonly onDisconnected?: (client: ConnectedClient<R>, end: SocketEnd) => unknown
-  /** Hears what user code threw. Default: nobody. */
+  /** Receives what user code threw, and other failures. Default: they are dropped. */
   readonly onError?: ReportError
-  /** Hears what happens. Default: nobody. */
+  /** Receives log entries. Default: they are dropped. */
   readonly log?: ServerLogger
   /**
    * Numbers what goes to all of a user's devices and acknowledges what clients send, for clients
-   * that ask for it: docs/protocol.md. Default: a plain server.
+   * that ask for it: see docs/protocol.md. Default: no delivery.
    */
-  readonly delivery?: DeliveryOptions<R, S>
+  readonly delivery?: ServerDeliveryOptions<R, S>
   /** Closes the server when aborted, as `close()` does. */
   readonly signal?: AbortSignal
   readonly clock?: Clock
-  /** Gives the random part of device ids that the protocol makes up. Default: 8 hex digits. */
+  /** Makes the random part of device ids that the protocol invents. Default: 8 hex digits. */
   readonly makeId?: () => string
 }
+
+/** {@link SyncServerOptions} with defaults filled in. */
+export type ResolvedServerOptions<R extends MessageSchemas, S extends MessageSchemas> = ReturnType<
+  typeof resolveServerOptions<R, S>
+>
+
+const authenticateByProtocol: Authenticate = (_request, { byProtocol }) => byProtocol()
 
 /**
  * Fills in defaults.
  *
  * @throws SyncError `option-invalid`, naming the option.
  */
-export function resolveOptions<R extends MessageSchemas, S extends MessageSchemas>(
+export function resolveServerOptions<R extends MessageSchemas, S extends MessageSchemas>(
   options: SyncServerOptions<R, S>,
 ) {
   const { protocol, path = '/ws', keepAliveMs = 30_000 } = options
   if (!path.startsWith('/') || /[?#]/.test(path)) {
-    throw invalid('path', 'must start with "/" and hold neither "?" nor "#"')
+    throw optionError('path', 'must start with "/" and contain neither "?" nor "#"')
   }
   if (options.authenticate === undefined && protocol.server === undefined) {
-    throw invalid('authenticate', 'is required, since the protocol does not say who connects')
+    throw optionError('authenticate', 'is required, since the protocol does not say who connects')
   }
   for (const type of Object.keys(options.on ?? {})) {
-    if (!Object.hasOwn(protocol.send, type)) throw invalid('on', `no client sends "${type}"`)
+    if (!Object.hasOwn(protocol.send, type)) throw optionError('on', `no client sends "${type}"`)
   }
   return {
     ...options,
     path,
+    authenticate: options.authenticate ?? authenticateByProtocol,
     authenticateTimeoutMs: positive('authenticateTimeoutMs', options.authenticateTimeoutMs, 5_000),
     maxMessageBytes: positive('maxMessageBytes', options.maxMessageBytes, 2 ** 20),
     maxBufferedBytes: positive('maxBufferedBytes', options.maxBufferedBytes, 2 ** 22),
     keepAliveMs: keepAliveMs === false ? (false as const) : positive('keepAliveMs', keepAliveMs, 0),
+    perMessageDeflate: options.perMessageDeflate ?? false,
+    allowedOrigins: options.allowedOrigins,
+    onConnected: options.onConnected,
+    onDisconnected: options.onDisconnected,
     clock: options.clock ?? createSystemClock(),
     delivery: options.delivery && resolveDeliveryOptions(options.delivery),
     makeId: options.makeId ?? (() => randomBytes(4).toString('hex')),
@@ -104,9 +125,5 @@ export function resolveOptions<R extends MessageSchemas, S extends MessageSchema
 function positive(option: string, value: number | undefined, fallback: number): number {
   if (value === undefined) return fallback
   if (Number.isFinite(value) && value > 0) return value
-  throw invalid(option, `must be a positive number, not ${value}`)
-}
-
-function invalid(option: string, what: string): SyncError {
-  return new SyncError('option-invalid', `${option} ${what}`)
+  throw optionError(option, `must be a positive number, not ${value}`)
 }

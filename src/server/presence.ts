@@ -6,100 +6,102 @@ export interface ConnectedDevice {
   readonly sockets: number
 }
 
-/** The last socket of a device is gone: who has to be told, and how often. */
-export interface Departure<Connection> {
+/** The last socket of a device closed: who is told, and how often. */
+export interface Departure<Socket> {
   /** One `DEVICE_DISCONNECTED` for each `DEVICE_CONNECTED` since the device was last away. */
   readonly times: number
-  readonly audience: readonly Connection[]
+  readonly audience: readonly Socket[]
 }
 
-/** A device that is there, and how often it was announced. */
+/** A device that is present, and how often it was announced. */
 export interface AnnouncedDevice {
   readonly deviceId: string
   readonly times: number
 }
 
-/** Which user is there, on which devices, over which sockets. Does no I/O. */
-export interface Presence<Connection> {
-  readonly userCount: number
-  readonly deviceCount: number
-  /** Adds a socket; gives the sockets of the user's other devices, which hear of it. */
-  join(identity: Identity, connection: Connection): readonly Connection[]
-  /** Removes a socket; `undefined` while its device has another one. */
-  leave(identity: Identity, connection: Connection): Departure<Connection> | undefined
-  /** Every socket of a user, device by device. */
-  ofUser(userId: string): readonly Connection[]
-  ofDevice(identity: Identity): readonly Connection[]
-  users(): readonly string[]
-  /** What somebody who was told nothing yet has to be told. */
-  announced(userId: string): readonly AnnouncedDevice[]
-  devices(userId: string): readonly ConnectedDevice[]
-}
-
-interface Device<Connection> {
-  readonly connections: Set<Connection>
+interface PresentDevice<Socket> {
+  readonly sockets: Set<Socket>
   announced: number
 }
 
-/** Makes an empty {@link Presence}. */
-export function createPresence<Connection>(): Presence<Connection> {
-  const users = new Map<string, Map<string, Device<Connection>>>()
-  let deviceCount = 0
+/** Which users are present, on which devices, over which sockets. Does no I/O. */
+export class Presence<Socket> {
+  /** The devices by device id, by user id. */
+  readonly #users = new Map<string, Map<string, PresentDevice<Socket>>>()
+  #deviceCount = 0
 
-  function enter({ userId, deviceId }: Identity): Device<Connection> {
-    const devices = users.get(userId) ?? new Map<string, Device<Connection>>()
-    users.set(userId, devices)
+  get userCount(): number {
+    return this.#users.size
+  }
+
+  get deviceCount(): number {
+    return this.#deviceCount
+  }
+
+  /** Adds a socket. Returns the sockets of the user's other devices, which are told. */
+  join(identity: Identity, socket: Socket): readonly Socket[] {
+    const device = this.#deviceOf(identity)
+    device.sockets.add(socket)
+    device.announced += 1
+    return this.#socketsOf(identity.userId, identity.deviceId)
+  }
+
+  /** Removes a socket. Returns `undefined` while its device has another one. */
+  leave({ userId, deviceId }: Identity, socket: Socket): Departure<Socket> | undefined {
+    const devices = this.#users.get(userId)
+    const device = devices?.get(deviceId)
+    if (devices === undefined || device?.sockets.delete(socket) !== true) return undefined
+    if (device.sockets.size > 0) return undefined
+    devices.delete(deviceId)
+    this.#deviceCount -= 1
+    if (devices.size === 0) this.#users.delete(userId)
+    return { times: device.announced, audience: this.#socketsOf(userId) }
+  }
+
+  /** Every socket of a user, device by device. */
+  ofUser(userId: string): readonly Socket[] {
+    return this.#socketsOf(userId)
+  }
+
+  ofDevice({ userId, deviceId }: Identity): readonly Socket[] {
+    return [...(this.#users.get(userId)?.get(deviceId)?.sockets ?? [])]
+  }
+
+  users(): readonly string[] {
+    return [...this.#users.keys()]
+  }
+
+  devices(userId: string): readonly ConnectedDevice[] {
+    return Array.from(this.#users.get(userId) ?? [], ([deviceId, { sockets }]) => ({
+      deviceId,
+      sockets: sockets.size,
+    }))
+  }
+
+  /** The devices of a user, each with the number of announcements that a newcomer is sent. */
+  announced(userId: string): readonly AnnouncedDevice[] {
+    return Array.from(this.#users.get(userId) ?? [], ([deviceId, { announced }]) => ({
+      deviceId,
+      times: announced,
+    }))
+  }
+
+  #deviceOf({ userId, deviceId }: Identity): PresentDevice<Socket> {
+    const devices = this.#users.get(userId) ?? new Map<string, PresentDevice<Socket>>()
+    this.#users.set(userId, devices)
     const known = devices.get(deviceId)
     if (known !== undefined) return known
-    const device: Device<Connection> = { connections: new Set(), announced: 0 }
+    const device: PresentDevice<Socket> = { sockets: new Set(), announced: 0 }
     devices.set(deviceId, device)
-    deviceCount += 1
+    this.#deviceCount += 1
     return device
   }
 
-  function ofUser(userId: string, except?: string): readonly Connection[] {
-    const connections: Connection[] = []
-    for (const [deviceId, device] of users.get(userId) ?? []) {
-      if (deviceId !== except) connections.push(...device.connections)
+  #socketsOf(userId: string, exceptDevice?: string): readonly Socket[] {
+    const sockets: Socket[] = []
+    for (const [deviceId, device] of this.#users.get(userId) ?? []) {
+      if (deviceId !== exceptDevice) sockets.push(...device.sockets)
     }
-    return connections
-  }
-
-  return {
-    get userCount() {
-      return users.size
-    },
-    get deviceCount() {
-      return deviceCount
-    },
-    join(identity, connection) {
-      const device = enter(identity)
-      device.connections.add(connection)
-      device.announced += 1
-      return ofUser(identity.userId, identity.deviceId)
-    },
-    leave({ userId, deviceId }, connection) {
-      const devices = users.get(userId)
-      const device = devices?.get(deviceId)
-      if (devices === undefined || device?.connections.delete(connection) !== true) return undefined
-      if (device.connections.size > 0) return undefined
-      devices.delete(deviceId)
-      deviceCount -= 1
-      if (devices.size === 0) users.delete(userId)
-      return { times: device.announced, audience: ofUser(userId) }
-    },
-    ofUser: (userId) => ofUser(userId),
-    ofDevice: ({ userId, deviceId }) => [...(users.get(userId)?.get(deviceId)?.connections ?? [])],
-    users: () => [...users.keys()],
-    announced: (userId) =>
-      Array.from(users.get(userId) ?? [], ([deviceId, { announced }]) => ({
-        deviceId,
-        times: announced,
-      })),
-    devices: (userId) =>
-      Array.from(users.get(userId) ?? [], ([deviceId, { connections }]) => ({
-        deviceId,
-        sockets: connections.size,
-      })),
+    return sockets
   }
 }

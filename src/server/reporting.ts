@@ -1,62 +1,53 @@
 import type { Clock } from '../base/clock.js'
 import { type ReportError, SyncError } from '../base/errors.js'
-import type { ServerLogger, WriteServerLog } from './logging.js'
+import { isThenable } from './ask.js'
+import type { ServerLogEntry, ServerLogger, ServerLogPart } from './logging.js'
 
-/** Where a server says what happened, and runs code that is not its own. Nothing here throws. */
-export interface Reporting {
-  readonly report: ReportError
-  readonly log: WriteServerLog
-  /** Runs user code; what it throws, or rejects with, is reported and ends there. */
-  readonly runUserCode: (name: string, code: () => unknown) => void
-}
+/** Reports errors, writes log entries and runs user code for a server. No method throws. */
+export class Reporting {
+  readonly #onError: ReportError | undefined
+  readonly #logger: ServerLogger | undefined
+  readonly #clock: Clock
 
-/** Makes the {@link Reporting} of a server; silent without a logger. */
-export function createReporting(
-  onError: ReportError | undefined,
-  logger: ServerLogger | undefined,
-  clock: Clock,
-): Reporting {
-  const report: ReportError = (error) => {
+  constructor(onError: ReportError | undefined, logger: ServerLogger | undefined, clock: Clock) {
+    this.#onError = onError
+    this.#logger = logger
+    this.#clock = clock
+  }
+
+  report(error: SyncError): void {
     try {
-      onError?.(error)
+      this.#onError?.(error)
     } catch {
-      // There is nobody left to tell.
+      // An error of the error handler can be reported to nobody.
     }
   }
 
-  const log: WriteServerLog = (level, part, event, detail) => {
+  log(
+    level: ServerLogEntry['level'],
+    part: ServerLogPart,
+    event: string,
+    detail: ServerLogEntry['detail'],
+  ): void {
     try {
-      logger?.({ level, part, event, at: clock.epoch(), detail })
+      this.#logger?.({ level, part, event, at: this.#clock.epoch(), detail })
     } catch (cause) {
-      report(new SyncError('handler-threw', 'The logger threw.', { cause }))
+      this.report(new SyncError('handler-threw', 'The logger threw.', { cause }))
     }
   }
 
-  return {
-    report,
-    log,
-    runUserCode(name, run) {
-      const threw = (cause: unknown) => {
-        // Our own errors, which a call inside `run` was answered with, say more than a wrapper.
-        const own = cause instanceof SyncError
-        report(own ? cause : new SyncError('handler-threw', `${name} threw.`, { cause }))
-      }
-      try {
-        const result = run()
-        if (isThenable(result)) result.then(undefined, threw)
-      } catch (cause) {
-        threw(cause)
-      }
-    },
+  /** Runs user code. What it throws, or rejects with, is reported under `name`. */
+  runUserCode(name: string, code: () => unknown): void {
+    const threw = (cause: unknown) => {
+      // An error of ours, thrown by a call inside `code`, says more than a wrapper around it.
+      const isOurs = cause instanceof SyncError
+      this.report(isOurs ? cause : new SyncError('handler-threw', `${name} threw.`, { cause }))
+    }
+    try {
+      const result = code()
+      if (isThenable(result)) result.then(undefined, threw)
+    } catch (cause) {
+      threw(cause)
+    }
   }
-}
-
-/** Tells a promise, of whatever make, from any other value. */
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    'then' in value &&
-    typeof value.then === 'function'
-  )
 }

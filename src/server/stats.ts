@@ -1,16 +1,16 @@
 import type { DeliveryCounters } from './delivery/stats.js'
 
-/** What a server counts since it was made. */
+/** What a server has counted since it was made. */
 export interface ServerCounters {
   /** WebSocket upgrades that were completed. */
   readonly accepted: number
   /** Upgrades answered with an HTTP status instead: origin, path, not a WebSocket request, closing. */
   readonly refused: number
-  /** Sockets that were accepted and then sent away, because of who they are or are not. */
+  /** Sockets that were accepted and then closed, since authentication refused them. */
   readonly rejected: number
   /** Valid messages from clients; each message of a batch counts. */
   readonly messagesIn: number
-  /** Frames handed to sockets; one broadcast to ten sockets counts ten. */
+  /** Frames sent to sockets; one broadcast to ten sockets counts ten. */
   readonly framesOut: number
   /** Messages of types that the protocol does not know. */
   readonly unknown: number
@@ -20,13 +20,13 @@ export interface ServerCounters {
   readonly tooLarge: number
   /** Sockets closed with 1013. */
   readonly tooSlow: number
-  /** Sockets let go because no pong came. */
+  /** Sockets terminated because no pong came. */
   readonly silent: number
 }
 
-/** The counters, and who is there now. */
+/** The counters, and who is connected now. */
 export interface ServerStats extends ServerCounters {
-  /** Open sockets, those that are not authenticated yet included. */
+  /** Open sockets, including those that are not authenticated yet. */
   readonly sockets: number
   readonly users: number
   /** Devices with at least one socket, over all users. */
@@ -35,7 +35,7 @@ export interface ServerStats extends ServerCounters {
   readonly delivery?: DeliveryCounters
 }
 
-/** The counters as the server's parts count them up. */
+/** The counters while the server's parts count them up. */
 export type Counting = { -readonly [Counter in keyof ServerCounters]: number }
 
 /** Every counter at 0. */

@@ -3,78 +3,87 @@ import type { Server as HttpsServer } from 'node:https'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { UpgradeRequest } from '../schemas/server-behaviour.js'
-import { CLOSE_GRACE_MS } from './connection.js'
+import { CLOSE_GRACE_MS } from './client-connection.js'
 import type { HandleUpgrade } from './handle-upgrade.js'
 
-const refusals = {
+const refusalTexts = {
   400: 'Bad Request',
   403: 'Forbidden',
   404: 'Not Found',
   503: 'Service Unavailable',
 } as const
 
-type RefusalStatus = keyof typeof refusals
+type RefusalStatus = keyof typeof refusalTexts
 
-/** What {@link createUpgrade} needs. */
-export interface UpgradeOptions {
+/** What {@link UpgradeHandler} needs. */
+export interface UpgradeHandlerOptions {
   readonly maxMessageBytes: number
   readonly perMessageDeflate: boolean
   readonly allowedOrigins: readonly string[] | ((origin: string) => boolean) | undefined
-  /** Whether new sockets are still wanted. */
+  /** Whether new sockets are still accepted. */
   readonly isOpen: () => boolean
-  readonly refused: (status: RefusalStatus) => void
-  readonly originThrew: (cause: unknown) => void
   readonly accepted: (socket: WebSocket, request: UpgradeRequest) => void
+  readonly refused: (status: RefusalStatus) => void
+  /** `allowedOrigins` threw. */
+  readonly originThrew: (cause: unknown) => void
 }
 
-/** Makes the function that turns upgrade requests into sockets, or answers with an HTTP status. */
-export function createUpgrade(options: UpgradeOptions): HandleUpgrade {
-  // ws ends by itself what the peer began to close; @types/ws does not know this option yet.
-  const closing = { closeTimeout: CLOSE_GRACE_MS }
-  const sockets = new WebSocketServer({
-    ...closing,
-    noServer: true,
-    clientTracking: false,
-    maxPayload: options.maxMessageBytes,
-    perMessageDeflate: options.perMessageDeflate,
-  })
+/** Turns upgrade requests into sockets, or answers them with an HTTP status. */
+export class UpgradeHandler {
+  readonly #options: UpgradeHandlerOptions
+  readonly #server: WebSocketServer
 
-  function isAllowed(origin: string | undefined): boolean {
-    const { allowedOrigins } = options
+  constructor(options: UpgradeHandlerOptions) {
+    this.#options = options
+    // ws itself terminates a socket that the peer began to close; @types/ws does not know this
+    // option yet.
+    const closing = { closeTimeout: CLOSE_GRACE_MS }
+    this.#server = new WebSocketServer({
+      ...closing,
+      noServer: true,
+      clientTracking: false,
+      maxPayload: options.maxMessageBytes,
+      perMessageDeflate: options.perMessageDeflate,
+    })
+  }
+
+  handle(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const { accepted, refused } = this.#options
+    const status = this.#refusalOf(request)
+    if (status !== undefined) {
+      refused(status)
+      refuseUpgrade(socket, status)
+      return
+    }
+    let isUpgraded = false as boolean
+    this.#server.handleUpgrade(request, socket, head, (upgraded) => {
+      isUpgraded = true
+      accepted(upgraded, describeRequest(request))
+    })
+    // ws has answered a request that is no WebSocket request.
+    if (!isUpgraded) refused(400)
+  }
+
+  #refusalOf(request: IncomingMessage): RefusalStatus | undefined {
+    if (!this.#options.isOpen()) return 503
+    if (!pathOf(request).startsWith('/')) return 400
+    return this.#isAllowed(request.headers.origin) ? undefined : 403
+  }
+
+  #isAllowed(origin: string | undefined): boolean {
+    const { allowedOrigins, originThrew } = this.#options
     if (origin === undefined || allowedOrigins === undefined) return true
     if (typeof allowedOrigins !== 'function') return allowedOrigins.includes(origin)
     try {
       return allowedOrigins(origin)
     } catch (cause) {
-      options.originThrew(cause)
+      originThrew(cause)
       return false
     }
   }
-
-  function statusInTheWay(request: IncomingMessage): RefusalStatus | undefined {
-    if (!options.isOpen()) return 503
-    if (!pathOf(request).startsWith('/')) return 400
-    return isAllowed(request.headers.origin) ? undefined : 403
-  }
-
-  return (request, socket, head) => {
-    const status = statusInTheWay(request)
-    if (status !== undefined) {
-      options.refused(status)
-      refuseUpgrade(socket, status)
-      return
-    }
-    let isUpgraded = false as boolean
-    sockets.handleUpgrade(request, socket, head, (upgraded) => {
-      isUpgraded = true
-      options.accepted(upgraded, describeRequest(request))
-    })
-    // ws has answered what is no WebSocket request.
-    if (!isUpgraded) options.refused(400)
-  }
 }
 
-/** Answers an upgrade request with an HTTP status and lets its socket go. */
+/** Answers an upgrade request with an HTTP status and closes its socket. */
 function refuseUpgrade(socket: Duplex, status: RefusalStatus): void {
   socket.on('error', () => {
     socket.destroy()
@@ -82,22 +91,22 @@ function refuseUpgrade(socket: Duplex, status: RefusalStatus): void {
   socket.once('finish', () => {
     socket.destroy()
   })
-  socket.end(
-    `HTTP/1.1 ${status} ${refusals[status]}\r\n` + 'Connection: close\r\nContent-Length: 0\r\n\r\n',
-  )
+  const statusLine = `HTTP/1.1 ${status} ${refusalTexts[status]}`
+  socket.end(`${statusLine}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
 }
 
-// Marks the listeners that this file adds with the path they answer for.
-const answersFor = Symbol('statewire.path')
+// Marks a listener of this file with the path whose upgrades it handles.
+const listensFor = Symbol('statewire.path')
 
-type UpgradeListener = HandleUpgrade & { readonly [answersFor]: string }
+type UpgradeListener = HandleUpgrade & { readonly [listensFor]: string }
 
 /**
- * Listens to a server's upgrades for one path and leaves other paths to others. Gives the
- * function that stops listening.
+ * Handles a server's upgrades for one path and leaves other paths to other listeners.
  *
- * Node leaves an upgrade that no listener answers open for ever. So where all listeners are ours
+ * An upgrade that no listener answers stays open without end. So if all listeners are of this file
  * and none is for the path of a request, the last of them answers with 404.
+ *
+ * @returns A function that stops listening.
  */
 export function attachUpgrade(
   server: Server | HttpsServer,
@@ -115,13 +124,13 @@ export function attachUpgrade(
         refuseUpgrade(socket, 404)
       }
     },
-    { [answersFor]: path },
+    { [listensFor]: path },
   )
 
   function isLeftToUs(listeners: readonly unknown[], asked: string): boolean {
     return (
       listeners.at(-1) === listener &&
-      listeners.every((other) => isOurs(other) && other[answersFor] !== asked)
+      listeners.every((other) => isOurs(other) && other[listensFor] !== asked)
     )
   }
 
@@ -132,14 +141,14 @@ export function attachUpgrade(
 }
 
 function isOurs(listener: unknown): listener is UpgradeListener {
-  return typeof listener === 'function' && answersFor in listener
+  return typeof listener === 'function' && listensFor in listener
 }
 
 function pathOf({ url = '' }: IncomingMessage): string {
   return url.replace(/\?.*$/s, '')
 }
 
-// The host is the client's text and need not be one.
+// The host is text that the client chose: it may be no host.
 const hostLike = /^[\w.:[\]-]+$/
 
 function describeRequest({ url = '/', headers }: IncomingMessage): UpgradeRequest {

@@ -25,6 +25,16 @@ describe('close', () => {
     await sync.close()
   })
 
+  it('[SRV-34] sends nothing any more once it was called', async () => {
+    const { connect, sync } = await startServer()
+    const mac = await connect('?token=ada:mac')
+    await mac.received(1)
+    const closing = sync.close()
+    expect(sync.broadcastToUser('ada', 'PING')).toBe(0)
+    await closing
+    expect(mac.types).toEqual(['DEVICE_CONNECTED'])
+  })
+
   it('[SRV-34] announces nobody as gone to sockets that go as well', async () => {
     const { connect, sync } = await startServer()
     const clients = [await connect('?token=ada:a'), await connect('?token=ada:b')]
@@ -35,7 +45,7 @@ describe('close', () => {
     }
   })
 
-  it('[SRV-34] takes no new sockets, and lets go of the stuck ones after the grace', async () => {
+  it('[SRV-34] accepts no new sockets, and terminates stuck ones after the grace', async () => {
     const clock = createManualClock()
     const { connect, http, port, sync } = await startServer({ clock })
     const stuck = await connect('?token=ada:stuck')

@@ -1,13 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createPresence } from '../../src/server/presence.js'
+import { Presence } from '../../src/server/presence.js'
 
 const phone = { userId: 'ada', deviceId: 'phone' }
 const laptop = { userId: 'ada', deviceId: 'laptop' }
 
 describe('presence', () => {
   it('[SRV-12] tells the other devices of a socket, not other sockets of its own device', () => {
-    const presence = createPresence<string>()
+    const presence = new Presence<string>()
     expect(presence.join(laptop, 'laptop-1')).toEqual([])
     expect(presence.join(phone, 'phone-1')).toEqual(['laptop-1'])
     expect(presence.join(phone, 'phone-2')).toEqual(['laptop-1'])
@@ -16,7 +16,7 @@ describe('presence', () => {
   })
 
   it('[SRV-14] signs a device off once for each time it was announced since it was away', () => {
-    const presence = createPresence<string>()
+    const presence = new Presence<string>()
     presence.join(laptop, 'laptop-1')
     presence.join(phone, 'phone-1')
     presence.join(phone, 'phone-2')
@@ -29,7 +29,7 @@ describe('presence', () => {
   })
 
   it('[SRV-13] knows nothing of a socket that already left', () => {
-    const presence = createPresence<string>()
+    const presence = new Presence<string>()
     presence.join(laptop, 'laptop-1')
     presence.join(phone, 'phone-1')
     expect(presence.leave(phone, 'phone-1')).toBeDefined()
@@ -50,7 +50,7 @@ describe('presence', () => {
     let repeated = 0
     fc.assert(
       fc.property(fc.array(step, { minLength: 1, maxLength: 60, size: 'max' }), (steps) => {
-        const presence = createPresence<number>()
+        const presence = new Presence<number>()
         const sockets = new Map<number, { userId: string; deviceId: string }>()
         const heard = new Map<number, Map<string, number>>()
         let next = 0

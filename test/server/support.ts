@@ -15,7 +15,7 @@ export { kull }
 
 type KullServerOptions = Partial<SyncServerOptions<typeof receive, typeof send>>
 
-/** A frame as the tests look at it. */
+/** The parts of a frame that tests check. */
 export interface Frame {
   readonly type: string
   readonly data?: Readonly<Record<string, unknown>>
@@ -25,7 +25,7 @@ export interface Frame {
   readonly messages?: readonly Frame[]
 }
 
-/** A plain client that writes down what it hears. */
+/** A plain client that records what it receives. */
 export interface TestClient {
   readonly socket: WebSocket
   /** Every frame so far, as text. */
@@ -78,7 +78,7 @@ export async function startServer(options: KullServerOptions = {}): Promise<{
   }
 }
 
-/** Counts up, and tells who waits for a number. */
+/** Counts up; `reached` resolves once a number is reached. */
 export function createTally(): { add: () => void; reached: (count: number) => Promise<void> } {
   const waiting = new Map<() => void, number>()
   let total = 0
@@ -105,7 +105,7 @@ export async function connect(
   return client
 }
 
-/** Writes down what a socket hears, from now on. */
+/** Records what a socket receives from now on. */
 export function record(socket: WebSocket): TestClient {
   const raw: string[] = []
   const frames: Frame[] = []
@@ -132,7 +132,7 @@ export function record(socket: WebSocket): TestClient {
       waiting.add(look)
       look()
       void closed.then(({ code }) => {
-        reject(new Error(`closed with ${code} while waiting; heard ${raw.join(' ')}`))
+        reject(new Error(`closed with ${code} while waiting; received ${raw.join(' ')}`))
       })
     })
   }

@@ -1,8 +1,8 @@
 import type { kull } from 'statewire/kull'
-import { createMemoryLog, type DeliveryLog, type DeliveryOptions } from 'statewire/server'
+import { createMemoryLog, type DeliveryLog, type ServerDeliveryOptions } from 'statewire/server'
 import { openFileLog } from 'statewire/server/file-log'
 
-type KullDelivery = DeliveryOptions<typeof kull.receive, typeof kull.send>
+type KullDelivery = ServerDeliveryOptions<typeof kull.receive, typeof kull.send>
 
 /** The log and the acknowledgements of an environment, which survive its server's restarts. */
 export type DeliveryMemory = {

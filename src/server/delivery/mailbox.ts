@@ -1,6 +1,6 @@
 import type { ResetReason } from '../../schemas/control.js'
 import type { EnvelopeDirection } from '../../schemas/envelope.js'
-import { isThenable } from '../reporting.js'
+import { isThenable } from '../ask.js'
 import type {
   ClientMark,
   DeliveryLog,
@@ -8,256 +8,231 @@ import type {
   LoggedMessage,
   UserLog,
 } from '../log/delivery-log.js'
-import { encodeNumbered, sizeOf, type UnnumberedMessage } from './frames.js'
-import { createLane, type Work } from './lane.js'
+import { applyChange, headOf, readUserLog, type UserLogState } from '../log/user-log.js'
+import { LogDraft } from './log-draft.js'
+import { encodeNumbered, loggedSizeOf } from './logged-message.js'
 import type { CreateSharedState, SharedState } from './shared-state.js'
-import { applyChange, headOf, markKey, readUserLog, type UserLogState } from './user-log.js'
+import { type QueuedWrite, WriteQueue } from './write-queue.js'
 
-/** How much is kept of each user. */
+/** How much of each user is stored. */
 export interface MailboxBounds {
   readonly maxEntries: number
   readonly maxLogBytes: number
   readonly maxClients: number
 }
 
-/** What is about to be written. */
-export interface Draft {
-  /** Gives a message the next number, and tells it. */
-  append(message: UnnumberedMessage): number
-  /** How far an outbox will have come. */
-  mark(key: string): ClientMark | undefined
-  putMark(mark: ClientMark): void
-  /** Has something done once, after the works have settled. */
-  atEnd(run: () => void): void
-}
-
-/** Work on a mailbox. */
-export type MailboxWork = Work<Draft>
-
-/** Whoever takes numbered messages as fast as it can. */
-export interface Reader {
-  /** Whether what it takes goes anywhere. */
+/** A connection that is sent numbered messages as fast as it takes them. */
+export interface LogReader {
   readonly isOpen: boolean
-  /** Takes what there is. Does not throw. */
+  /** Sends what the log has and the reader was not sent yet. Does not throw. */
   pump(): void
 }
 
-/** All that is known of one user's messages: what is written, and what is about to be. */
-export interface Mailbox {
-  readonly userId: string
-  readonly epoch: string
-  /** The number of the oldest message that is kept; of the next one where none is. */
-  readonly first: number
-  /** The number of the newest message; 0: none yet. */
-  readonly head: number
-  readonly isLoaded: boolean
-  readonly isIdle: boolean
-  readonly readers: Set<Reader>
-  /** The keys of the marks that are not to be forgotten: of the outboxes that are heard. */
-  readonly heard: Set<string>
-  /** Does work in its turn; what is told of the mailbox is true from the first work's settling on. */
-  push(work: MailboxWork): void
-  mark(key: string): ClientMark | undefined
-  /** The frame of a message that is kept. */
-  frame(seq: number): Uint8Array
-  /** Where a client goes on whose cursor is of no use, and with which state. */
-  snapshot(why: ResetReason): { readonly seq: number; readonly state?: unknown }
-}
-
-/** What {@link createMailbox} needs. */
+/** What {@link Mailbox} needs. */
 export interface MailboxOptions {
   readonly userId: string
   readonly log: DeliveryLog
   readonly bounds: MailboxBounds
   readonly envelope: EnvelopeDirection
   readonly createState: CreateSharedState | undefined
+  /** The log could not be read or written. */
   readonly failed: (cause: unknown) => void
-  readonly becameIdle: (mailbox: Mailbox) => void
+  readonly becameIdle: () => void
 }
 
-// The frames of the newest messages, which several connections are sent at about the same time.
+// How many frames of the newest messages are cached: several connections are sent the same one at
+// about the same time.
 const MOST_FRAMES = 256
-// Trimming writes the state down, so it is done for many messages at once.
+// A trim writes the whole state down, so it removes a tenth of the messages at once.
 const KEPT_BY_TRIM = 0.9
 
-interface OpenDraft extends Draft {
-  readonly appended: LoggedMessage[]
-  readonly marks: Map<string, ClientMark>
-  readonly ends: Set<() => void>
-  trim: LogChange['trim']
-}
+/**
+ * One user's log in memory: what is written, and the queue of what is about to be. It is read from
+ * the log when it is first needed.
+ */
+export class Mailbox {
+  readonly userId: string
+  readonly readers = new Set<LogReader>()
+  /** The keys of the outboxes that a connection sends from: their marks are not forgotten. */
+  readonly activeOutboxes = new Set<string>()
+  readonly #options: MailboxOptions
+  readonly #queue: WriteQueue<LogDraft>
+  readonly #frames = new Map<number, Uint8Array>()
+  #log: UserLogState = readUserLog({ epoch: '', first: 1, messages: [], marks: [] })
+  #state: SharedState | undefined
+  /** What is being committed: one draft at a time. */
+  #change: LogChange | undefined
+  #isLoaded = false
+  #isTrimming = false
+  /** The size of all messages, see {@link loggedSizeOf}. */
+  #bytes = 0
 
-/** Makes the {@link Mailbox} of a user; it is read from the log when it is first needed. */
-export function createMailbox(options: MailboxOptions): Mailbox {
-  const { userId, bounds, envelope } = options
-  let log: UserLogState = { ...readUserLog({ epoch: '', first: 1, messages: [], marks: [] }) }
-  let isLoaded = false
-  let isTrimming = false
-  let bytes = 0
-  let state: SharedState | undefined
-  const frames = new Map<number, Uint8Array>()
-  const readers = new Set<Reader>()
-  const heard = new Set<string>()
-
-  function load(opened: UserLog): void {
-    log = readUserLog(opened)
-    bytes = log.messages.reduce((sum, message) => sum + sizeOf(message), 0)
-    state = options.createState?.(userId, log)
-    isLoaded = true
+  constructor(options: MailboxOptions) {
+    this.userId = options.userId
+    this.#options = options
+    this.#queue = new WriteQueue(
+      {
+        open: () => this.#open(),
+        begin: () => new LogDraft(this.#log),
+        commit: (draft) => this.#commit(draft),
+        committed: (draft) => this.#committed(draft),
+        settled: ({ atEnd }) => {
+          for (const run of atEnd) run()
+        },
+        failed: options.failed,
+        becameIdle: options.becameIdle,
+      },
+      options.bounds.maxEntries,
+    )
   }
 
-  function begin(): OpenDraft {
-    const appended: LoggedMessage[] = []
-    const marks = new Map<string, ClientMark>()
-    const ends = new Set<() => void>()
-    return {
-      appended,
-      marks,
-      ends,
-      trim: undefined,
-      append(message) {
-        const seq = headOf(log) + appended.length + 1
-        appended.push({ seq, ...message })
-        return seq
-      },
-      mark: (key) => marks.get(key) ?? log.marks.get(key),
-      putMark(mark) {
-        marks.set(markKey(mark), mark)
-      },
-      atEnd(run) {
-        ends.add(run)
-      },
+  get epoch(): string {
+    return this.#log.epoch
+  }
+
+  /** The number of the oldest stored message; the number of the next one where none is stored. */
+  get first(): number {
+    return this.#log.first
+  }
+
+  /** The number of the newest message; 0: none yet. */
+  get head(): number {
+    return headOf(this.#log)
+  }
+
+  get isLoaded(): boolean {
+    return this.#isLoaded
+  }
+
+  get isIdle(): boolean {
+    return this.#queue.isIdle
+  }
+
+  /**
+   * Queues a write. The mailbox describes the new state of the log from the moment that the first
+   * write of a draft settles.
+   */
+  push(write: QueuedWrite<LogDraft>): void {
+    this.#queue.push(write)
+  }
+
+  /** How far an outbox has come, as far as that is written. */
+  mark(key: string): ClientMark | undefined {
+    return this.#log.marks.get(key)
+  }
+
+  /** The frame of a stored message. */
+  frame(seq: number): Uint8Array {
+    const frames = this.#frames
+    const known = frames.get(seq)
+    if (known !== undefined) return known
+    const { epoch, first, messages } = this.#log
+    const message = messages[seq - first]
+    if (message === undefined) throw new RangeError(`message ${seq} is not stored`)
+    const frame = encodeNumbered(this.#options.envelope, message, this.userId, epoch)
+    frames.set(seq, frame)
+    for (const oldest of frames.keys()) {
+      if (frames.size <= MOST_FRAMES) break
+      frames.delete(oldest)
     }
+    return frame
   }
 
-  const changes = new WeakMap<OpenDraft, LogChange>()
-
-  function commit(draft: OpenDraft): unknown {
-    const { appended, marks, trim } = draft
-    if (appended.length === 0 && marks.size === 0 && trim === undefined) return undefined
-    const change: LogChange = {
-      epoch: log.epoch,
-      ...(appended.length > 0 && { append: appended }),
-      ...(marks.size > 0 && { marks: [...marks.values()], forget: leastUsed(marks) }),
-      ...(trim !== undefined && { trim }),
-    }
-    changes.set(draft, change)
-    return options.log.commit(userId, change)
+  /** The cursor and, if there is one, the state with which a client goes on that must be reset. */
+  snapshot(why: ResetReason): { readonly seq: number; readonly state?: unknown } {
+    const state = this.#state?.take()
+    if (state !== undefined) return { seq: this.head, state: JSON.parse(state) }
+    // Without a state, a client that was here before gets what is left of the log. A new client
+    // starts at the head, and so does one that is ahead: it has received everything.
+    const wasHere = why === 'epoch' || why === 'trimmed'
+    return { seq: wasHere ? this.first - 1 : this.head }
   }
 
-  function leastUsed(added: ReadonlyMap<string, ClientMark>): ClientMark[] {
-    const unknown = [...added.keys()].filter((key) => !log.marks.has(key)).length
-    let over = log.marks.size + unknown - bounds.maxClients
+  #open(): unknown {
+    const opened = this.#options.log.open(this.userId)
+    if (isThenable(opened)) return opened.then((log) => this.#load(log))
+    this.#load(opened)
+    return undefined
+  }
+
+  #load(opened: UserLog): void {
+    this.#log = readUserLog(opened)
+    this.#bytes = totalSizeOf(this.#log.messages)
+    this.#state = this.#options.createState?.(this.userId, this.#log)
+    this.#isLoaded = true
+  }
+
+  #commit(draft: LogDraft): unknown {
+    this.#change = undefined
+    if (draft.isEmpty) return undefined
+    this.#change = draft.toChange(this.#marksToForget(draft.marks))
+    return this.#options.log.commit(this.userId, this.#change)
+  }
+
+  #committed({ appended }: LogDraft): void {
+    const change = this.#change
+    if (change === undefined) return
+    applyChange(this.#log, change)
+    for (const message of appended) this.#bytes += loggedSizeOf(message)
+    this.#state?.fold(appended)
+    if (change.trim !== undefined) this.#bytes = totalSizeOf(this.#log.messages)
+    this.#trimIfNeeded()
+    for (const reader of this.readers) reader.pump()
+  }
+
+  /** The least recently used marks, as many as are too many once `added` are added. */
+  #marksToForget(added: ReadonlyMap<string, ClientMark>): readonly ClientMark[] {
+    const { marks } = this.#log
+    if (added.size === 0) return []
+    const unknown = [...added.keys()].filter((key) => !marks.has(key)).length
+    let excess = marks.size + unknown - this.#options.bounds.maxClients
     const forgotten: ClientMark[] = []
-    for (const [key, mark] of log.marks) {
-      if (over <= 0) break
-      if (added.has(key) || heard.has(key)) continue
+    for (const [key, mark] of marks) {
+      if (excess <= 0) break
+      if (added.has(key) || this.activeOutboxes.has(key)) continue
       forgotten.push(mark)
-      over -= 1
+      excess -= 1
     }
     return forgotten
   }
 
-  function committed(draft: OpenDraft): void {
-    const change = changes.get(draft)
-    if (change === undefined) return
-    applyChange(log, change)
-    for (const message of draft.appended) bytes += sizeOf(message)
-    state?.fold(draft.appended)
-    if (change.trim !== undefined) {
-      bytes = log.messages.reduce((sum, message) => sum + sizeOf(message), 0)
-    }
-    trimIfNeeded()
-    for (const reader of readers) reader.pump()
-  }
-
-  function trimIfNeeded(): void {
-    const { messages } = log
-    if (isTrimming || (messages.length <= bounds.maxEntries && bytes <= bounds.maxLogBytes)) return
-    const most = Math.max(1, Math.floor(bounds.maxEntries * KEPT_BY_TRIM))
-    let over = bytes - bounds.maxLogBytes * KEPT_BY_TRIM
-    const kept = messages.findIndex((message, index) => {
-      if (messages.length - index <= most && over <= 0) return true
-      over -= sizeOf(message)
-      return false
-    })
-    const first = log.first + (kept < 0 ? messages.length : kept)
+  #trimIfNeeded(): void {
+    const { messages } = this.#log
+    const { maxEntries, maxLogBytes } = this.#options.bounds
+    if (this.#isTrimming || (messages.length <= maxEntries && this.#bytes <= maxLogBytes)) return
+    const first = this.#log.first + countToTrim(messages, this.#bytes, this.#options.bounds)
     const done = () => {
-      isTrimming = false
+      this.#isTrimming = false
     }
-    isTrimming = true
-    lane.push({
-      stage(draft) {
-        const taken = state?.take()
-        const checkpoint =
-          taken === undefined ? {} : { checkpoint: { seq: headOf(log), state: taken } }
-        draft.trim = { first, ...checkpoint }
+    this.#isTrimming = true
+    this.push({
+      stage: (draft) => {
+        const state = this.#state?.take()
+        const seq = this.head
+        draft.trim = { first, ...(state !== undefined && { checkpoint: { seq, state } }) }
       },
       settle: done,
       fail: done,
     })
   }
+}
 
-  const lane = createLane<OpenDraft>({
-    start() {
-      const opened = options.log.open(userId)
-      if (isThenable(opened)) return opened.then(load)
-      load(opened)
-      return undefined
-    },
-    begin,
-    commit,
-    committed,
-    settled({ ends }) {
-      for (const run of ends) run()
-    },
-    failed: options.failed,
-    becameIdle: () => options.becameIdle(mailbox),
-    limit: bounds.maxEntries,
+/** How many of the oldest messages a trim removes, so that the rest is well within the bounds. */
+function countToTrim(
+  messages: readonly LoggedMessage[],
+  bytes: number,
+  { maxEntries, maxLogBytes }: MailboxBounds,
+): number {
+  const mostKept = Math.max(1, Math.floor(maxEntries * KEPT_BY_TRIM))
+  let excessBytes = bytes - maxLogBytes * KEPT_BY_TRIM
+  const firstKept = messages.findIndex((message, index) => {
+    if (messages.length - index <= mostKept && excessBytes <= 0) return true
+    excessBytes -= loggedSizeOf(message)
+    return false
   })
+  return firstKept < 0 ? messages.length : firstKept
+}
 
-  const mailbox: Mailbox = {
-    userId,
-    get epoch() {
-      return log.epoch
-    },
-    get first() {
-      return log.first
-    },
-    get head() {
-      return headOf(log)
-    },
-    get isLoaded() {
-      return isLoaded
-    },
-    get isIdle() {
-      return lane.isIdle
-    },
-    readers,
-    heard,
-    push: (work) => lane.push(work),
-    mark: (key) => log.marks.get(key),
-    frame(seq) {
-      const known = frames.get(seq)
-      if (known !== undefined) return known
-      const message = log.messages[seq - log.first]
-      if (message === undefined) throw new RangeError(`message ${seq} is not kept`)
-      const frame = encodeNumbered(envelope, message, userId, log.epoch)
-      frames.set(seq, frame)
-      for (const oldest of frames.keys()) {
-        if (frames.size <= MOST_FRAMES) break
-        frames.delete(oldest)
-      }
-      return frame
-    },
-    snapshot(why) {
-      const taken = state?.take()
-      if (taken !== undefined) return { seq: headOf(log), state: JSON.parse(taken) }
-      // Without a state a client that was there before is better off with what is left of the log;
-      // a new one starts now, and one that is ahead has heard what there is.
-      const isOld = why === 'epoch' || why === 'trimmed'
-      return { seq: isOld ? log.first - 1 : headOf(log) }
-    },
-  }
-  return mailbox
+function totalSizeOf(messages: readonly LoggedMessage[]): number {
+  return messages.reduce((sum, message) => sum + loggedSizeOf(message), 0)
 }

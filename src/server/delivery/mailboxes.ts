@@ -1,96 +1,94 @@
-import { type Channels, createChannels } from './channels.js'
-import type { DeliveryLog } from '../log/delivery-log.js'
-import { createMailbox, type Mailbox, type MailboxOptions } from './mailbox.js'
-import type { DeliveryCounting } from './stats.js'
+import type { Reporting } from '../reporting.js'
+import { ClientOutboxes } from './client-outboxes.js'
+import type { ClientOutboxOptions } from './client-outbox.js'
+import type { UnnumberedMessage } from './logged-message.js'
+import { Mailbox, type MailboxOptions } from './mailbox.js'
 
-/** A user's mailbox and the outboxes that are heard. */
-export interface User {
+/** A user in memory: the log, and the outboxes that connections send from. */
+export interface LoadedUser {
   readonly mailbox: Mailbox
-  readonly channels: Channels
+  readonly outboxes: ClientOutboxes
 }
 
-/** The users whose messages are in memory. */
-export interface Mailboxes {
-  of(userId: string): User
-  /** To be told when somebody no longer reads a mailbox. */
-  released(mailbox: Mailbox): void
-  /** Resolves once nothing is being written, at once where nothing is. */
-  whenIdle(): Promise<void>
-}
-
-/** What {@link createMailboxes} needs. */
+/** What {@link Mailboxes} needs. */
 export interface MailboxesOptions
-  extends Pick<MailboxOptions, 'bounds' | 'envelope' | 'createState'> {
-  readonly log: DeliveryLog
-  readonly window: number
-  readonly counters: DeliveryCounting
-  readonly failed: (userId: string, cause: unknown) => void
-  readonly runUserCode: (name: string, code: () => unknown) => void
+  extends Omit<MailboxOptions, 'userId' | 'becameIdle'>,
+    Pick<ClientOutboxOptions, 'acceptance' | 'counters' | 'window'> {
+  readonly reporting: Reporting
+  /** Sends an accepted message to a user's sockets without delivery. */
+  readonly sendToPlain: (userId: string, message: UnnumberedMessage) => void
 }
 
-/** How many mailboxes that nobody needs stay, so that a broadcast need not read the log anew. */
-const MOST_IDLE = 1_000
+/** How many unused mailboxes stay in memory, so that a broadcast need not read the log again. */
+const MOST_UNUSED = 1_000
 
-/** Makes an empty {@link Mailboxes}. */
-export function createMailboxes(options: MailboxesOptions): Mailboxes {
-  const { log, window, counters } = options
-  const users = new Map<string, User>()
-  // The least recently needed first.
-  const idle = new Map<string, Mailbox>()
-  const waiting = new Set<() => void>()
+/** The users whose logs are in memory. */
+export class Mailboxes {
+  readonly #options: MailboxesOptions
+  readonly #users = new Map<string, LoadedUser>()
+  /** The least recently used first. */
+  readonly #unused = new Map<string, Mailbox>()
+  readonly #waitingForIdle = new Set<() => void>()
 
-  function make(userId: string): User {
-    const mailbox = createMailbox({
-      ...options,
-      userId,
-      failed: (cause) => options.failed(userId, cause),
-      becameIdle,
-    })
-    const user = { mailbox, channels: createChannels({ mailbox, window, counters }) }
-    users.set(userId, user)
-    return user
+  constructor(options: MailboxesOptions) {
+    this.#options = options
   }
 
-  function isNeeded({ isIdle, readers, heard }: Mailbox): boolean {
-    return !isIdle || readers.size > 0 || heard.size > 0
+  /** A user, created if it is not in memory. */
+  of(userId: string): LoadedUser {
+    this.#unused.delete(userId)
+    return this.#users.get(userId) ?? this.#create(userId)
   }
 
-  function becameIdle(mailbox: Mailbox): void {
-    if (!isNeeded(mailbox)) setAside(mailbox)
-    if (waiting.size > 0 && areIdle()) for (const resolve of waiting) resolve()
-  }
-
-  function setAside(mailbox: Mailbox): void {
-    idle.delete(mailbox.userId)
-    // One that could not be read is read anew.
-    if (mailbox.isLoaded) idle.set(mailbox.userId, mailbox)
-    else forget(mailbox)
-    for (const oldest of idle.values()) {
-      if (idle.size <= MOST_IDLE) break
-      idle.delete(oldest.userId)
-      forget(oldest)
+  /** A mailbox may be unused now: it is idle, or a connection no longer reads it. */
+  release(mailbox: Mailbox): void {
+    if (!isUsed(mailbox)) this.#setAside(mailbox)
+    if (this.#waitingForIdle.size > 0 && this.#areAllIdle()) {
+      for (const resolve of this.#waitingForIdle) resolve()
     }
   }
 
-  function forget({ userId }: Mailbox): void {
-    users.delete(userId)
-    options.runUserCode('delivery.log.close', () => log.close?.(userId))
+  /** Resolves once nothing is being written. */
+  async whenIdle(): Promise<void> {
+    if (this.#areAllIdle()) return
+    await new Promise<void>((resolve) => this.#waitingForIdle.add(resolve))
   }
 
-  function areIdle(): boolean {
-    for (const { mailbox } of users.values()) if (!mailbox.isIdle) return false
+  #create(userId: string): LoadedUser {
+    const options = this.#options
+    const becameIdle = () => this.release(mailbox)
+    const sendToPlain = (message: UnnumberedMessage) => options.sendToPlain(userId, message)
+    const mailbox: Mailbox = new Mailbox({ ...options, userId, becameIdle })
+    const outboxes = new ClientOutboxes({ ...options, mailbox, sendToPlain })
+    const user = { mailbox, outboxes }
+    this.#users.set(userId, user)
+    return user
+  }
+
+  #setAside(mailbox: Mailbox): void {
+    this.#unused.delete(mailbox.userId)
+    // A mailbox that could not be loaded is loaded again when it is needed.
+    if (mailbox.isLoaded) this.#unused.set(mailbox.userId, mailbox)
+    else this.#forget(mailbox)
+    for (const oldest of this.#unused.values()) {
+      if (this.#unused.size <= MOST_UNUSED) break
+      this.#unused.delete(oldest.userId)
+      this.#forget(oldest)
+    }
+  }
+
+  #forget({ userId }: Mailbox): void {
+    const { log, reporting } = this.#options
+    this.#users.delete(userId)
+    reporting.runUserCode('delivery.log.close', () => log.close?.(userId))
+  }
+
+  #areAllIdle(): boolean {
+    for (const { mailbox } of this.#users.values()) if (!mailbox.isIdle) return false
     return true
   }
+}
 
-  return {
-    of(userId) {
-      idle.delete(userId)
-      return users.get(userId) ?? make(userId)
-    },
-    released: becameIdle,
-    async whenIdle() {
-      if (areIdle()) return
-      await new Promise<void>((resolve) => waiting.add(resolve))
-    },
-  }
+function isUsed({ isIdle, readers, activeOutboxes }: Mailbox): boolean {
+  return !isIdle || readers.size > 0 || activeOutboxes.size > 0
 }

@@ -1,23 +1,14 @@
 import type { Clock } from '../../base/clock.js'
-import type { ReportError } from '../../base/errors.js'
-import { createFolding } from '../../state/folding.js'
+import { type ReportError, SyncError } from '../../base/errors.js'
 import type { CoordinatorDefinition, UncheckedDefinition } from '../../schemas/coordinator.js'
 import { createValidate, type MessageSchemas, type Validate } from '../../schemas/schema.js'
+import { createFolding, type Folding } from '../../state/folding.js'
 import { encodeJson } from '../../transport/json-codec.js'
-import { SyncError } from '../../base/errors.js'
 import type { LoggedMessage } from '../log/delivery-log.js'
-import { readData } from './frames.js'
-import type { UserLogState } from './user-log.js'
+import type { UserLogState } from '../log/user-log.js'
+import { decodeData } from './logged-message.js'
 
-/** The state that a user's messages lead to, as every client of the user folds it. */
-export interface SharedState {
-  /** Takes a message up. */
-  fold(messages: readonly LoggedMessage[]): void
-  /** The state as JSON text; `undefined` where it is not known or cannot be written down. */
-  take(): string | undefined
-}
-
-/** Makes the state of one user from what is kept of it. */
+/** Makes the state of one user from the user's log. */
 export type CreateSharedState = (userId: string, log: UserLogState) => SharedState
 
 /** What {@link createSharedStates} needs. */
@@ -30,52 +21,75 @@ export interface SharedStatesOptions {
   readonly report: ReportError
 }
 
-/** Makes the function that makes users' states; `undefined` where the protocol writes none down. */
+/** Makes the function that makes users' states; `undefined` if the protocol has no checkpoint. */
 export function createSharedStates(options: SharedStatesOptions): CreateSharedState | undefined {
   const { protocol, clock, report } = options
   if (protocol.coordinator?.checkpoint === undefined) return undefined
-  // `defineProtocol` has checked it, and nothing here looks at a state's type.
+  // `defineProtocol` has checked it, and nothing here depends on the type of a state.
   const definition = protocol.coordinator as CoordinatorDefinition<MessageSchemas, object>
   const validators = new Map<string, Validate>()
   for (const [type, schema] of Object.entries(protocol.receive)) {
     if (schema !== null) validators.set(type, createValidate(schema))
   }
-
-  return (userId, { epoch, first, messages, checkpoint }) => {
+  return (userId, log) => {
     const folding = createFolding(definition, { clock, report })
+    return new SharedState(userId, log, folding, validators, report)
+  }
+}
 
-    function fold(folded: readonly LoggedMessage[]): void {
-      for (const message of folded) {
-        const { type, timestamp, deviceId, seq } = message
-        const validated = validators.get(type)?.(readData(message))
-        // What does not fit its schema no client folds either.
-        if (validated?.ok === false) continue
-        const meta = { timestamp, deviceId, userId, seq, epoch }
-        folding.fold({ type, data: validated?.value, meta })
-      }
-      folding.commit()
-    }
+/** The state that a user's messages lead to, folded as every client of the user folds it. */
+export class SharedState {
+  readonly #userId: string
+  readonly #epoch: string
+  readonly #folding: Folding
+  readonly #validators: ReadonlyMap<string, Validate>
+  readonly #report: ReportError
+  /** False where earlier messages are gone and there is no checkpoint of them. */
+  readonly #isKnown: boolean
 
-    function isRestored(): boolean {
-      if (checkpoint === undefined) return first === 1
-      if (first > checkpoint.seq + 1) return false
-      return folding.restoreCheckpoint(JSON.parse(checkpoint.state))
+  constructor(
+    userId: string,
+    { epoch, first, messages, checkpoint }: UserLogState,
+    folding: Folding,
+    validators: ReadonlyMap<string, Validate>,
+    report: ReportError,
+  ) {
+    this.#userId = userId
+    this.#epoch = epoch
+    this.#folding = folding
+    this.#validators = validators
+    this.#report = report
+    if (checkpoint === undefined) this.#isKnown = first === 1
+    else {
+      this.#isKnown =
+        first <= checkpoint.seq + 1 && folding.restoreCheckpoint(JSON.parse(checkpoint.state))
     }
+    this.fold(messages.filter(({ seq }) => seq > (checkpoint?.seq ?? 0)))
+  }
 
-    const isKnown = isRestored()
-    if (isKnown) fold(messages.filter(({ seq }) => seq > (checkpoint?.seq ?? 0)))
-    return {
-      fold: isKnown ? fold : () => {},
-      take() {
-        if (!isKnown) return undefined
-        const taken = folding.takeCheckpoint()
-        if (taken === undefined) return undefined
-        const encoded = encodeJson(taken)
-        if (encoded.ok) return encoded.frame
-        const message = `coordinator.checkpoint.take gave no JSON: ${encoded.detail}`
-        report(new SyncError('message-invalid', message))
-        return undefined
-      },
+  /** Folds messages into the state. */
+  fold(messages: readonly LoggedMessage[]): void {
+    if (!this.#isKnown) return
+    for (const message of messages) {
+      const { type, timestamp, deviceId, seq } = message
+      const validated = this.#validators.get(type)?.(decodeData(message))
+      // Clients do not fold a message that does not fit its schema either.
+      if (validated?.ok === false) continue
+      const meta = { timestamp, deviceId, userId: this.#userId, seq, epoch: this.#epoch }
+      this.#folding.fold({ type, data: validated?.value, meta })
     }
+    this.#folding.commit()
+  }
+
+  /** The checkpoint of the state as JSON text; `undefined` if the state is unknown or not JSON. */
+  take(): string | undefined {
+    if (!this.#isKnown) return undefined
+    const taken = this.#folding.takeCheckpoint()
+    if (taken === undefined) return undefined
+    const encoded = encodeJson(taken)
+    if (encoded.ok) return encoded.frame
+    const message = `coordinator.checkpoint.take gave no JSON: ${encoded.detail}`
+    this.#report(new SyncError('message-invalid', message))
+    return undefined
   }
 }

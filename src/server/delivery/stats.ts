@@ -1,26 +1,26 @@
-/** What a server with delivery counts since it was made. */
+/** What a server with delivery has counted since it was made. */
 export interface DeliveryCounters {
-  /** Numbered messages of clients that were taken. */
+  /** Numbered messages of clients that were accepted. */
   readonly taken: number
-  /** Numbered messages of clients that had been taken before, and were acknowledged again. */
+  /** Numbered messages of clients that had been accepted before. */
   readonly duplicates: number
   /** Numbered messages of clients that were not the next one, and were ignored. */
   readonly gaps: number
-  /** Numbered messages that came on a connection that does not, or no longer, own their outbox. */
+  /** Numbered messages from a connection that does not own their outbox, or no longer does. */
   readonly fenced: number
   /** Numbered messages that were refused, for now or for good. */
   readonly refused: number
-  /** Answers to clients that said where they stand. */
+  /** Answers to a `$resume`. */
   readonly resumes: number
-  /** Clients whose cursor was of no use, while they were connected too. */
+  /** Clients that could not continue at their cursor, at a resume or while they were connected. */
   readonly resets: number
   /** Messages that were sent to clients which had missed them. */
   readonly replayed: number
-  /** Changes that the log did not take. */
+  /** Changes that the log did not write, and logs that it could not read. */
   readonly logFailures: number
 }
 
-/** The counters as they are counted up. */
+/** The counters while they are counted up. */
 export type DeliveryCounting = { -readonly [Counter in keyof DeliveryCounters]: number }
 
 /** Every counter at 0. */

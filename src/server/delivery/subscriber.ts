@@ -1,235 +1,249 @@
 import { type ResetReason, type Resume, toServer } from '../../schemas/control.js'
 import type { EnvelopeDirection } from '../../schemas/envelope.js'
 import { createValidate } from '../../schemas/schema.js'
-import { encodeMessage } from '../broadcast.js'
-import type { Connection } from '../connection.js'
-import type { NumberedMessage, Speaker, Standing } from './channel.js'
-import type { Channels } from './channels.js'
-import type { Mailbox, Reader } from './mailbox.js'
+import { encodeMessage } from '../outgoing.js'
+import type { OutboxMark, OutboxSender } from './client-outbox.js'
+import type { ClientOutboxes } from './client-outboxes.js'
+import type { LogReader, Mailbox } from './mailbox.js'
+import type { ControlResult, NumberedInput, SubscriberConnection, Subscription } from './port.js'
 import type { DeliveryCounting } from './stats.js'
 
-/** A connection with delivery: it reads numbered messages at its pace, and speaks for outboxes. */
-export interface Subscriber extends Reader {
-  /** Whether it was told who is there: before that, announcements would be counted twice. */
-  readonly knowsPeers: boolean
-  /** Sends the first frame. */
-  greet(): void
-  /** Takes a control frame; gives whether it could be read. One of an unknown type is ignored. */
-  control(type: string, payload: unknown): boolean
-  /** Takes a numbered message. */
-  receive(cid: string, message: Omit<NumberedMessage, 'speaker'>): void
-  /** Asks for a sign of life, where everything has been sent. */
-  ping(): void
-  /** Says that the server is about to close. */
-  drain(afterMs: number): void
-  leave(): void
-}
-
-/** What {@link createSubscriber} needs. */
+/** What {@link Subscriber} needs. */
 export interface SubscriberOptions {
   readonly mailbox: Mailbox
-  readonly channels: Channels
-  readonly connection: Connection
+  readonly outboxes: ClientOutboxes
+  readonly connection: SubscriberConnection
   readonly envelope: EnvelopeDirection
   readonly deviceId: string
   readonly counters: DeliveryCounting
-  /** What it is greeted with, beside where the log stands. */
+  /** What the greeting says beside the position of the log. */
   readonly greeting: {
     readonly v: number
     readonly maxBytes: number
     readonly idleMs: number
     readonly window: number
   }
-  /** Beyond this backlog in bytes numbered messages wait. */
+  /** While the connection's backlog has this many bytes, numbered messages wait. */
   readonly highWaterBytes: number
-  /** Announces to it who is there. */
-  readonly announcePeers: () => void
-  /** A message could not be made into a frame. */
+  /** Announces to the connection which devices are present. */
+  readonly sendRoster: () => void
+  /** The user's envelope threw. */
   readonly envelopeThrew: (cause: unknown) => void
+  readonly left: (subscriber: Subscriber) => void
 }
 
-/** The longest id of an outbox that is listened to: it is the client's text, and is kept. */
+/** The longest accepted id of an outbox: it is text that the client chose, and is stored. */
 const LONGEST_CID = 128
 
 const validateResume = createValidate(toServer.$resume)
 
-/** Makes the {@link Subscriber} of a connection. Its mailbox is loaded. */
-export function createSubscriber(options: SubscriberOptions): Subscriber {
-  const { mailbox, channels, connection, envelope, deviceId, counters } = options
-  /** The number of the last message that was sent; `undefined` before the first answer. */
-  let sent: number | undefined
-  let replayedTo = 0
-  let cid: string | undefined
-  let lastTaken: { readonly cid: string; readonly n: number } | undefined
+/**
+ * A connection with delivery. It is sent the numbered messages of its user at the pace at which it
+ * takes them, and it sends the messages of one outbox. Its mailbox is loaded.
+ */
+export class Subscriber implements Subscription, LogReader, OutboxSender {
+  readonly isPlain = false
+  readonly #options: SubscriberOptions
+  /** The number of the last message that was sent; `undefined` before the first resume. */
+  #sent: number | undefined
+  /** Messages up to this number are counted as replayed. */
+  #replayedTo = 0
+  /** The outbox that the connection sends from. */
+  #cid: string | undefined
+  /** The acknowledgement that is about to be sent. */
+  #unsentAck: { readonly cid: string; readonly n: number } | undefined
 
-  function say(type: string, data?: unknown): void {
-    try {
-      connection.send(encodeMessage(envelope, { type, data }, {}))
-    } catch (cause) {
-      fail(cause)
-    }
+  constructor(options: SubscriberOptions) {
+    this.#options = options
+    options.mailbox.readers.add(this)
+    options.connection.onFlushed(() => this.pump())
   }
 
-  // It would wait for ever for what cannot be sent.
-  function fail(cause: unknown): void {
-    options.envelopeThrew(cause)
-    giveUp()
+  get isOpen(): boolean {
+    return this.#options.connection.isOpen
   }
 
-  function giveUp(): void {
-    connection.close(1011, 'Unavailable')
+  get hasRoster(): boolean {
+    return this.#sent !== undefined
   }
 
-  function resetReasonOf({ epoch, seq }: Resume): ResetReason | undefined {
-    if (epoch === undefined || seq === undefined) return 'new'
-    if (epoch !== mailbox.epoch) return 'epoch'
-    if (seq > mailbox.head) return 'ahead'
-    return seq + 1 < mailbox.first ? 'trimmed' : undefined
+  /** Sends the first frame. */
+  greet(): void {
+    const { greeting, mailbox } = this.#options
+    const { epoch, head, first } = mailbox
+    this.#send('$hello', { ...greeting, epoch, head, first })
   }
 
-  function answer(resume: Resume, standing: Standing | undefined): void {
-    if (!connection.isOpen) return
-    sayTaken()
-    counters.resumes += 1
-    const { epoch, head } = mailbox
-    const why = resetReasonOf(resume)
-    if (why === undefined) {
-      say('$resumed', { epoch, head, ...standing })
-      sent = resume.seq
-      replayedTo = head
-      announce()
-    } else {
-      reset(why, standing)
-    }
-    pump()
+  /** Handles a control frame. One of an unknown type is ignored. */
+  control(type: string, payload: unknown): ControlResult {
+    if (type !== '$resume') return 'handled'
+    const validated = validateResume(payload)
+    if (!validated.ok || !isComplete(validated.value)) return 'invalid'
+    this.#resume(validated.value)
+    return 'handled'
   }
 
-  function reset(why: ResetReason, standing?: Standing): void {
-    counters.resets += 1
-    const { epoch, head } = mailbox
-    const snapshot = mailbox.snapshot(why)
-    say('$reset', { why, epoch, head, ...standing })
-    say('$snapshot', { epoch, ...snapshot })
-    sent = snapshot.seq
-    replayedTo = head
-    announce()
+  receive(input: NumberedInput): void {
+    const { counters, deviceId, outboxes } = this.#options
+    const outbox = input.cid === this.#cid ? outboxes.find(deviceId, input.cid) : undefined
+    if (outbox === undefined) counters.fenced += 1
+    else outbox.receive(this, input)
   }
 
-  // All in one go, so that nobody comes or goes in between.
-  function announce(): void {
-    options.announcePeers()
-    say('$roster')
-  }
-
-  function pump(): void {
-    // Once its backlog has gone out it is called again.
+  /** Sends the messages that were not sent yet, until the backlog of the connection is too large. */
+  pump(): void {
+    const { connection, counters, highWaterBytes, mailbox } = this.#options
+    // It is called again when the backlog has gone out.
     while (
-      sent !== undefined &&
-      sent < mailbox.head &&
+      this.#sent !== undefined &&
+      this.#sent < mailbox.head &&
       connection.isOpen &&
-      connection.bufferedBytes < options.highWaterBytes
+      connection.bufferedBytes < highWaterBytes
     ) {
-      if (sent + 1 < mailbox.first) {
-        reset('trimmed')
+      if (this.#sent + 1 < mailbox.first) {
+        this.#reset('trimmed')
         continue
       }
       try {
-        connection.send(mailbox.frame(sent + 1))
+        connection.send(mailbox.frame(this.#sent + 1))
       } catch (cause) {
-        fail(cause)
+        this.#fail(cause)
         return
       }
-      sent += 1
-      if (sent <= replayedTo) counters.replayed += 1
+      this.#sent += 1
+      if (this.#sent <= this.#replayedTo) counters.replayed += 1
     }
   }
 
-  function resume(asked: Resume): void {
-    turnTo(asked.cid)
-    if (asked.cid === undefined || asked.fence === undefined) {
+  /** Sends a `$ping` if every message has been sent. */
+  ping(): void {
+    const { epoch, head } = this.#options.mailbox
+    if (this.#sent === head) this.#send('$ping', { epoch, head })
+  }
+
+  /** Tells the client that the server is about to close, and when to come back. */
+  drain(afterMs: number): void {
+    this.#send('$drain', { afterMs })
+  }
+
+  leave(): void {
+    this.#options.mailbox.readers.delete(this)
+    this.#turnTo(undefined)
+    this.#options.left(this)
+  }
+
+  /** Acknowledges messages: with one frame for all of one read of the socket, or of one batch. */
+  acknowledge(cid: string, n: number): void {
+    if (this.#unsentAck === undefined) queueMicrotask(() => this.#sendAck())
+    else if (this.#unsentAck.cid !== cid) this.#sendAck()
+    this.#unsentAck = { cid, n }
+  }
+
+  refuse(cid: string, n: number, code: string, retry: boolean): void {
+    this.#sendAck()
+    this.#send('$nack', { cid, n, code, retry })
+  }
+
+  giveUp(): void {
+    this.#options.connection.close(1011, 'Unavailable')
+  }
+
+  #resume(resume: Resume): void {
+    const { deviceId, mailbox, outboxes } = this.#options
+    const { cid, fence } = resume
+    this.#turnTo(cid)
+    if (cid === undefined || fence === undefined) {
       mailbox.push({
         stage() {},
-        settle: () => answer(asked, undefined),
-        fail: giveUp,
+        settle: () => this.#answer(resume, undefined),
+        fail: () => this.giveUp(),
       })
       return
     }
-    channels.of(deviceId, asked.cid).resume({
-      speaker,
-      fence: asked.fence,
-      answer: (standing) => answer(asked, standing),
+    outboxes.findOrCreate(deviceId, cid).resume({
+      sender: this,
+      fence,
+      answer: (mark) => this.#answer(resume, mark),
     })
   }
 
-  // A connection speaks for one outbox at a time, so that it cannot hold on to many.
-  function turnTo(other: string | undefined): void {
-    if (cid !== undefined && cid !== other) channels.find(deviceId, cid)?.leave(speaker)
-    cid = other
+  // A connection sends from one outbox at a time, so that it cannot keep many in memory.
+  #turnTo(cid: string | undefined): void {
+    const { deviceId, outboxes } = this.#options
+    if (this.#cid !== undefined && this.#cid !== cid) {
+      outboxes.find(deviceId, this.#cid)?.leave(this)
+    }
+    this.#cid = cid
   }
 
-  // One frame for all that one read of the socket, or one batch, brought.
-  function sayTaken(): void {
-    const taken = lastTaken
-    lastTaken = undefined
-    if (taken !== undefined) say('$ack', taken)
-  }
-
-  const speaker: Speaker = {
-    acknowledge(of, n) {
-      if (lastTaken === undefined) queueMicrotask(sayTaken)
-      else if (lastTaken.cid !== of) sayTaken()
-      lastTaken = { cid: of, n }
-    },
-    refuse(of, n, code, retry) {
-      sayTaken()
-      say('$nack', { cid: of, n, code, retry })
-    },
-    giveUp,
-  }
-
-  const subscriber: Subscriber = {
-    get isOpen() {
-      return connection.isOpen
-    },
-    get knowsPeers() {
-      return sent !== undefined
-    },
-    greet() {
-      const { epoch, head, first } = mailbox
-      say('$hello', { ...options.greeting, epoch, head, first })
-    },
-    control(type, payload) {
-      if (type !== '$resume') return true
-      const validated = validateResume(payload)
-      if (!validated.ok || !isWhole(validated.value)) return false
-      resume(validated.value)
-      return true
-    },
-    receive(of, message) {
-      const channel = of === cid ? channels.find(deviceId, of) : undefined
-      if (channel === undefined) counters.fenced += 1
-      else channel.receive({ ...message, speaker })
-    },
-    ping() {
+  #answer(resume: Resume, mark: OutboxMark | undefined): void {
+    const { connection, counters, mailbox } = this.#options
+    if (!connection.isOpen) return
+    this.#sendAck()
+    counters.resumes += 1
+    const why = resetReasonOf(resume, mailbox)
+    if (why === undefined) {
       const { epoch, head } = mailbox
-      if (sent === head) say('$ping', { epoch, head })
-    },
-    drain(afterMs) {
-      say('$drain', { afterMs })
-    },
-    pump,
-    leave() {
-      mailbox.readers.delete(subscriber)
-      turnTo(undefined)
-    },
+      this.#send('$resumed', { epoch, head, ...mark })
+      this.#sent = resume.seq
+      this.#replayedTo = head
+      this.#sendRoster()
+    } else {
+      this.#reset(why, mark)
+    }
+    this.pump()
   }
-  mailbox.readers.add(subscriber)
-  connection.onFlushed(pump)
-  return subscriber
+
+  #reset(why: ResetReason, mark?: OutboxMark): void {
+    const { counters, mailbox } = this.#options
+    counters.resets += 1
+    const { epoch, head } = mailbox
+    const snapshot = mailbox.snapshot(why)
+    this.#send('$reset', { why, epoch, head, ...mark })
+    this.#send('$snapshot', { epoch, ...snapshot })
+    this.#sent = snapshot.seq
+    this.#replayedTo = head
+    this.#sendRoster()
+  }
+
+  // Sent without a pause, so that no device comes or goes in between.
+  #sendRoster(): void {
+    this.#options.sendRoster()
+    this.#send('$roster')
+  }
+
+  #sendAck(): void {
+    const ack = this.#unsentAck
+    this.#unsentAck = undefined
+    if (ack !== undefined) this.#send('$ack', ack)
+  }
+
+  #send(type: string, data?: unknown): void {
+    const { connection, envelope } = this.#options
+    try {
+      connection.send(encodeMessage(envelope, { type, data }, {}))
+    } catch (cause) {
+      this.#fail(cause)
+    }
+  }
+
+  // Closes the connection: otherwise the client would wait without end for the missing frame.
+  #fail(cause: unknown): void {
+    this.#options.envelopeThrew(cause)
+    this.giveUp()
+  }
 }
 
-// A half of a cursor, or of a claim, is none.
-function isWhole({ epoch, seq, cid, fence }: Resume): boolean {
+/** Why a client's cursor cannot be continued; `undefined` where it can. */
+function resetReasonOf({ epoch, seq }: Resume, mailbox: Mailbox): ResetReason | undefined {
+  if (epoch === undefined || seq === undefined) return 'new'
+  if (epoch !== mailbox.epoch) return 'epoch'
+  if (seq > mailbox.head) return 'ahead'
+  return seq + 1 < mailbox.first ? 'trimmed' : undefined
+}
+
+// A cursor needs both an epoch and a number; a claim needs both an outbox and a fencing token.
+function isComplete({ epoch, seq, cid, fence }: Resume): boolean {
   if ((epoch === undefined) !== (seq === undefined)) return false
   if ((cid === undefined) !== (fence === undefined)) return false
   return cid === undefined || (cid !== '' && cid.length <= LONGEST_CID)

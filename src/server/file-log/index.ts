@@ -5,7 +5,7 @@ import { type Clock, createSystemClock } from '../../base/clock.js'
 import { SyncError } from '../../base/errors.js'
 import { type Journal, openJournal } from '../../storage/node-journal.js'
 import type { DeliveryLog, LogChange } from '../log/delivery-log.js'
-import { applyChange, createUserLog, writeUserLog } from '../delivery/user-log.js'
+import { applyChange, createUserLog, writeUserLog } from '../log/user-log.js'
 import { holdFolder } from './folder-lock.js'
 import { type NumberedChange, openUserFiles } from './user-files.js'
 

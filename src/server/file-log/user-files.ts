@@ -9,7 +9,7 @@ import {
 } from '../../storage/node-journal.js'
 import { hasCode } from '../../storage/node-lock.js'
 import type { LogChange } from '../log/delivery-log.js'
-import { applyChange, createUserLog, toChange, type UserLogState } from '../delivery/user-log.js'
+import { applyChange, createUserLog, toChange, type UserLogState } from '../log/user-log.js'
 
 /** A change with its number among the changes of its user, from 1. */
 export interface NumberedChange {

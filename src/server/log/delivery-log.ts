@@ -1,6 +1,6 @@
 import type { RefusedNumber } from '../../schemas/control.js'
 
-/** A message to all devices of a user, as it is kept. Plain JSON data. */
+/** A message to all devices of a user, as the log stores it. Plain JSON data. */
 export interface LoggedMessage {
   /** Its number within the epoch, from 1. */
   readonly seq: number
@@ -15,27 +15,27 @@ export interface LoggedMessage {
   readonly id?: string
 }
 
-/** Where a message to all devices of a user stands in the log. */
+/** The position in the log of a message to all devices of a user. */
 export interface LogPosition {
   readonly epoch: string
   readonly seq: number
 }
 
-/** How far an outbox of a device has come. Plain JSON data. */
+/** How far the server has come with an outbox of a device. Plain JSON data. */
 export interface ClientMark {
   readonly deviceId: string
   readonly cid: string
-  /** The number of its last message that was taken or refused for good; 0: none yet. */
+  /** The number of its last message that was accepted or refused for good; 0: none yet. */
   readonly hwm: number
-  /** The largest fence that it was resumed with. */
+  /** The highest fencing token that it was resumed with. */
   readonly fence: number
-  /** Its refused messages among the last ones. */
+  /** Its recent messages that were refused. */
   readonly refused: readonly RefusedNumber[]
 }
 
-/** A state written down. */
+/** A stored state. */
 export interface LoggedCheckpoint {
-  /** The state is that after this message. */
+  /** The number of the last message that is part of the state. */
   readonly seq: number
   /** As JSON text. */
   readonly state: string
@@ -43,9 +43,12 @@ export interface LoggedCheckpoint {
 
 /** What a log has of a user. */
 export interface UserLog {
-  /** A text that no former log of the user had: fresh and random where there is no memory of it. */
+  /**
+   * A text that no former log of the user had. A log that has no memory of the user makes a new
+   * random one.
+   */
   readonly epoch: string
-  /** The number of the oldest message that is kept; of the next one where none is. */
+  /** The number of the oldest stored message; the number of the next one where none is stored. */
   readonly first: number
   /** Numbered from `first` on, without a gap. */
   readonly messages: readonly LoggedMessage[]
@@ -54,34 +57,34 @@ export interface UserLog {
   readonly checkpoint?: LoggedCheckpoint
 }
 
-/** What is written in one step; in this order. */
+/** What is written in one step, in the order of these fields. */
 export interface LogChange {
   /** The epoch that `open` gave. */
   readonly epoch: string
   /** New messages, numbered on from the last. */
   readonly append?: readonly LoggedMessage[]
-  /** New marks, and such that take the place of the former one of their device and cid. */
+  /** New marks. Each replaces the former mark of its device and cid, if there is one. */
   readonly marks?: readonly ClientMark[]
-  /** Marks that are over. */
+  /** Marks to delete. */
   readonly forget?: readonly Pick<ClientMark, 'deviceId' | 'cid'>[]
-  /** Messages before `first` are over; the checkpoint, where there is one, takes the former's place. */
+  /** Deletes the messages before `first`. The checkpoint, if given, replaces the former one. */
   readonly trim?: { readonly first: number; readonly checkpoint?: LoggedCheckpoint }
 }
 
 /**
- * Where a server keeps what it sent to all of a user's devices, and how far their outboxes have
- * come. One server at a time uses a log, and asks for one thing at a time of each user; both
- * functions may answer at once or by a promise.
+ * Where a server stores what it sent to all of a user's devices, and how far their outboxes have
+ * come. One server at a time uses a log. It waits for each answer about a user before it asks
+ * again. `open` and `commit` may answer at once or by a promise.
  */
 export interface DeliveryLog {
-  /** What is there of a user. */
+  /** Reads what the log has of a user. */
   open(userId: string): UserLog | PromiseLike<UserLog>
   /**
-   * Writes a change of a user that is open, wholly or not at all; done once it survives whatever
-   * the log is meant to survive. Where it throws or rejects nothing has changed, and the next
-   * change has the same numbers.
+   * Writes a change of an opened user, wholly or not at all. It is done once the change survives
+   * whatever the log is meant to survive. Where it throws or rejects, nothing has changed, and the
+   * next change has the same numbers.
    */
   commit(userId: string, change: LogChange): undefined | PromiseLike<unknown>
-  /** The user is not needed for now; `open` comes before anything else about it. */
+  /** The user is not needed for now. `open` is called before anything else about the user. */
   close?(userId: string): void
 }

@@ -1,21 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import { SyncError } from '../../base/errors.js'
 import type { DeliveryLog } from './delivery-log.js'
-import {
-  applyChange,
-  createUserLog,
-  type UserLogState,
-  writeUserLog,
-} from '../delivery/user-log.js'
+import { applyChange, createUserLog, type UserLogState, writeUserLog } from './user-log.js'
 
 /** Options of {@link createMemoryLog}. */
 export interface MemoryLogOptions {
   /**
-   * How many users are remembered; of those that no client is connected for, the least recently
+   * How many users are remembered. Of those that no client is connected for, the least recently
    * used are forgotten first. Default 10,000.
    */
   readonly maxUsers?: number
-  /** Gives the epoch of a user of whom nothing is known. Default: a UUID. */
+  /** Makes the epoch of a user that the log does not know. Default: a UUID. */
   readonly makeEpoch?: () => string
 }
 
@@ -29,18 +24,18 @@ export function createMemoryLog(options: MemoryLogOptions = {}): DeliveryLog {
   if (!(maxUsers >= 1)) {
     throw new SyncError('option-invalid', `maxUsers must be 1 or more, not ${maxUsers}`)
   }
-  const users = new Map<string, UserLogState>()
-  const idle = new Map<string, UserLogState>()
+  const opened = new Map<string, UserLogState>()
+  const closed = new Map<string, UserLogState>()
 
   function find(userId: string): UserLogState {
-    return users.get(userId) ?? idle.get(userId) ?? createUserLog(makeEpoch())
+    return opened.get(userId) ?? closed.get(userId) ?? createUserLog(makeEpoch())
   }
 
   return {
     open(userId) {
       const user = find(userId)
-      idle.delete(userId)
-      users.set(userId, user)
+      closed.delete(userId)
+      opened.set(userId, user)
       return writeUserLog(user)
     },
     commit(userId, change) {
@@ -48,13 +43,13 @@ export function createMemoryLog(options: MemoryLogOptions = {}): DeliveryLog {
       return undefined
     },
     close(userId) {
-      const user = users.get(userId)
+      const user = opened.get(userId)
       if (user === undefined) return
-      users.delete(userId)
-      idle.set(userId, user)
-      for (const oldest of idle.keys()) {
-        if (users.size + idle.size <= maxUsers) break
-        idle.delete(oldest)
+      opened.delete(userId)
+      closed.set(userId, user)
+      for (const oldest of closed.keys()) {
+        if (opened.size + closed.size <= maxUsers) break
+        closed.delete(oldest)
       }
     },
   }

@@ -1,20 +1,21 @@
 import { describe, expect, it } from 'vitest'
-import { createSyncServer, type DeliveryOptions } from '../../../src/server/index.js'
+import { createSyncServer, type ServerDeliveryOptions } from '../../../src/server/index.js'
 import { createMemoryLog } from '../../../src/server/index.js'
 import type { receive, send } from '../../../src/schemas/kull/index.js'
 import { createManualClock } from '../../../src/testing/clock.js'
 import { kull } from '../support.js'
-import { createHeldLog, progress, speak, startServer, until } from './support.js'
-
-const claim = { cid: 'out-1', fence: 1 }
+import { claim, createHeldLog, progress, startServer, toDeliveryClient, until } from './support.js'
 
 describe('closing', () => {
   it('[DSRV-19] says when to come back, finishes what is being written, and then closes', async () => {
     const held = createHeldLog()
     const draws = [0.1, 0.9]
-    const { connect, sync } = await startServer({ log: held, random: () => draws.shift() ?? 0 })
-    const mac = speak(await connect('?token=ada:mac&caps=1'))
-    const bob = speak(await connect('?token=bob:mac&caps=1'))
+    const { connectDevice, sync } = await startServer({
+      log: held,
+      random: () => draws.shift() ?? 0,
+    })
+    const mac = await connectDevice('ada:mac')
+    const bob = await connectDevice('bob:mac')
     await Promise.all([mac.resume(claim), bob.resume(claim)])
     held.hold()
     mac.report(1)
@@ -44,8 +45,8 @@ describe('closing', () => {
   it('[DSRV-19] waits no longer than the grace for a log that does not answer', async () => {
     const clock = createManualClock()
     const held = createHeldLog()
-    const { connect, sync } = await startServer({ log: held }, { clock })
-    const mac = speak(await connect('?token=ada:mac&caps=1'))
+    const { connectDevice, sync } = await startServer({ log: held }, { clock })
+    const mac = await connectDevice('ada:mac')
     await mac.resume(claim)
     held.hold()
     mac.report(1)
@@ -61,29 +62,29 @@ describe('closing', () => {
 })
 
 describe('what is remembered', () => {
-  it('[DSRV-20] forgets the least recently used outboxes, never those that are heard', async () => {
-    const { connect, left } = await startServer({ maxClients: 2 })
-    const mac = speak(await connect('?token=ada:mac&caps=1'))
+  it('[DSRV-20] forgets the least recently used outboxes, never those that a connection sends from', async () => {
+    const { connectDevice, left } = await startServer({ maxClients: 2 })
+    const mac = await connectDevice('ada:mac')
     await mac.resume(claim)
     mac.report(1)
-    const phone = speak(await connect('?token=ada:phone&caps=1'))
+    const phone = await connectDevice('ada:phone')
     for (const cid of ['a', 'b', 'c']) await phone.resume({ cid, fence: 1 })
-    // Only the last two are left, and the one of mac, which is heard, is among them.
+    // Only the last two are left, and the one of mac, which is connected, is among them.
     expect(await mac.resume(claim)).toMatchObject({ hwm: 1, known: true })
     expect(await phone.resume({ cid: 'c', fence: 1 })).toMatchObject({ known: true })
     expect(await phone.resume({ cid: 'a', fence: 1 })).toMatchObject({ known: false })
     mac.socket.close()
     await left(1)
     await phone.resume({ cid: 'd', fence: 1 })
-    const back = speak(await connect('?token=ada:mac&caps=1'))
+    const back = await connectDevice('ada:mac')
     expect(await back.resume(claim)).toMatchObject({ hwm: 0, known: false })
   })
 
-  it('[DSRV-20] lets go of users whom nobody is connected for', async () => {
+  it('[DSRV-20] forgets users that no client is connected for', async () => {
     const closed: string[] = []
     const opened: string[] = []
     const memory = createMemoryLog()
-    const { connect, sync, left } = await startServer({
+    const { connectDevice, sync, left } = await startServer({
       log: {
         ...memory,
         open(userId) {
@@ -96,7 +97,7 @@ describe('what is remembered', () => {
         },
       },
     })
-    const ada = speak(await connect('?token=ada:mac&caps=1'))
+    const ada = await connectDevice('ada:mac')
     await ada.resume(claim)
     ada.report(1)
     await until(ada, () => ada.of('$ack').length === 1)
@@ -106,7 +107,7 @@ describe('what is remembered', () => {
     await left(1)
     for (let user = 0; user < 1_001; user += 1) sync.broadcastToUser(`user-${user}`, 'PING')
     expect(closed).toContain('ada')
-    const back = speak(await connect('?token=ada:mac&caps=1'))
+    const back = await connectDevice('ada:mac')
     expect(
       await back.resume({ ...claim, epoch: String(ada.of('$hello')[0]!['epoch']), seq: 0 }),
     ).toMatchObject({ hwm: 1, known: true, head: 1 })
@@ -129,7 +130,7 @@ describe('options', () => {
     ['random', 1],
     ['makeEpoch', 'x'],
   ])('[DSRV-21] names %s where it makes no sense', (name, value) => {
-    const delivery = { [name]: value } as DeliveryOptions<typeof receive, typeof send>
+    const delivery = { [name]: value } as ServerDeliveryOptions<typeof receive, typeof send>
     expect(() => createSyncServer({ protocol: kull, delivery })).toThrow(
       expect.objectContaining({
         code: 'option-invalid',
@@ -139,12 +140,12 @@ describe('options', () => {
   })
 
   it('[DSRV-1] numbers what is relayed for plain clients, too', async () => {
-    const { connect, sync } = await startServer()
-    const plain = speak(await connect('?token=ada:plain'))
+    const { connect, connectDevice, sync } = await startServer()
+    const plain = toDeliveryClient(await connect('?token=ada:plain'))
     plain.report(1)
     await until(plain, () => plain.types.includes('SHOOT_PROGRESS'))
     expect(plain.frames.at(-1)).toMatchObject({ data: { ...progress, processedCount: 1 } })
-    const mac = speak(await connect('?token=ada:mac&caps=1'))
+    const mac = await connectDevice('ada:mac')
     expect(await mac.resume()).toMatchObject({ head: 1 })
     expect(sync.stats().delivery).toMatchObject({ taken: 0, resumes: 1 })
   })

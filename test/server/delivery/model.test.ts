@@ -2,12 +2,12 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import * as z from 'zod'
 import { defineProtocol } from '../../../src/schemas/protocol.js'
-import type { Connection } from '../../../src/server/connection.js'
-import { createDelivery, type Delivery } from '../../../src/server/delivery/delivery.js'
 import { resolveDeliveryOptions } from '../../../src/server/delivery/options.js'
-import type { Subscriber } from '../../../src/server/delivery/subscriber.js'
+import type { SubscriberConnection, Subscription } from '../../../src/server/delivery/port.js'
+import { ServerDelivery } from '../../../src/server/delivery/server-delivery.js'
 import type { DeliveryLog } from '../../../src/server/index.js'
 import { createMemoryLog } from '../../../src/server/index.js'
+import { Reporting } from '../../../src/server/reporting.js'
 import { createManualClock } from '../../../src/testing/clock.js'
 
 const lines = z.object({ lines: z.array(z.string()) })
@@ -20,6 +20,9 @@ const protocol = defineProtocol({
     checkpoint: { schema: lines, take: (state) => state, restore: (_draft, taken) => taken },
   },
 })
+
+/** The upgrade request of a client that asks for delivery. */
+const request = { url: new URL('http://localhost/ws?caps=1'), headers: {} }
 
 interface Said {
   readonly type: string
@@ -108,23 +111,26 @@ describe('a server with delivery', () => {
               }),
           }
           const client = new Client()
-          let delivery!: Delivery
-          let subscriber: Subscriber | undefined
-          let stale: Subscriber | undefined
-          let connection: (Connection & { end(): void; stall(bytes: number): void }) | undefined
+          let delivery!: ServerDelivery
+          let subscriber: Subscription | undefined
+          let stale: Subscription | undefined
+          let connection:
+            | (SubscriberConnection & { end(): void; stall(bytes: number): void })
+            | undefined
           let broadcasts = 0
 
           function start(): void {
-            delivery = createDelivery({
+            const clock = createManualClock()
+            delivery = new ServerDelivery({
               options: resolveDeliveryOptions({ log, maxEntries: 8, window: 8 }),
               protocol,
               envelope: protocol.envelope.toClient,
-              clock: createManualClock(),
+              clock,
               maxMessageBytes: 1,
               maxBufferedBytes: 2 ** 20,
-              report() {},
-              runUserCode: (_name, run) => void run(),
+              reporting: new Reporting(undefined, undefined, clock),
               sendToPlain: () => 0,
+              socketCount: () => 1,
             })
           }
 
@@ -144,7 +150,7 @@ describe('a server with delivery', () => {
 
           // The server has not noticed yet that the connection before is dead.
           function connect(): void {
-            if (stale !== undefined) delivery.release('ada', stale)
+            stale?.leave()
             stale = subscriber
             subscriber = undefined
 
@@ -153,11 +159,12 @@ describe('a server with delivery', () => {
               if (connection === made) client.hear(frame)
             })
             connection = made
-            delivery.load(
-              'ada',
-              () => {
+            delivery.prepare(
+              request,
+              { userId: 'ada', deviceId: 'mac' },
+              (subscribe) => {
                 if (!made.isOpen) return
-                subscriber = delivery.welcome({ userId: 'ada', deviceId: 'mac' }, made, () => {})
+                subscriber = subscribe(made, () => {})
                 subscriber.control('$resume', { ...client.cursor, cid: 'out', fence: 1 })
               },
               () => {},
@@ -166,25 +173,18 @@ describe('a server with delivery', () => {
 
           function disconnect(): void {
             connection?.end()
-            for (const one of [subscriber, stale]) {
-              if (one !== undefined) delivery.release('ada', one)
-            }
+            subscriber?.leave()
+            stale?.leave()
             stale = undefined
             connection = undefined
             subscriber = undefined
           }
 
-          function send(n: number, speaker = subscriber): void {
+          function send(n: number, sender = subscriber): void {
             if (n < 1 || !client.isAnswered) return
-            const relayed = delivery.write(
-              { type: 'SAID', data: { text: `out/${n}` } },
-              'mac',
-              `out/${n}`,
-            )
-            speaker?.receive('out', {
-              n,
-              judge: (decided) => decided({ kind: 'take', relayed, written() {}, taken() {} }),
-            })
+            const relayed = { type: 'SAID', data: { text: `out/${n}` } }
+            const input = { cid: 'out', n, message: relayed, relayed, handle() {} }
+            sender?.receive({ kind: 'valid', ...input })
           }
 
           async function settle(): Promise<void> {
@@ -204,8 +204,7 @@ describe('a server with delivery', () => {
             else if (what === 'fail') waiting.shift()?.fail()
             else if (what === 'broadcast') {
               broadcasts += 1
-              const messages = [{ type: 'SAID', data: { text: `b${broadcasts}` } }]
-              delivery.publish({ userId: 'ada', messages })
+              delivery.broadcast('ada', { type: 'SAID', data: { text: `b${broadcasts}` } })
             } else {
               disconnect()
               count()
@@ -252,7 +251,7 @@ describe('a server with delivery', () => {
 
 function createFakeConnection(
   heard: (frame: Said) => void,
-): Connection & { end(): void; stall(bytes: number): void } {
+): SubscriberConnection & { end(): void; stall(bytes: number): void } {
   let isOpen = true
   let buffered = 0
   let flushed = () => {}
@@ -263,20 +262,14 @@ function createFakeConnection(
     get bufferedBytes() {
       return buffered
     },
-    awaitsPong: false,
     onFlushed(listener) {
       flushed = listener
     },
-    admit() {},
     send(frame) {
       if (isOpen) heard(JSON.parse(Buffer.from(frame).toString()) as Said)
       return isOpen
     },
-    ping() {},
     close() {
-      isOpen = false
-    },
-    terminate() {
       isOpen = false
     },
     end() {

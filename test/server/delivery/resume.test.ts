@@ -1,16 +1,17 @@
 import { describe, expect, it } from 'vitest'
 import { createManualClock } from '../../../src/testing/clock.js'
-import { createHeldLog, progress, speak, startServer, until } from './support.js'
+import { startServer as startPlainServer } from '../support.js'
+import { createHeldLog, progress, startServer, toDeliveryClient, until } from './support.js'
 
 const credit = (newBalance: number) => ({ userId: 'ada', newBalance, change: 1, reason: '' })
 
 describe('the start of a connection', () => {
-  it('[DSRV-1] greets who asks for delivery first of all, and nobody else', async () => {
-    const { connect, sync } = await startServer({ idleMs: 7_000, window: 12 })
+  it('[DSRV-1] greets a client that asks for delivery with its first frame, and no other client', async () => {
+    const { connect, connectDevice, sync } = await startServer({ idleMs: 7_000, window: 12 })
     const plain = await connect('?token=ada:plain')
     const other = await connect('?token=ada:other&caps=2')
     await Promise.all([plain.received(2), other.received(1)])
-    const mac = speak(await connect('?token=ada:mac&caps=1'))
+    const mac = await connectDevice('ada:mac')
     await mac.received(1)
     const greeting = { v: 1, epoch: 'epoch-1', head: 0, first: 1, maxBytes: 2 ** 20 }
     expect(mac.frames).toEqual([
@@ -34,9 +35,8 @@ describe('the start of a connection', () => {
   })
 
   it('[DSRV-1] without delivery greets nobody, and takes $resume for an unknown type', async () => {
-    const { startServer: startPlain } = await import('../support.js')
-    const { connect, sync } = await startPlain()
-    const mac = speak(await connect('?token=ada:mac&caps=1'))
+    const { connect, sync } = await startPlainServer()
+    const mac = toDeliveryClient(await connect('?token=ada:mac&caps=1'))
     mac.say({ type: '$resume', payload: {} })
     mac.report(1)
     await mac.received(2)
@@ -56,8 +56,8 @@ describe('the start of a connection', () => {
     })
     const memory = createHeldLog()
     const log = { ...memory, open: (userId: string) => opened.then(() => memory.open(userId)) }
-    const { connect, sync } = await startServer({ log })
-    const mac = speak(await connect('?token=ada:mac&caps=1'))
+    const { connectDevice, sync } = await startServer({ log })
+    const mac = await connectDevice('ada:mac')
     await mac.settled()
     sync.sendToDevice('ada', 'mac', 'PING')
     expect(sync.broadcastToUser('ada', 'PING')).toBe(0)
@@ -77,7 +77,7 @@ describe('the start of a connection', () => {
       if (isBroken) throw new Error('broken')
       return memory.open(userId)
     }
-    const { connect, sync } = await startServer(
+    const { connect, connectDevice, sync } = await startServer(
       { log: { ...memory, open } },
       { onError: (error) => errors.push(error) },
     )
@@ -88,15 +88,15 @@ describe('the start of a connection', () => {
     await expect(sync.publishToUser('ada', 'PING')).rejects.toMatchObject({ code: 'log-failed' })
     expect(errors.map(({ code }) => code)).toEqual(['log-failed', 'log-failed', 'log-failed'])
     isBroken = false
-    const back = speak(await connect('?token=ada:mac&caps=1'))
+    const back = await connectDevice('ada:mac')
     expect(await back.resume()).toMatchObject({ why: 'new' })
   })
 })
 
 describe('resuming', () => {
   it('[DSRV-2] sends nothing numbered and announces nobody before it has answered', async () => {
-    const { connect, sync } = await startServer()
-    const mac = speak(await connect('?token=ada:mac&caps=1'))
+    const { connect, connectDevice, sync } = await startServer()
+    const mac = await connectDevice('ada:mac')
     expect(sync.broadcastToUser('ada', 'CREDIT_UPDATE', credit(1))).toBe(1)
     await (await connect('?token=ada:phone')).received(1)
     sync.sendToDevice('ada', 'mac', 'PING')
@@ -113,11 +113,11 @@ describe('resuming', () => {
   })
 
   it('[DSRV-3] sends what was missed, in order and under its numbers', async () => {
-    const { connect, sync } = await startServer()
+    const { connectDevice, sync } = await startServer()
     for (let balance = 1; balance <= 5; balance += 1) {
       expect(sync.broadcastToUser('ada', 'CREDIT_UPDATE', credit(balance))).toBe(0)
     }
-    const mac = speak(await connect('?token=ada:mac&caps=1'))
+    const mac = await connectDevice('ada:mac')
     expect(await mac.resume({ epoch: 'epoch-1', seq: 2 })).toEqual({ epoch: 'epoch-1', head: 5 })
     sync.broadcastToUser('ada', 'CREDIT_UPDATE', credit(6))
     await until(mac, () => mac.numbered.length === 4)
@@ -138,11 +138,11 @@ describe('resuming', () => {
     ['epoch', { epoch: 'another', seq: 2 }],
     ['ahead', { epoch: 'epoch-1', seq: 4 }],
   ])('[DSRV-4] resets a cursor of no use (%s), with the state as it is', async (why, cursor) => {
-    const { connect, sync } = await startServer()
+    const { connectDevice, sync } = await startServer()
     sync.broadcastToUser('ada', 'CREDIT_UPDATE', credit(7))
     sync.broadcastToUser('ada', 'SHOOT_PROGRESS', progress)
     sync.broadcastToUser('ada', 'SHOOT_PROGRESS', { ...progress, processedCount: 30 })
-    const mac = speak(await connect('?token=ada:mac&caps=1'))
+    const mac = await connectDevice('ada:mac')
     expect(await mac.resume(cursor)).toEqual({ why, epoch: 'epoch-1', head: 3 })
     expect(mac.of('$snapshot')).toEqual([
       {
@@ -161,12 +161,12 @@ describe('resuming', () => {
   })
 
   it('[DSRV-4] [DSRV-11] resets a cursor whose sequel was trimmed; the state is not lost with it', async () => {
-    const { connect, sync } = await startServer({ maxEntries: 10 })
+    const { connectDevice, sync } = await startServer({ maxEntries: 10 })
     sync.broadcastToUser('ada', 'SHOOT_PROGRESS', progress)
     for (let balance = 1; balance <= 12; balance += 1) {
       sync.broadcastToUser('ada', 'CREDIT_UPDATE', credit(balance))
     }
-    const mac = speak(await connect('?token=ada:mac&caps=1'))
+    const mac = await connectDevice('ada:mac')
     const { first, head } = mac.of('$hello')[0] as { first: number; head: number }
     expect(head).toBe(13)
     expect(head - first + 1).toBeLessThanOrEqual(10)
@@ -175,7 +175,7 @@ describe('resuming', () => {
       seq: 13,
       state: { shoots: [{ shootId: 'shoot-1' }], lastCreditUpdate: credit(12) },
     })
-    const phone = speak(await connect('?token=ada:phone&caps=1'))
+    const phone = await connectDevice('ada:phone')
     expect(await phone.resume({ epoch: 'epoch-1', seq: first - 1 })).toEqual({
       epoch: 'epoch-1',
       head: 13,
@@ -185,20 +185,20 @@ describe('resuming', () => {
 
   it('[DSRV-4] keeps finished shoots out of the state once their time is over', async () => {
     const clock = createManualClock()
-    const { connect, sync } = await startServer({}, { clock })
+    const { connectDevice, sync } = await startServer({}, { clock })
     sync.broadcastToUser('ada', 'SHOOT_PROGRESS', { ...progress, status: 'completed' })
     clock.advance(5_000)
-    const mac = speak(await connect('?token=ada:mac&caps=1'))
+    const mac = await connectDevice('ada:mac')
     await mac.resume()
     expect(mac.of('$snapshot')[0]).toMatchObject({ seq: 1, state: { shoots: [] } })
   })
 
-  it('[DSRV-5] says who is there, its own device first, each as often as it was announced', async () => {
-    const { connect, left } = await startServer()
+  it('[DSRV-5] sends a roster, its own device first, each as often as it was announced', async () => {
+    const { connect, connectDevice, left } = await startServer()
     await (await connect('?token=ada:phone')).received(1)
     await (await connect('?token=ada:phone')).received(1)
     await (await connect('?token=bob:tablet')).received(1)
-    const mac = speak(await connect('?token=ada:mac&caps=1'))
+    const mac = await connectDevice('ada:mac')
     await mac.resume()
     const who = () => mac.of('DEVICE_CONNECTED').map(({ deviceId }) => deviceId)
     expect(who()).toEqual(['mac', 'phone', 'phone'])
@@ -214,9 +214,9 @@ describe('resuming', () => {
     expect(who().slice(4)).toEqual(['mac', 'phone', 'phone'])
   })
 
-  it('[DSRV-5] leaves clients that count with who is really there, whoever comes and goes', async () => {
-    const { connect, left } = await startServer()
-    const mac = speak(await connect('?token=ada:mac&caps=1'))
+  it('[DSRV-5] leaves clients that count with who is present, whoever comes and goes', async () => {
+    const { connect, connectDevice, left } = await startServer()
+    const mac = await connectDevice('ada:mac')
     const present = new Set<Awaited<ReturnType<typeof connect>>>()
     let gone = 0
     for (let round = 0; round < 30; round += 1) {
@@ -251,9 +251,9 @@ describe('resuming', () => {
     expect(new Set(counts.keys())).toEqual(new Set(['mac', ...devices]))
   })
 
-  it('[DSRV-6] takes what makes no sense of $resume for an invalid frame', async () => {
-    const { connect, sync } = await startServer()
-    const mac = speak(await connect('?token=ada:mac&caps=1'))
+  it('[DSRV-6] counts a $resume that makes no sense as an invalid frame', async () => {
+    const { connectDevice, sync } = await startServer()
+    const mac = await connectDevice('ada:mac')
     const wrong = [
       null,
       { epoch: 'epoch-1' },
@@ -277,12 +277,12 @@ describe('resuming', () => {
 describe('a connection that is there', () => {
   it('[DSRV-7] is sent $ping in even intervals, and only where it was sent everything', async () => {
     const clock = createManualClock()
-    const { connect, sync, left } = await startServer(
+    const { connectDevice, sync, left } = await startServer(
       { idleMs: 1_000 },
       { clock, keepAliveMs: false },
     )
     expect(clock.pending.count).toBe(0)
-    const mac = speak(await connect('?token=ada:mac&caps=1'))
+    const mac = await connectDevice('ada:mac')
     await mac.received(1)
     clock.advance(1_000)
     await mac.settled()
@@ -302,11 +302,11 @@ describe('a connection that is there', () => {
   })
 
   it('[DSRV-8] lags where it does not read, without filling memory, and loses nothing', async () => {
-    const { connect, sync } = await startServer(
+    const { connectDevice, sync } = await startServer(
       { highWaterBytes: 65_536 },
       { maxBufferedBytes: 2 ** 20 },
     )
-    const slow = speak(await connect('?token=ada:slow&caps=1'))
+    const slow = await connectDevice('ada:slow')
     await slow.resume()
     slow.socket.pause()
     const count = 4_000
@@ -326,9 +326,9 @@ describe('a connection that is there', () => {
     expect(slow.of('$reset')).toHaveLength(1)
   })
 
-  it('[DSRV-8] that lags behind what is kept is reset, and goes on from the state', async () => {
-    const { connect, sync } = await startServer({ highWaterBytes: 16_384, maxEntries: 50 })
-    const slow = speak(await connect('?token=ada:slow&caps=1'))
+  it('[DSRV-8] that lags behind what is stored is reset, and goes on from the state', async () => {
+    const { connectDevice, sync } = await startServer({ highWaterBytes: 16_384, maxEntries: 50 })
+    const slow = await connectDevice('ada:slow')
     await slow.resume()
     slow.socket.pause()
     const padded = { ...credit(0), reason: 'x'.repeat(50_000) }

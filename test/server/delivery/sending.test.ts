@@ -3,11 +3,9 @@ import type { AnyIncomingMessage, DeliveryLog, LogChange } from '../../../src/se
 import { createMemoryLog } from '../../../src/server/index.js'
 import type { receive, send } from '../../../src/schemas/kull/index.js'
 import { createManualClock } from '../../../src/testing/clock.js'
-import { createHeldLog, progress, speak, startServer, until } from './support.js'
+import { claim, createHeldLog, progress, startServer, toDeliveryClient, until } from './support.js'
 
 type Incoming = AnyIncomingMessage<typeof receive, typeof send>
-
-const claim = { cid: 'out-1', fence: 1 }
 
 function spyOn(log: DeliveryLog): DeliveryLog & { readonly changes: LogChange[] } {
   const changes: LogChange[] = []
@@ -25,10 +23,10 @@ const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
 
 describe('what goes to all devices', () => {
   it('[DSRV-9] is numbered, whoever causes it, and the same to plain clients as ever', async () => {
-    const { connect, sync } = await startServer()
+    const { connect, connectDevice, sync } = await startServer()
     const plain = await connect('?token=ada:plain')
     await plain.received(1)
-    const mac = speak(await connect('?token=ada:mac&caps=1'))
+    const mac = await connectDevice('ada:mac')
     await mac.resume(claim)
     expect(sync.broadcastToUser('ada', 'SHOOT_PROGRESS', progress)).toBe(2)
     expect(
@@ -59,7 +57,7 @@ describe('what goes to all devices', () => {
     expect(mac.numbered).toHaveLength(6)
   })
 
-  it('[DSRV-9] is kept as it was when it was sent, or not taken at all', async () => {
+  it('[DSRV-9] is stored as it was when it was sent, or not accepted at all', async () => {
     const log = createHeldLog()
     const { connect, sync } = await startServer({ log })
     const plain = await connect('?token=ada:plain')
@@ -86,8 +84,11 @@ describe('what goes to all devices', () => {
 
   it('[DSRV-22] reaches plain clients as it would without delivery, and a client that is told both', async () => {
     const seen: Incoming[] = []
-    const { connect, sync } = await startServer({}, { onMessage: (message) => seen.push(message) })
-    const plain = speak(await connect('?token=ada:plain'))
+    const { connect, connectDevice, sync } = await startServer(
+      {},
+      { onMessage: (message) => seen.push(message) },
+    )
+    const plain = toDeliveryClient(await connect('?token=ada:plain'))
     plain.report(1)
     plain.report(1)
     plain.say({ type: 'SUBSCRIBE' })
@@ -95,7 +96,7 @@ describe('what goes to all devices', () => {
     plain.say({ type: 'PING' })
     await until(plain, () => plain.types.includes('PONG'))
     expect(plain.types).toEqual(['DEVICE_CONNECTED', 'SHOOT_PROGRESS', 'SHOOT_PROGRESS', 'PONG'])
-    const mac = speak(await connect('?token=ada:mac&caps=1'))
+    const mac = await connectDevice('ada:mac')
     await mac.resume(claim)
     // Without cid and n a message is a plain one.
     mac.say({ type: 'UPDATE_PROGRESS', payload: progress })
@@ -111,9 +112,9 @@ describe('what goes to all devices', () => {
 })
 
 describe('what a client sends', () => {
-  it('[DSRV-10] is taken when it is the next, once', async () => {
-    const { connect, sync } = await startServer()
-    const mac = speak(await connect('?token=ada:mac&caps=1'))
+  it('[DSRV-10] is accepted once, when it is the next', async () => {
+    const { connectDevice, sync } = await startServer()
+    const mac = await connectDevice('ada:mac')
     expect(await mac.resume(claim)).toMatchObject({ hwm: 0, known: false, refused: [] })
     // One after the other: what comes in one read is acknowledged together.
     mac.report(1)
@@ -133,13 +134,13 @@ describe('what a client sends', () => {
       ['out-1/2', 2],
     ])
     expect(sync.stats().delivery).toMatchObject({ taken: 2, gaps: 1, duplicates: 1 })
-    const again = speak(await connect('?token=ada:mac&caps=1'))
+    const again = await connectDevice('ada:mac')
     expect(await again.resume(claim)).toMatchObject({ hwm: 2, known: true, refused: [] })
   })
 
   it('[DSRV-10] is acknowledged together where it comes together, in batches too', async () => {
-    const { connect, sync } = await startServer()
-    const mac = speak(await connect('?token=ada:mac&caps=1'))
+    const { connectDevice, sync } = await startServer()
+    const mac = await connectDevice('ada:mac')
     await mac.resume(claim)
     const report = (n: number): object => ({
       type: 'UPDATE_PROGRESS',
@@ -156,8 +157,8 @@ describe('what a client sends', () => {
 
   it('[DSRV-10] goes into the log together with its mark', async () => {
     const log = spyOn(createMemoryLog())
-    const { connect } = await startServer({ log })
-    const mac = speak(await connect('?token=ada:mac&caps=1'))
+    const { connectDevice } = await startServer({ log })
+    const mac = await connectDevice('ada:mac')
     await mac.resume(claim)
     mac.report(1)
     await until(mac, () => mac.of('$ack').length === 1)
@@ -168,9 +169,9 @@ describe('what a client sends', () => {
     expect(taken).toMatchObject({ append: [{ seq: 1, id: 'out-1/1' }], marks: [{ hwm: 1 }] })
   })
 
-  it('[DSRV-12] that can never be taken is refused for good, and remembered', async () => {
-    const { connect, sync } = await startServer({ window: 4 })
-    const mac = speak(await connect('?token=ada:mac&caps=1'))
+  it('[DSRV-12] that can never be accepted is refused for good, and remembered', async () => {
+    const { connectDevice, sync } = await startServer({ window: 4 })
+    const mac = await connectDevice('ada:mac')
     await mac.resume(claim)
     const broken = (n: number) => ({
       type: 'UPDATE_PROGRESS',
@@ -218,8 +219,8 @@ describe('what a client sends', () => {
       if (processedCount === 13) return { refuse: 'unlucky' }
       return processedCount === 3 && isBusy ? { refuse: 'busy', retry: true } : undefined
     }
-    const { connect } = await startServer({ accept })
-    const mac = speak(await connect('?token=ada:mac&caps=1'))
+    const { connectDevice } = await startServer({ accept })
+    const mac = await connectDevice('ada:mac')
     await mac.resume(claim)
     mac.report(1)
     mac.report(2, 13)
@@ -253,7 +254,7 @@ describe('what a client sends', () => {
       () => Promise.resolve(1 as never),
       () => new Promise<undefined>(() => {}),
     ]
-    const { connect, sync } = await startServer(
+    const { connectDevice, sync } = await startServer(
       {
         accept: () => {
           const fail = failing.shift()
@@ -263,7 +264,7 @@ describe('what a client sends', () => {
       },
       { clock, onError: (error) => errors.push(error) },
     )
-    const mac = speak(await connect('?token=ada:mac&caps=1'))
+    const mac = await connectDevice('ada:mac')
     await mac.resume(claim)
     for (let round = 1; round <= 4; round += 1) {
       mac.report(1)
@@ -291,26 +292,26 @@ describe('what a client sends', () => {
     expect(clock.pending.deadlines).toHaveLength(2)
   })
 
-  it('[DSRV-14] is heard from the newest socket with the largest fence, and under its own device', async () => {
-    const { connect, sync } = await startServer()
-    const first = speak(await connect('?token=ada:mac&caps=1'))
+  it('[DSRV-14] is accepted from the newest socket with the highest fence, and under its own device', async () => {
+    const { connectDevice, sync } = await startServer()
+    const first = await connectDevice('ada:mac')
     await first.resume({ cid: 'out-1', fence: 3 })
     first.report(1)
     await until(first, () => first.of('$ack').length === 1)
-    const second = speak(await connect('?token=ada:mac&caps=1'))
+    const second = await connectDevice('ada:mac')
     expect(await second.resume({ cid: 'out-1', fence: 3 })).toMatchObject({ hwm: 1, known: true })
     first.report(2)
     await first.settled()
     second.report(2, 22)
     await until(second, () => second.of('$ack').length === 1)
-    const old = speak(await connect('?token=ada:mac&caps=1'))
+    const old = await connectDevice('ada:mac')
     expect(await old.resume({ cid: 'out-1', fence: 2 })).not.toHaveProperty('hwm')
     old.report(3, 33)
     await old.settled()
     // Whatever it knows of the outbox, another device and another user have one of their own.
-    const phone = speak(await connect('?token=ada:phone&caps=1'))
+    const phone = await connectDevice('ada:phone')
     expect(await phone.resume({ cid: 'out-1', fence: 9 })).toMatchObject({ hwm: 0, known: false })
-    const bob = speak(await connect('?token=bob:mac&caps=1'))
+    const bob = await connectDevice('bob:mac')
     expect(await bob.resume({ cid: 'out-1', fence: 9 })).toMatchObject({ hwm: 0, known: false })
     // Nor is anybody heard who did not say so before.
     bob.report(1, 1, 'out-2')
@@ -321,9 +322,9 @@ describe('what a client sends', () => {
     expect(sync.stats().delivery).toMatchObject({ fenced: 3, taken: 3 })
   })
 
-  it('[DSRV-14] is heard of one outbox at a time, and no longer once the socket has turned away', async () => {
-    const { connect, sync } = await startServer()
-    const mac = speak(await connect('?token=ada:mac&caps=1'))
+  it('[DSRV-14] is accepted of one outbox at a time, until the socket turns to another', async () => {
+    const { connectDevice, sync } = await startServer()
+    const mac = await connectDevice('ada:mac')
     await mac.resume(claim)
     await mac.resume({ cid: 'out-2', fence: 1 })
     mac.report(1)
@@ -339,8 +340,8 @@ describe('what a client sends', () => {
   it('[DSRV-15] is settled before the answer to a resume, which marks a new outbox first', async () => {
     const held = createHeldLog()
     const log = spyOn(held)
-    const { connect } = await startServer({ log })
-    const mac = speak(await connect('?token=ada:mac&caps=1'))
+    const { connectDevice } = await startServer({ log })
+    const mac = await connectDevice('ada:mac')
     await mac.received(1)
     held.hold()
     const resumed = mac.resume(claim)
@@ -353,7 +354,7 @@ describe('what a client sends', () => {
     mac.report(1)
     mac.report(2)
     await mac.settled()
-    const next = speak(await connect('?token=ada:mac&caps=1'))
+    const next = await connectDevice('ada:mac')
     const answered = next.resume(claim)
     await next.settled()
     expect(next.types).toEqual(['$hello'])
@@ -367,7 +368,7 @@ describe('what a client sends', () => {
   it('[DSRV-16] reaches the handlers once, after it was written, with an id', async () => {
     const held = createHeldLog()
     const seen: unknown[] = []
-    const { connect, sync } = await startServer(
+    const { connectDevice, sync } = await startServer(
       { log: held },
       {
         on: {
@@ -380,7 +381,7 @@ describe('what a client sends', () => {
         onMessage: ({ type, id }) => seen.push([type, id]),
       },
     )
-    const mac = speak(await connect('?token=ada:mac&caps=1'))
+    const mac = await connectDevice('ada:mac')
     await mac.resume(claim)
     held.hold()
     mac.report(1)
@@ -398,12 +399,12 @@ describe('what a client sends', () => {
 })
 
 describe('a log that takes its time', () => {
-  it('[DSRV-17] is waited for, and given all that waits at once', async () => {
+  it('[DSRV-17] is waited for, and then given everything that waits in one change', async () => {
     const held = createHeldLog()
     const log = spyOn(held)
-    const { connect, sync } = await startServer({ log })
+    const { connect, connectDevice, sync } = await startServer({ log })
     const plain = await connect('?token=ada:plain')
-    const mac = speak(await connect('?token=ada:mac&caps=1'))
+    const mac = await connectDevice('ada:mac')
     await mac.resume(claim)
     await plain.received(2)
     const before = log.changes.length
@@ -425,14 +426,14 @@ describe('a log that takes its time', () => {
     expect(mac.of('$ack').length).toBeLessThanOrEqual(3)
   })
 
-  it('[DSRV-18] that fails has taken nothing: nobody is told, and clients send again', async () => {
+  it('[DSRV-18] that fails has written nothing: nobody is sent it, and clients send again', async () => {
     const errors: { code: string; cause?: unknown }[] = []
     const held = createHeldLog()
-    const { connect, sync } = await startServer(
+    const { connectDevice, sync } = await startServer(
       { log: held },
       { onError: (error) => errors.push(error) },
     )
-    const mac = speak(await connect('?token=ada:mac&caps=1'))
+    const mac = await connectDevice('ada:mac')
     await mac.resume(claim)
     mac.report(1)
     await until(mac, () => mac.of('$ack').length === 1)
@@ -470,10 +471,10 @@ describe('a log that takes its time', () => {
     expect(await mac.closed).toEqual({ code: 1011, reason: 'Unavailable' })
   })
 
-  it('[DSRV-18] whose queue is full takes no more, until it has room again', async () => {
+  it('[DSRV-18] whose queue is full accepts no more, until it has room again', async () => {
     const held = createHeldLog()
-    const { connect, sync } = await startServer({ log: held, maxEntries: 5 })
-    const mac = speak(await connect('?token=ada:mac&caps=1'))
+    const { connectDevice, sync } = await startServer({ log: held, maxEntries: 5 })
+    const mac = await connectDevice('ada:mac')
     await mac.resume(claim)
     held.hold()
     const outcomesOf = Promise.allSettled(

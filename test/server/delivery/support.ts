@@ -1,5 +1,5 @@
 import type { receive, send } from '../../../src/schemas/kull/index.js'
-import type { DeliveryLog, DeliveryOptions } from '../../../src/server/index.js'
+import type { DeliveryLog, ServerDeliveryOptions } from '../../../src/server/index.js'
 import { createMemoryLog } from '../../../src/server/index.js'
 import { progress, startServer as start, type Frame, type TestClient } from '../support.js'
 
@@ -12,24 +12,37 @@ export interface NumberedFrame extends Frame {
   readonly id?: string
 }
 
-type Options = DeliveryOptions<typeof receive, typeof send>
+type Options = ServerDeliveryOptions<typeof receive, typeof send>
+
+/** The claim of a device to its only outbox. */
+export const claim = { cid: 'out-1', fence: 1 }
 
 /** A server with delivery, its epochs `epoch-1`, `epoch-2` and so on. */
-export function startServer(
+export async function startServer(
   delivery: Options = {},
   options: Parameters<typeof start>[0] = {},
-): ReturnType<typeof start> {
+): Promise<
+  Awaited<ReturnType<typeof start>> & {
+    /** Connects a client with delivery; its token is `user:device`. */
+    readonly connectDevice: (token: string) => Promise<DeliveryClient>
+  }
+> {
   let epochs = 0
-  return start({
+  const server = await start({
     ...options,
     delivery: { makeEpoch: () => `epoch-${(epochs += 1)}`, random: () => 0.5, ...delivery },
   })
+  return {
+    ...server,
+    connectDevice: async (token) =>
+      toDeliveryClient(await server.connect(`?token=${token}&caps=1`)),
+  }
 }
 
-/** What a client with delivery says, and what it has heard. */
+/** A client that sends and records what delivery adds. */
 export interface DeliveryClient extends TestClient {
   readonly numbered: NumberedFrame[]
-  /** Says where it stands, and waits for the answer and the roster. */
+  /** Resumes; resolves with the answer once the roster is complete. */
   resume(payload?: object): Promise<Readonly<Record<string, unknown>>>
   /** Sends progress as message n of an outbox. */
   report(n: number, processedCount?: number, cid?: string): void
@@ -37,8 +50,8 @@ export interface DeliveryClient extends TestClient {
   of(type: string): Readonly<Record<string, unknown>>[]
 }
 
-/** Makes a client speak of delivery. */
-export function speak(client: TestClient): DeliveryClient {
+/** Gives a client what delivery adds. */
+export function toDeliveryClient(client: TestClient): DeliveryClient {
   const frames = client.frames as NumberedFrame[]
   return Object.defineProperties(client as DeliveryClient, {
     numbered: { get: () => frames.filter(({ seq }) => seq !== undefined) },
@@ -62,15 +75,15 @@ export function speak(client: TestClient): DeliveryClient {
   })
 }
 
-/** Resolves once a condition holds about what a client heard. */
+/** Resolves once a condition holds about what a client received. */
 export async function until(client: TestClient, condition: () => boolean): Promise<void> {
   while (!condition()) await client.received(client.frames.length + 1)
 }
 
-/** A log whose answers wait for the test. */
+/** A log whose answers the test can hold back. */
 export function createHeldLog(log: DeliveryLog = createMemoryLog()): DeliveryLog & {
   readonly pending: (() => void)[]
-  /** Lets everything through until told otherwise, what waits included. */
+  /** Answers everything, also what is held back, until `hold` is called. */
   release(): void
   hold(): void
   failNext(error?: Error): void

@@ -1,6 +1,6 @@
 // A process that writes to a file log, and says what it was told is there, until it is killed.
 import { openFileLog } from '../../../src/server/file-log/index.js'
-import { headOf } from '../../../src/server/delivery/user-log.js'
+import { headOf } from '../../../src/server/log/user-log.js'
 
 const [directory = ''] = process.argv.slice(2)
 const log = await openFileLog({ directory, maxJournalBytes: 20_000, lockTimeoutMs: 10_000 })

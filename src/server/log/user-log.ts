@@ -4,9 +4,9 @@ import type {
   LoggedCheckpoint,
   LoggedMessage,
   UserLog,
-} from '../log/delivery-log.js'
+} from './delivery-log.js'
 
-/** A {@link UserLog} in the making. */
+/** A {@link UserLog} that can be changed. */
 export interface UserLogState {
   readonly epoch: string
   first: number
@@ -16,12 +16,12 @@ export interface UserLogState {
   checkpoint: LoggedCheckpoint | undefined
 }
 
-/** Makes the log of a user of whom nothing is known. */
+/** Makes an empty log, of a user that was not known. */
 export function createUserLog(epoch: string): UserLogState {
   return { epoch, first: 1, messages: [], marks: new Map(), checkpoint: undefined }
 }
 
-/** Takes over what a log has of a user. */
+/** Copies what a log has of a user, to be changed. */
 export function readUserLog({ epoch, first, messages, marks, checkpoint }: UserLog): UserLogState {
   return {
     epoch,
@@ -32,7 +32,7 @@ export function readUserLog({ epoch, first, messages, marks, checkpoint }: UserL
   }
 }
 
-/** A user's log for others to read. */
+/** Copies a user's log, for others to read. */
 export function writeUserLog({ marks, checkpoint, ...log }: UserLogState): UserLog {
   return {
     ...log,
@@ -47,12 +47,12 @@ export function headOf({ first, messages }: Pick<UserLog, 'first' | 'messages'>)
   return first + messages.length - 1
 }
 
-/** What tells marks apart: both ids are the clients' text, so that no separator would. */
+/** The key of a mark. Clients choose both ids, so that no separator would keep them apart. */
 export function markKey({ deviceId, cid }: Pick<ClientMark, 'deviceId' | 'cid'>): string {
   return `${deviceId.length}:${deviceId}${cid}`
 }
 
-/** Does to a user's log what a change says. */
+/** Applies a change to a user's log. */
 export function applyChange(log: UserLogState, change: LogChange): void {
   const { append = [], marks = [], forget = [], trim } = change
   for (const message of append) {
@@ -71,7 +71,7 @@ export function applyChange(log: UserLogState, change: LogChange): void {
   log.checkpoint = trim.checkpoint ?? log.checkpoint
 }
 
-/** The change that makes the log of a user of whom nothing is known into this one. */
+/** The change that makes an empty log into this one. */
 export function toChange(log: UserLogState): LogChange {
   const { epoch, first, messages, marks, checkpoint } = log
   return {

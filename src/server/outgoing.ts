@@ -2,16 +2,16 @@ import { SyncError } from '../base/errors.js'
 import type { EnvelopeDirection, MessageMeta } from '../schemas/envelope.js'
 import { encodeJson } from '../transport/json-codec.js'
 
-/** What stands in a frame's `deviceId` where no device caused it. */
+/** The `deviceId` of a frame that no device caused. */
 export const SERVER_DEVICE_ID = 'server'
 
-/** A message before it is wrapped. */
+/** A message before the envelope seals it. */
 export interface UnsealedMessage {
   readonly type: string
   readonly data?: unknown
 }
 
-/** Whatever has a connection that takes a frame and says whether it did. */
+/** Anything with a connection that takes a frame and tells whether it did. */
 export interface Receiver {
   readonly connection: { send(frame: Uint8Array): boolean }
 }
@@ -26,11 +26,11 @@ export function encodeMessage(
   { type, data }: UnsealedMessage,
   meta: Partial<MessageMeta>,
 ): Uint8Array {
-  return encode(envelope.seal(type, data, meta))
+  return encodeSealed(envelope.seal(type, data, meta))
 }
 
 /**
- * Makes one frame of several messages, or several where the envelope has no batches.
+ * Makes one frame of several messages, or one frame each where the envelope has no batches.
  *
  * @throws SyncError `message-invalid` where JSON cannot hold the data.
  */
@@ -40,11 +40,11 @@ export function encodeBatch(
   meta: Partial<MessageMeta>,
 ): readonly Uint8Array[] {
   const sealed = messages.map(({ type, data }) => envelope.seal(type, data, meta))
-  if (envelope.batch === undefined) return sealed.map(encode)
-  return [encode(envelope.batch(sealed, { timestamp: meta.timestamp }))]
+  if (envelope.batch === undefined) return sealed.map(encodeSealed)
+  return [encodeSealed(envelope.batch(sealed, { timestamp: meta.timestamp }))]
 }
 
-/** Hands a frame to each receiver; gives how many took it. */
+/** Sends a frame to each receiver; returns how many took it. */
 export function fanOut(receivers: Iterable<Receiver>, frame: Uint8Array): number {
   let taken = 0
   for (const { connection } of receivers) if (connection.send(frame)) taken += 1
@@ -52,7 +52,7 @@ export function fanOut(receivers: Iterable<Receiver>, frame: Uint8Array): number
 }
 
 // Bytes rather than text: ws would encode text anew for each socket.
-function encode(sealed: unknown): Uint8Array {
+function encodeSealed(sealed: unknown): Uint8Array {
   const encoded = encodeJson(sealed)
   if (encoded.ok) return Buffer.from(encoded.frame)
   throw new SyncError('message-invalid', `cannot be sent: ${encoded.detail}`)

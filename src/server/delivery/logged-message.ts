@@ -1,18 +1,19 @@
 import { SyncError } from '../../base/errors.js'
 import type { EnvelopeDirection } from '../../schemas/envelope.js'
 import { encodeJson } from '../../transport/json-codec.js'
-import { encodeMessage, type UnsealedMessage } from '../broadcast.js'
+import { encodeMessage, type UnsealedMessage } from '../outgoing.js'
 import type { LoggedMessage } from '../log/delivery-log.js'
 
-/** A message before it has a number. */
+/** A message for the log, before it has a number. */
 export type UnnumberedMessage = Omit<LoggedMessage, 'seq'>
 
 /**
- * A message as it is kept: as text, so that nobody changes it under our hands.
+ * Makes a message for the log. Its data becomes text, so that a later change by the caller does not
+ * reach the log.
  *
  * @throws SyncError `message-invalid` where JSON cannot hold the data.
  */
-export function writeMessage(
+export function encodeData(
   { type, data }: UnsealedMessage,
   origin: Pick<LoggedMessage, 'timestamp' | 'deviceId' | 'id'>,
 ): UnnumberedMessage {
@@ -22,8 +23,8 @@ export function writeMessage(
   return { type, data: encoded.frame, ...origin }
 }
 
-/** The data of a message that is kept. */
-export function readData({ data }: Pick<LoggedMessage, 'data'>): unknown {
+/** The data of a message from the log. */
+export function decodeData({ data }: Pick<LoggedMessage, 'data'>): unknown {
   return data === undefined ? undefined : JSON.parse(data)
 }
 
@@ -36,13 +37,13 @@ export function encodeNumbered(
 ): Uint8Array {
   const { type, timestamp, deviceId, seq, id } = message
   const meta = { timestamp, deviceId, userId, seq, epoch, ...(id !== undefined && { id }) }
-  return encodeMessage(envelope, { type, data: readData(message) }, meta)
+  return encodeMessage(envelope, { type, data: decodeData(message) }, meta)
 }
 
-/** Some of what a message costs in memory beside its text. */
+/** An estimate of what a message costs in memory beside its text. */
 const MESSAGE_BYTES = 200
 
-/** What a message counts for in bytes. */
-export function sizeOf({ type, data = '', deviceId, id = '' }: UnnumberedMessage): number {
+/** How many bytes a message counts for in the bounds of a user's log. */
+export function loggedSizeOf({ type, data = '', deviceId, id = '' }: UnnumberedMessage): number {
   return MESSAGE_BYTES + type.length + deviceId.length + id.length + Buffer.byteLength(data)
 }

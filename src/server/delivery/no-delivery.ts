@@ -1,0 +1,61 @@
+import { SyncError } from '../../base/errors.js'
+import type { MessageSchemas } from '../../schemas/schema.js'
+import type { Identity, UpgradeRequest } from '../../schemas/server-behaviour.js'
+import type { LogPosition } from '../log/delivery-log.js'
+import type { Members } from '../members.js'
+import type { UnsealedMessage } from '../outgoing.js'
+import type { ControlResult, DeliveryPort, Subscribe, Subscription } from './port.js'
+
+/** The subscription of every connection without delivery: it does nothing. */
+export const plainSubscription: Subscription = {
+  isPlain: true,
+  hasRoster: true,
+  receive() {},
+  control: (): ControlResult => 'unknown',
+  leave() {},
+}
+
+/** The delivery of a server that has none: messages go to whoever is connected, at once. */
+export class NoDelivery<R extends MessageSchemas> implements DeliveryPort {
+  readonly counters = undefined
+  readonly isDraining = false
+  readonly #members: Members<R>
+
+  constructor(members: Members<R>) {
+    this.#members = members
+  }
+
+  prepare(
+    _request: UpgradeRequest,
+    _identity: Identity,
+    ready: (subscribe: Subscribe) => void,
+  ): void {
+    ready(() => plainSubscription)
+  }
+
+  broadcast(userId: string, message: UnsealedMessage): number {
+    return this.#members.sendToUser(userId, message)
+  }
+
+  broadcastBatch(userId: string, messages: readonly UnsealedMessage[]): number {
+    return this.#members.sendBatchToUser(userId, messages)
+  }
+
+  publish(): Promise<LogPosition> {
+    const message = 'publishToUser: the server has no delivery'
+    return Promise.reject(new SyncError('option-invalid', message))
+  }
+
+  relay({ userId, deviceId }: Identity, message: UnsealedMessage, done: () => void): void {
+    this.#members.sendToUser(userId, message, deviceId)
+    done()
+  }
+
+  afterPending(_userId: string, done: () => void): void {
+    done()
+  }
+
+  drain(): undefined {
+    return undefined
+  }
+}

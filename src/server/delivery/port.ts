@@ -1,0 +1,103 @@
+import type { Identity, UpgradeRequest } from '../../schemas/server-behaviour.js'
+import type { UnsealedMessage } from '../outgoing.js'
+import type { ClientConnection } from '../client-connection.js'
+import type { LogPosition } from '../log/delivery-log.js'
+import type { DeliveryCounters } from './stats.js'
+
+/**
+ * What a server does differently with and without delivery. `ServerDelivery` numbers messages and
+ * writes them to the log; `NoDelivery` sends them to whoever is connected.
+ */
+export interface DeliveryPort {
+  /** Absent without delivery. */
+  readonly counters: DeliveryCounters | undefined
+  /** Whether `drain` was called. What clients send after that is ignored. Without delivery: never. */
+  readonly isDraining: boolean
+  /**
+   * Prepares for a client that was just authenticated. Calls `ready` once its user's log is loaded,
+   * or `failed` where the log cannot be read; before it returns where it need not wait.
+   */
+  prepare(
+    request: UpgradeRequest,
+    identity: Identity,
+    ready: (subscribe: Subscribe) => void,
+    failed: () => void,
+  ): void
+  /**
+   * Sends a message to all of a user's devices; returns how many sockets took it, or will take it
+   * once the log has it.
+   *
+   * @throws SyncError `message-invalid` where JSON cannot hold the data.
+   */
+  broadcast(userId: string, message: UnsealedMessage): number
+  /** As `broadcast`, several messages in one step and, to plain clients, in one frame. */
+  broadcastBatch(userId: string, messages: readonly UnsealedMessage[]): number
+  /** As `broadcast`; resolves with the message's position once the log has it. */
+  publish(userId: string, message: UnsealedMessage): Promise<LogPosition>
+  /**
+   * Sends what a client said to all of its user's devices, then calls `done`. `done` is called
+   * after a failure of the log, too.
+   *
+   * @throws SyncError `message-invalid` where JSON cannot hold the data; `done` is not called then.
+   */
+  relay(sender: Identity, message: UnsealedMessage, done: () => void): void
+  /** Calls `done` after everything that is being written to a user's log. */
+  afterPending(userId: string, done: () => void): void
+  /**
+   * Tells clients with delivery that the server is about to close. Resolves once everything that
+   * is being written is written, or after `graceMs`; `undefined` where there is nothing to wait for.
+   */
+  drain(graceMs: number): Promise<void> | undefined
+}
+
+/** What delivery does with a connection. */
+export type SubscriberConnection = Pick<
+  ClientConnection,
+  'isOpen' | 'bufferedBytes' | 'onFlushed' | 'send' | 'close'
+>
+
+/**
+ * Begins a connection's part in delivery: a client with delivery is greeted. `sendRoster` announces
+ * to the connection which of its user's devices are present.
+ */
+export type Subscribe = (connection: SubscriberConnection, sendRoster: () => void) => Subscription
+
+/** One connection's part in delivery. No method throws. */
+export interface Subscription {
+  /** Whether the connection has no delivery. */
+  readonly isPlain: boolean
+  /**
+   * Whether the connection hears announcements. A client with delivery does so from its roster on:
+   * announcements before it would be counted twice.
+   */
+  readonly hasRoster: boolean
+  /** Accepts or refuses a numbered message. */
+  receive(message: NumberedInput): void
+  control(type: string, payload: unknown): ControlResult
+  /** The connection is closed. */
+  leave(): void
+}
+
+/** What became of a control frame. A server without delivery knows none. */
+export type ControlResult = 'handled' | 'unknown' | 'invalid'
+
+/** A numbered message of a client: number `n` of the outbox `cid`. */
+export type NumberedInput =
+  | {
+      readonly kind: 'valid'
+      readonly cid: string
+      readonly n: number
+      /** What `accept` is asked about. */
+      readonly message: { readonly type: string }
+      /** What goes to all of the user's devices if the message is accepted. */
+      readonly relayed: UnsealedMessage | undefined
+      /** Runs the handlers of the message. Called once it is accepted and written. */
+      readonly handle: () => void
+    }
+  | {
+      /** Its type is unknown, or it does not fit its schema: it can never be accepted. */
+      readonly kind: 'unacceptable'
+      readonly cid: string
+      readonly n: number
+      readonly code: string
+    }
