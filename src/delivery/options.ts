@@ -1,6 +1,6 @@
 import { assertThat, SyncError } from '../base/errors.js'
 import { assertDuration } from '../machines/connection/policy.js'
-import type { DeliveryPolicy } from '../machines/delivery/machine.js'
+import type { DeliveryPolicy } from '../machines/delivery.js'
 import type { OutboxLimits } from './queue.js'
 import type { OutboxStore } from './store/outbox-store.js'
 import { createUuid } from '../base/uuid.js'

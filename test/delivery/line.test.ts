@@ -636,7 +636,7 @@ it('[DLV-19] [CLI-12] shows an inspector what decides, and no payload', async ()
   // The published state is an actor of its own, and holds what was heard.
   const events = seen
     .map((event) => (event as { event?: { type: string } }).event)
-    .filter((event) => /^(outbox|line|server)\./.test(event?.type ?? ''))
+    .filter((event) => /^(outbox|channel|server)\./.test(event?.type ?? ''))
   expect(events.length).toBeGreaterThan(4)
   expect(JSON.stringify(events)).not.toContain('canary')
 })
