@@ -9,6 +9,7 @@ import {
   type ResolvedOptions,
   resolveOptions,
   type SyncOptions,
+  type UntypedOptions,
 } from './client/options.js'
 import { Sender } from './client/sender.js'
 import { createOn, subscribe } from './client/subscribe.js'
@@ -29,7 +30,6 @@ import { createLink, type Link } from './transport/link.js'
 import type { Target } from './transport/target.js'
 
 type Publisher<State extends object> = ReturnType<typeof createPublisher<State>>
-type ClientOptions = CommonOptions & { readonly credentials?: unknown }
 
 /**
  * Makes a client of a protocol. Nothing happens until `start()` or `connect()`.
@@ -77,14 +77,13 @@ class Client<R extends MessageSchemas, S extends MessageSchemas, State extends o
   readonly #publisher: Publisher<State>
   readonly #link: Link
   readonly #root: Actor<ClientMachine>
-  readonly #connection: ClientActors['connection']
-  readonly #coordinator: ClientActors['coordinator']
+  readonly #actors: ClientActors
   readonly #signal: AbortSignal | undefined
   #isDisposed = false
 
-  constructor(protocol: Protocol<R, S, State>, options: ClientOptions) {
+  constructor(protocol: Protocol<R, S, State>, options: UntypedOptions) {
     const resolved = resolveOptions(protocol, options)
-    const { clock, random, report } = resolved
+    const { clock, environment, policy, random, report } = resolved
     const { delivery = noDelivery, signal } = options
     this.#log = createLog(options.log, clock, report)
     this.#signal = signal
@@ -111,14 +110,7 @@ class Client<R extends MessageSchemas, S extends MessageSchemas, State extends o
       clock,
       ...(resolved.inspect && { inspect: resolved.inspect }),
       input: {
-        connection: {
-          policy: resolved.policy,
-          environment: resolved.environment,
-          link: this.#link,
-          clock,
-          random,
-          report,
-        },
+        connection: { policy, link: this.#link, environment, clock, random, report },
         coordinator: {
           folding: this.#folding,
           clock,
@@ -129,8 +121,7 @@ class Client<R extends MessageSchemas, S extends MessageSchemas, State extends o
         delivery: this.#delivery.actor.input,
       },
     })
-    this.#connection = this.#root.getSnapshot().context.connection
-    this.#coordinator = this.#root.getSnapshot().context.coordinator
+    this.#actors = this.#root.getSnapshot().context
 
     this.messages$ = this.#publisher.messages$ as unknown as Observable<AnyMessage<R>>
     this.unknown$ = this.#publisher.unknown$
@@ -141,7 +132,7 @@ class Client<R extends MessageSchemas, S extends MessageSchemas, State extends o
     this.outbox = this.#delivery.outbox
 
     this.#root.start()
-    this.#connection.subscribe((snapshot) => this.#noteStatus(getConnectionStatus(snapshot)))
+    this.#actors.connection.subscribe((snapshot) => this.#noteStatus(getConnectionStatus(snapshot)))
     if (signal?.aborted === true) this.dispose()
     else signal?.addEventListener('abort', this.dispose, { once: true })
   }
@@ -164,33 +155,33 @@ class Client<R extends MessageSchemas, S extends MessageSchemas, State extends o
 
   readonly start = (): void => {
     this.#assertLive()
-    this.#coordinator.send({ type: 'coordinator.start' })
+    this.#actors.coordinator.send({ type: 'coordinator.start' })
     this.connect()
   }
 
   readonly stop = (): void => {
     if (this.#isDisposed) return
     this.#publisher.dropBatch()
-    this.#connection.send({ type: 'disconnect' })
+    this.#actors.connection.send({ type: 'disconnect' })
     this.#delivery.forgetPosition()
-    this.#coordinator.send({ type: 'coordinator.stop' })
+    this.#actors.coordinator.send({ type: 'coordinator.stop' })
   }
 
   readonly connect = (): void => {
     this.#assertLive()
-    if (this.#delivery.selectOutbox(false)) this.#connection.send({ type: 'reconnect' })
-    this.#connection.send({ type: 'connect' })
+    if (this.#delivery.selectOutbox(false)) this.#actors.connection.send({ type: 'reconnect' })
+    this.#actors.connection.send({ type: 'connect' })
   }
 
   readonly disconnect = (): void => {
-    if (!this.#isDisposed) this.#connection.send({ type: 'disconnect' })
+    if (!this.#isDisposed) this.#actors.connection.send({ type: 'disconnect' })
   }
 
   readonly reconnect = (target: Partial<Target> = {}): void => {
     this.#assertLive()
     this.#delivery.selectOutbox(true)
     this.#link.retarget(target)
-    this.#connection.send({ type: 'reconnect' })
+    this.#actors.connection.send({ type: 'reconnect' })
   }
 
   readonly send = <K extends TypeOf<S>>(
@@ -241,8 +232,8 @@ class Client<R extends MessageSchemas, S extends MessageSchemas, State extends o
       noteSync: () => this.#publisher.noteSync(),
       flush: () => this.#publisher.flush(),
       restore: (state) => this.#restore(state),
-      beginRoster: () => this.#coordinator.send({ type: 'presence.listing' }),
-      completeRoster: () => this.#coordinator.send({ type: 'presence.listed' }),
+      beginRoster: () => this.#actors.coordinator.send({ type: 'presence.listing' }),
+      completeRoster: () => this.#actors.coordinator.send({ type: 'presence.listed' }),
       outboxChanged: () => this.#publisher.noteOutbox(),
     }
   }
@@ -277,10 +268,10 @@ class Client<R extends MessageSchemas, S extends MessageSchemas, State extends o
     this.#publisher.flush()
     this.#log('info', 'connection', 'status.changed', { ...status })
     if (status.state === 'connected') {
-      this.#coordinator.send({ type: 'connection.opened' })
+      this.#actors.coordinator.send({ type: 'connection.opened' })
       this.#delivery.connectionOpened()
     } else if (before.state === 'connected') {
-      this.#coordinator.send({ type: 'connection.dropped' })
+      this.#actors.coordinator.send({ type: 'connection.dropped' })
       this.#delivery.connectionDropped(status.state === 'reconnecting' ? status.cause : undefined)
     }
     this.#publisher.publishStatus(status)
@@ -291,7 +282,7 @@ class Client<R extends MessageSchemas, S extends MessageSchemas, State extends o
     if (!this.#folding.restoreCheckpoint(state)) return
     this.#publisher.flush()
     // The snapshot that was loaded may be older than the server's state: it is loaded again.
-    this.#coordinator.send({ type: 'state.restored' })
+    this.#actors.coordinator.send({ type: 'state.restored' })
   }
 
   #send(type: string, payload: unknown, options: SendOptions | undefined): Receipt {
