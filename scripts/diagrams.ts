@@ -5,8 +5,8 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { createConnectionMachine } from '../src/machines/connection/machine.js'
 import { createCoordinatorMachine } from '../src/machines/coordinator/machine.js'
-import { getDeliveryMachine } from '../src/machines/delivery.js'
-import { getOutboxMachine } from '../src/machines/outbox.js'
+import { createDeliveryMachine } from '../src/machines/delivery.js'
+import { createOutboxMachine } from '../src/machines/outbox.js'
 import { draw } from './lib/draw-machine.js'
 import { undrawnStates } from './lib/drawings.mjs'
 import { readSources } from './lib/source-files.mjs'
@@ -15,8 +15,8 @@ const page = fileURLToPath(new URL('../docs/machines.md', import.meta.url))
 const machines = {
   connection: createConnectionMachine(),
   coordinator: createCoordinatorMachine(),
-  outbox: getOutboxMachine(),
-  delivery: getDeliveryMachine(),
+  outbox: createOutboxMachine(),
+  delivery: createDeliveryMachine(),
 }
 
 const before = readFileSync(page, 'utf8')

@@ -3,7 +3,7 @@ import { type Actor, createActor } from 'xstate'
 import { SyncError } from './base/errors.js'
 import { createLog, type WriteLog } from './base/log.js'
 import { isShallowEqual } from './base/shallow-equal.js'
-import { type ClientActors, type ClientMachine, getClientMachine } from './client/machine.js'
+import { type ClientActors, type ClientMachine, createClientMachine } from './client/machine.js'
 import {
   type CommonOptions,
   type ResolvedOptions,
@@ -106,7 +106,7 @@ class Client<R extends MessageSchemas, S extends MessageSchemas, State extends o
       makePing: () => this.#sender.makePing(),
       onFrame: this.#createInbound(protocol, options),
     })
-    this.#root = createActor(getClientMachine(this.#delivery.actor.logic), {
+    this.#root = createActor(createClientMachine(this.#delivery.actor.logic), {
       clock,
       ...(resolved.inspect && { inspect: resolved.inspect }),
       input: {

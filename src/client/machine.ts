@@ -25,20 +25,20 @@ export interface ClientActors {
 }
 
 /** The root machine. */
-export type ClientMachine = ReturnType<typeof createClientMachine>
+export type ClientMachine = ReturnType<typeof makeClientMachine>
 
-let machine: ClientMachine | undefined
+let clientMachine: ClientMachine | undefined
 
 /**
- * Gives the root machine of a client with this delivery. Its parts are made on first use, once for
- * all clients.
+ * Makes the root machine of a client with this delivery. Its parts are made on first use; all
+ * clients share them.
  */
-export function getClientMachine(delivery: AnyActorLogic): ClientMachine {
-  machine ??= createClientMachine(delivery)
-  return machine.provide({ actors: { delivery } })
+export function createClientMachine(delivery: AnyActorLogic): ClientMachine {
+  clientMachine ??= makeClientMachine(delivery)
+  return clientMachine.provide({ actors: { delivery } })
 }
 
-function createClientMachine(delivery: AnyActorLogic) {
+function makeClientMachine(delivery: AnyActorLogic) {
   const connection = createConnectionMachine()
   const coordinator = createCoordinatorMachine()
   return setup({

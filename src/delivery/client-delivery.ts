@@ -1,5 +1,5 @@
 import { SyncError } from '../base/errors.js'
-import { getDeliveryMachine } from '../machines/delivery.js'
+import { createDeliveryMachine } from '../machines/delivery.js'
 import { CAPABILITIES } from '../schemas/control.js'
 import type { SendOptions } from '../schemas/outbox-rule.js'
 import type { ConnectRequest } from '../schemas/protocol.js'
@@ -8,7 +8,7 @@ import { ControlFrames } from './control-frames.js'
 import { Cursor } from './cursor.js'
 import { MessageEncoder } from './message-encoder.js'
 import type { ResolvedDelivery } from './options.js'
-import { OutboxRules } from './outbox-rules.js'
+import { MessageRules } from './message-rules.js'
 import type { OutboxView } from './outbox-view.js'
 import { Outboxes } from './outboxes.js'
 import type { AttachedDelivery, DeliveryHost } from './port.js'
@@ -23,7 +23,7 @@ export class ClientDelivery implements AttachedDelivery {
   readonly outbox: OutboxView
   readonly #options: ResolvedDelivery
   readonly #host: DeliveryHost
-  readonly #rules: OutboxRules
+  readonly #rules: MessageRules
   readonly #cursor = new Cursor()
   readonly #outboxes: Outboxes
   readonly #controlFrames: ControlFrames
@@ -36,7 +36,7 @@ export class ClientDelivery implements AttachedDelivery {
     const { clock, link, protocol, report } = host
     this.#options = options
     this.#host = host
-    this.#rules = new OutboxRules(protocol.outbox, report)
+    this.#rules = new MessageRules(protocol.outbox, report)
     const encoder = new MessageEncoder(protocol.envelope.toServer)
     this.#outboxes = new Outboxes(
       {
@@ -63,7 +63,7 @@ export class ClientDelivery implements AttachedDelivery {
     })
     this.gate = this.#controlFrames
     this.actor = {
-      logic: getDeliveryMachine(),
+      logic: createDeliveryMachine(),
       input: {
         port: this.#controlFrames,
         outbox: this.#outboxes,

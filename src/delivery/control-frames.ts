@@ -23,10 +23,10 @@ export interface ControlFramesOptions {
 }
 
 /** Applies the body of a control frame; gives why it did not, if it does not fit its schema. */
-type Handler = (body: unknown) => string | undefined
+type FrameHandler = (body: unknown) => string | undefined
 
 // The mark is absent where another owner with a higher fencing token has resumed this outbox.
-type Answer = Pick<output<typeof toClient.$resumed>, 'epoch' | 'hwm' | 'known' | 'refused'>
+type ServerAnswer = Pick<output<typeof toClient.$resumed>, 'epoch' | 'hwm' | 'known' | 'refused'>
 
 /**
  * Speaks with the server about delivery, on one connection after the other: reads its control
@@ -34,7 +34,7 @@ type Answer = Pick<output<typeof toClient.$resumed>, 'epoch' | 'hwm' | 'known' |
  */
 export class ControlFrames implements DeliveryPort, Gate {
   readonly #options: ControlFramesOptions
-  readonly #handlers: ReadonlyMap<string, Handler>
+  readonly #handlers: ReadonlyMap<string, FrameHandler>
   readonly #counts = { resumed: 0, reset: 0, duplicates: 0, gaps: 0 }
   // Addresses of servers without delivery.
   readonly #plainAddresses = new Set<string>()
@@ -43,7 +43,7 @@ export class ControlFrames implements DeliveryPort, Gate {
 
   // What was said on this connection.
   #hello: Hello | undefined
-  #answer: Answer | undefined
+  #answer: ServerAnswer | undefined
   #hasSpoken = false
   // Each `$resume` is answered once, in order. Only the last answer counts: messages numbered
   // after an earlier one would look unsent to the next.
@@ -189,9 +189,9 @@ export class ControlFrames implements DeliveryPort, Gate {
     return this.#options.host.link().address() ?? ''
   }
 
-  #createHandlers(): ReadonlyMap<string, Handler> {
+  #createHandlers(): ReadonlyMap<string, FrameHandler> {
     const { cursor, host, outboxes } = this.#options
-    const handlers: Record<keyof typeof toClient, Handler> = {
+    const handlers: Record<keyof typeof toClient, FrameHandler> = {
       $hello: handler(toClient.$hello, (body) => {
         this.#hello = body
         this.tell({ type: 'server.greeted' })
@@ -266,7 +266,7 @@ export class ControlFrames implements DeliveryPort, Gate {
 }
 
 /** Validates the body of a control frame before it is applied. */
-function handler<S extends Schema>(schema: S, apply: (body: output<S>) => void): Handler {
+function handler<S extends Schema>(schema: S, apply: (body: output<S>) => void): FrameHandler {
   const validate = createValidate(schema)
   return (body) => {
     const validated = validate(body)

@@ -17,7 +17,7 @@
  */
 import { assign, setup, type StateValue } from 'xstate'
 import { type Clock, clampDelay } from '../base/clock.js'
-import { getOutboxMachine, type OutboxPort } from './outbox.js'
+import { createOutboxMachine, type OutboxPort } from './outbox.js'
 
 /** The events of the delivery machine. */
 export type DeliveryEvent =
@@ -95,16 +95,16 @@ export interface DeliveryContext extends DeliveryInput {
   readonly dueAt: number
 }
 
-let machine: ReturnType<typeof createDeliveryMachine> | undefined
+let deliveryMachine: ReturnType<typeof makeDeliveryMachine> | undefined
 
 /**
- * Gives the machine that finds out, on each connection, whether the server has delivery, resumes
+ * Makes the machine that finds out, on each connection, whether the server has delivery, resumes
  * where the last connection ended, and abandons a connection whose answer is overdue. No message
- * passes through it. docs/protocol.md lists the frames. Made on first use, once for all clients.
+ * passes through it. docs/protocol.md lists the frames. Made on first use; all clients share it.
  */
-export function getDeliveryMachine(): ReturnType<typeof createDeliveryMachine> {
-  machine ??= createDeliveryMachine()
-  return machine
+export function createDeliveryMachine(): ReturnType<typeof makeDeliveryMachine> {
+  deliveryMachine ??= makeDeliveryMachine()
+  return deliveryMachine
 }
 
 /** The public state, derived from the machine's. */
@@ -124,14 +124,14 @@ function readState(value: StateValue): DeliveryState {
   }
 }
 
-function createDeliveryMachine() {
+function makeDeliveryMachine() {
   return setup({
     types: {
       context: {} as DeliveryContext,
       events: {} as DeliveryEvent,
       input: {} as DeliveryInput,
     },
-    actors: { outbox: getOutboxMachine() },
+    actors: { outbox: createOutboxMachine() },
     delays: {
       greetingTimeout: ({ context }) => context.policy.greetingMs,
       answerTimeout: ({ context }) => clampDelay(context.dueAt - context.clock.now()),

@@ -67,19 +67,19 @@ const LONGEST_REFUSAL_MS = 30_000
 
 const noRefusal = { n: 0, times: 0, until: Number.NEGATIVE_INFINITY }
 
-let machine: ReturnType<typeof createOutboxMachine> | undefined
+let outboxMachine: ReturnType<typeof makeOutboxMachine> | undefined
 
 /**
- * Gives the machine that decides when an outbox sends: while this handle owns it, a channel is
+ * Makes the machine that decides when an outbox sends: while this handle owns it, a channel is
  * open, the socket has room and the server accepts messages. It also removes expired messages. No
- * message passes through it. Made on first use, once for all clients.
+ * message passes through it. Made on first use; all clients share it.
  */
-export function getOutboxMachine(): ReturnType<typeof createOutboxMachine> {
-  machine ??= createOutboxMachine()
-  return machine
+export function createOutboxMachine(): ReturnType<typeof makeOutboxMachine> {
+  outboxMachine ??= makeOutboxMachine()
+  return outboxMachine
 }
 
-function createOutboxMachine() {
+function makeOutboxMachine() {
   return setup({
     types: {
       context: {} as OutboxContext,

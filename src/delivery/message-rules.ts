@@ -3,7 +3,7 @@ import { assertOutboxRule, type OutboxRule, type SendOptions } from '../schemas/
 import type { NewMessage } from './new-message.js'
 
 /** The rules of a protocol for the types of messages that it sends. */
-export class OutboxRules {
+export class MessageRules {
   // `defineProtocol` has tied each rule to the payload of its type.
   readonly #rules: ReadonlyMap<string, OutboxRule<never>>
   readonly #report: ReportError
