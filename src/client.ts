@@ -1,113 +1,40 @@
 import type { Observable } from 'rxjs'
-import { createActor } from 'xstate'
-import { createLog } from './base/log.js'
-import { createClientMachine } from './client/machine.js'
-import { type CommonOptions, resolveOptions, type SyncOptions } from './client/options.js'
-import { createPublisher, type SyncSnapshot } from './streams/publisher.js'
-import { createSettledReceipt, type Receipt } from './delivery/receipt.js'
-import type { SendOptions } from './schemas/outbox-rule.js'
-import {
-  type AttachedDelivery,
-  noOutbox,
-  offlineOutbox,
-  type OutboxState,
-  type OutboxView,
-} from './delivery/port.js'
-import { isShallowEqual } from './base/shallow-equal.js'
-import { createSender } from './client/sender.js'
+import { type Actor, createActor } from 'xstate'
 import { SyncError } from './base/errors.js'
+import { createLog, type WriteLog } from './base/log.js'
+import { isShallowEqual } from './base/shallow-equal.js'
+import { type ClientActors, type ClientMachine, createClientMachine } from './client/machine.js'
+import {
+  type CommonOptions,
+  type ResolvedOptions,
+  resolveOptions,
+  type SyncOptions,
+  type UntypedOptions,
+} from './client/options.js'
+import { Sender } from './client/sender.js'
+import { createOn, subscribe } from './client/subscribe.js'
+import type { PayloadArgs, SyncClient } from './client/sync-client.js'
+import type { OutboxView } from './delivery/outbox-view.js'
+import { type AttachedDelivery, type DeliveryHost, noDelivery } from './delivery/port.js'
+import { createSettledReceipt, createUnsentReceipt, type Receipt } from './delivery/receipt.js'
 import { type ConnectionStatus, getConnectionStatus } from './machines/connection/status.js'
-import { createFolding } from './state/folding.js'
-import type { AnyMessage, InvalidFrame, MessageOf, UnknownMessage } from './schemas/message.js'
+import type { AnyMessage } from './schemas/message.js'
+import type { SendOptions } from './schemas/outbox-rule.js'
 import type { Protocol } from './schemas/protocol.js'
 import { createReader } from './schemas/reader.js'
-import type { BodyInputOf, MessageSchemas, Schema, TypeOf } from './schemas/schema.js'
-import { createInbound } from './transport/inbound.js'
-import { createLink } from './transport/link.js'
-import type { Stream } from './streams/streams.js'
+import type { MessageSchemas, Schema, TypeOf } from './schemas/schema.js'
+import { createFolding, type Folding } from './state/folding.js'
+import { createPublisher, type SyncSnapshot } from './streams/publisher.js'
+import { createInbound, type Inbound } from './transport/inbound.js'
+import { createLink, type Link } from './transport/link.js'
 import type { Target } from './transport/target.js'
 
-/** The payload of a sent type as an argument list: none, optional, or required; then options. */
-export type PayloadArgs<S> =
-  undefined extends BodyInputOf<S>
-    ? [payload?: BodyInputOf<S>, options?: SendOptions]
-    : [payload: BodyInputOf<S>, options?: SendOptions]
-
-/**
- * One client of one server. What each call does in each state of the connection is a table in
- * docs/spec.md.
- *
- * It is a store, too: `subscribe` and `getSnapshot` fit React's `useSyncExternalStore` and
- * Svelte's store contract.
- */
-export interface SyncClient<
-  R extends MessageSchemas,
-  S extends MessageSchemas,
-  State extends object,
-> {
-  /** Connects, and loads state. Harmless when repeated. */
-  start(): void
-  /** Disconnects and clears the state; what waits in the outbox stays there. */
-  stop(): void
-  /** Connects, without touching the state; while waiting to reconnect, hurries. */
-  connect(): void
-  /** Disconnects, without touching the state. */
-  disconnect(): void
-  /**
-   * Moves to another server, or comes back as someone else: connects anew at once, from any state
-   * but `disconnected`. Without an argument: the URL and credentials functions are asked anew.
-   */
-  reconnect(target?: Partial<Target>): void
-
-  /**
-   * Sends a message, if there is a connection to send it over; with `delivery`, as soon as there
-   * is one. Returns at once: the receipt says what becomes of it. The options are for messages
-   * that may wait.
-   */
-  send<K extends TypeOf<S>>(type: K, ...args: PayloadArgs<S[K]>): Receipt
-
-  /** The messages of a type, validated. Who subscribes hears what comes after. */
-  on<K extends TypeOf<R>>(type: K): Observable<MessageOf<R, K>>
-  /** Calls a handler for each message of a type; gives the function that ends it. */
-  on<K extends TypeOf<R>>(type: K, handler: (message: MessageOf<R, K>) => void): () => void
-  /** All messages of known types, in order. */
-  readonly messages$: Observable<AnyMessage<R>>
-  /** Messages of types that the protocol does not know. */
-  readonly unknown$: Observable<UnknownMessage>
-  /** Frames, or parts of a batch, that could not be read. */
-  readonly invalid$: Observable<InvalidFrame>
-
-  /** Where the connection stands; the current status first. */
-  readonly status$: Observable<ConnectionStatus>
-  readonly status: ConnectionStatus
-  readonly isConnected: boolean
-  /** The folded state; the current one first. */
-  readonly state$: Observable<State>
-  readonly state: State
-  /** What a function makes of the state, whenever that changes; the current value first. */
-  select<T>(selector: (state: State) => T): Observable<T>
-  /** When the last message came, whatever its type, in ms since the epoch. */
-  readonly lastSyncTime: number | undefined
-
-  /** Messages that wait to be sent, or to be acknowledged; without `delivery` there are none. */
-  readonly outbox: OutboxView
-  /** What the outbox holds; the current state first. */
-  readonly outbox$: Observable<OutboxState>
-
-  /** The current snapshot; the same object until something changes. */
-  getSnapshot(): SyncSnapshot<State>
-  /** Calls a listener with the current snapshot and with each later one. */
-  subscribe(listener: (snapshot: SyncSnapshot<State>) => void): () => void
-
-  /** Stops for good: streams complete, and `start` and `connect` throw from then on. */
-  dispose(): void
-  [Symbol.dispose](): void
-}
+type Publisher<State extends object> = ReturnType<typeof createPublisher<State>>
 
 /**
  * Makes a client of a protocol. Nothing happens until `start()` or `connect()`.
  *
- * @throws SyncError `option-invalid` where an option makes no sense; the message names it.
+ * @throws SyncError `option-invalid` if an option makes no sense; the message names it.
  *
  * @example
  * const sync = createSyncClient(chat, { url: 'wss://example.com/ws' })
@@ -125,229 +52,249 @@ export function createSyncClient<
   protocol: Protocol<R, S, State, Snapshot, Credentials, Checkpoint>,
   options: SyncOptions<Credentials>,
 ): SyncClient<R, S, State> {
-  const common: CommonOptions & { readonly credentials?: unknown } = options
-  const resolved = resolveOptions(protocol, common)
-  const { clock, random, report, policy } = resolved
-  const log = createLog(common.log, clock, report)
+  return new Client(protocol, options)
+}
 
-  const folding = createFolding(protocol.coordinator, { clock, report })
-  const publisher = createPublisher({
-    folding,
-    ...resolved,
-    log,
-    firstOutbox: common.delivery === undefined ? noOutbox.status : offlineOutbox,
-    outbox: (): OutboxState => outbox.status,
-  })
-  const sender = createSender(protocol, { clock, hand: (frame) => link.send(frame) })
-  const delivery: AttachedDelivery | undefined = common.delivery?.attach({
-    protocol,
-    clock,
-    report,
-    log,
-    link: () => link,
-    maxBufferedBytes: resolved.maxBufferedBytes,
-    noteSync: () => publisher.noteSync(),
-    flush: publisher.flush,
-    restore,
-    listing: () => coordinator.send({ type: 'presence.listing' }),
-    listed: () => coordinator.send({ type: 'presence.listed' }),
-    outboxChanged: () => publisher.noteOutbox(),
-  })
-  const outbox = delivery?.outbox ?? noOutbox
-  const inbound = createInbound(
-    createReader({
+/**
+ * The only place where the layers meet. The public methods are arrow functions, so that they also
+ * work when they are taken off the client, as `useSyncExternalStore` does.
+ */
+class Client<R extends MessageSchemas, S extends MessageSchemas, State extends object>
+  implements SyncClient<R, S, State>
+{
+  readonly messages$: Observable<AnyMessage<R>>
+  readonly unknown$: Publisher<State>['unknown$']
+  readonly invalid$: Publisher<State>['invalid$']
+  readonly status$: Publisher<State>['status$']
+  readonly state$: Publisher<State>['state$']
+  readonly outbox$: Publisher<State>['outbox$']
+  readonly outbox: OutboxView
+
+  readonly #log: WriteLog
+  readonly #sender: Sender
+  readonly #delivery: AttachedDelivery
+  readonly #folding: Folding<State>
+  readonly #publisher: Publisher<State>
+  readonly #link: Link
+  readonly #root: Actor<ClientMachine>
+  readonly #actors: ClientActors
+  readonly #signal: AbortSignal | undefined
+  #isDisposed = false
+
+  constructor(protocol: Protocol<R, S, State>, options: UntypedOptions) {
+    const resolved = resolveOptions(protocol, options)
+    const { clock, environment, policy, random, report } = resolved
+    const { delivery = noDelivery, signal } = options
+    this.#log = createLog(options.log, clock, report)
+    this.#signal = signal
+
+    this.#sender = new Sender(protocol, clock, (frame) => this.#link.send(frame))
+    this.#delivery = delivery.attach(this.#createHost(protocol, resolved))
+    this.#folding = createFolding(protocol.coordinator, { clock, report })
+    this.#publisher = createPublisher({
+      ...resolved,
+      folding: this.#folding,
+      log: this.#log,
+      firstOutbox: this.#delivery.outbox.status,
+      outbox: () => this.#delivery.outbox.status,
+    })
+    this.#link = createLink({
+      ...resolved,
+      target: { url: options.url, credentials: options.credentials },
+      credentials: protocol.credentials,
+      prepare: (request) => this.#delivery.prepare(request),
+      makePing: () => this.#sender.makePing(),
+      onFrame: this.#createInbound(protocol, options),
+    })
+    this.#root = createActor(createClientMachine(this.#delivery.actor.logic), {
+      clock,
+      ...(resolved.inspect && { inspect: resolved.inspect }),
+      input: {
+        connection: { policy, link: this.#link, environment, clock, random, report },
+        coordinator: {
+          folding: this.#folding,
+          clock,
+          random,
+          loadSnapshot: options.loadSnapshot,
+          onChanged: () => this.#publisher.flush(),
+        },
+        delivery: this.#delivery.actor.input,
+      },
+    })
+    this.#actors = this.#root.getSnapshot().context
+
+    this.messages$ = this.#publisher.messages$ as unknown as Observable<AnyMessage<R>>
+    this.unknown$ = this.#publisher.unknown$
+    this.invalid$ = this.#publisher.invalid$
+    this.status$ = this.#publisher.status$
+    this.state$ = this.#publisher.state$
+    this.outbox$ = this.#publisher.outbox$
+    this.outbox = this.#delivery.outbox
+
+    this.#root.start()
+    this.#actors.connection.subscribe((snapshot) => this.#noteStatus(getConnectionStatus(snapshot)))
+    if (signal?.aborted === true) this.dispose()
+    else signal?.addEventListener('abort', this.dispose, { once: true })
+  }
+
+  get status(): ConnectionStatus {
+    return this.#publisher.snapshot().status
+  }
+
+  get isConnected(): boolean {
+    return this.status.state === 'connected'
+  }
+
+  get state(): State {
+    return this.#publisher.snapshot().state
+  }
+
+  get lastSyncTime(): number | undefined {
+    return this.#publisher.snapshot().lastSyncTime
+  }
+
+  readonly start = (): void => {
+    this.#assertLive()
+    this.#actors.coordinator.send({ type: 'coordinator.start' })
+    this.connect()
+  }
+
+  readonly stop = (): void => {
+    if (this.#isDisposed) return
+    this.#publisher.dropBatch()
+    this.#actors.connection.send({ type: 'disconnect' })
+    this.#delivery.forgetPosition()
+    this.#actors.coordinator.send({ type: 'coordinator.stop' })
+  }
+
+  readonly connect = (): void => {
+    this.#assertLive()
+    if (this.#delivery.selectOutbox(false)) this.#actors.connection.send({ type: 'reconnect' })
+    this.#actors.connection.send({ type: 'connect' })
+  }
+
+  readonly disconnect = (): void => {
+    if (!this.#isDisposed) this.#actors.connection.send({ type: 'disconnect' })
+  }
+
+  readonly reconnect = (target: Partial<Target> = {}): void => {
+    this.#assertLive()
+    this.#delivery.selectOutbox(true)
+    this.#link.retarget(target)
+    this.#actors.connection.send({ type: 'reconnect' })
+  }
+
+  readonly send = <K extends TypeOf<S>>(
+    type: K,
+    ...[payload, options]: PayloadArgs<S[K]>
+  ): Receipt => {
+    const receipt = this.#send(type, payload, options)
+    const { outcome } = receipt
+    if (outcome?.outcome === 'notSent') {
+      this.#log('warn', 'messages', 'message.notSent', { type, reason: outcome.reason })
+    }
+    return receipt
+  }
+
+  readonly on = createOn<R>((type) => this.#publisher.streamOf(type).observable)
+
+  readonly select = <T>(selector: (state: State) => T): Observable<T> =>
+    this.#publisher.select(selector)
+
+  readonly getSnapshot = (): SyncSnapshot<State> => this.#publisher.snapshot()
+
+  readonly subscribe = (listener: (snapshot: SyncSnapshot<State>) => void): (() => void) =>
+    subscribe(this.#publisher.snapshots$, listener)
+
+  readonly dispose = (): void => {
+    if (this.#isDisposed) return
+    this.stop()
+    this.#isDisposed = true
+    this.#signal?.removeEventListener('abort', this.dispose)
+    this.#delivery.dispose()
+    this.#root.stop()
+    this.#publisher.complete()
+  }
+
+  readonly [Symbol.dispose] = this.dispose
+
+  /** What delivery may ask of the client. */
+  #createHost(protocol: DeliveryHost['protocol'], options: ResolvedOptions): DeliveryHost {
+    const { clock, report, maxBufferedBytes } = options
+    return {
+      protocol,
+      clock,
+      report,
+      log: this.#log,
+      maxBufferedBytes,
+      link: () => this.#link,
+      sendNow: (type, payload) => this.#sender.send(type, payload),
+      noteSync: () => this.#publisher.noteSync(),
+      flush: () => this.#publisher.flush(),
+      restore: (state) => this.#restore(state),
+      beginRoster: () => this.#actors.coordinator.send({ type: 'presence.listing' }),
+      completeRoster: () => this.#actors.coordinator.send({ type: 'presence.listed' }),
+      outboxChanged: () => this.#publisher.noteOutbox(),
+    }
+  }
+
+  /** The way in: codec, then reader, then publisher. */
+  #createInbound(protocol: Protocol<R, S, State>, { compile }: CommonOptions): Inbound {
+    const { sink } = this.#publisher
+    const read = createReader({
       schemas: protocol.receive,
       direction: protocol.envelope.toClient,
       heartbeat: protocol.heartbeat,
-      compile: common.compile,
-      gate: delivery?.gate,
+      compile,
+      gate: this.#delivery.gate,
       sink: {
-        ...publisher.sink,
-        pinged() {
-          sender.answerPing()
-        },
-        ponged() {
-          publisher.noteSync()
-          link.ponged()
+        ...sink,
+        pinged: () => this.#sender.answerPing(),
+        ponged: () => {
+          this.#publisher.noteSync()
+          this.#link.ponged()
         },
       },
-    }),
-    (frame) => {
-      publisher.sink.invalid(frame)
-    },
-  )
-  const link = createLink({
-    ...resolved,
-    target: { url: common.url, credentials: common.credentials },
-    credentials: protocol.credentials,
-    prepare: (request) => delivery?.prepare(request),
-    makePing: () => sender.makePing(),
-    onFrame: inbound,
-  })
+    })
+    return createInbound(read, (frame) => sink.invalid(frame))
+  }
 
-  const root = createActor(createClientMachine(), {
-    clock,
-    ...(resolved.inspect && { inspect: resolved.inspect }),
-    input: {
-      connection: {
-        policy,
-        link,
-        environment: resolved.environment,
-        clock,
-        random,
-        report,
-      },
-      coordinator: {
-        folding,
-        clock,
-        random,
-        loadSnapshot: common.loadSnapshot,
-        onChanged: publisher.flush,
-      },
-      children: delivery?.children ?? (() => []),
-    },
-  })
-  const { connection, coordinator, children } = root.getSnapshot().context
-  delivery?.started(children)
-  root.start()
-
-  let isDisposed = false
-  connection.subscribe((snapshot) => {
-    // It changes with every ping; the status only when one of its parts does.
-    const status = getConnectionStatus(snapshot)
-    const before = publisher.latestStatus()
+  /** Publishes a change of the connection, and tells the other parts. */
+  #noteStatus(status: ConnectionStatus): void {
+    // The connection machine changes with every ping, the status only with one of its parts.
+    const before = this.#publisher.latestStatus()
     if (isShallowEqual(before, status)) return
-    // What came before the change is published before it.
-    publisher.flush()
-    log('info', 'connection', 'status.changed', { ...status })
+    // Messages that came before the change are published before it.
+    this.#publisher.flush()
+    this.#log('info', 'connection', 'status.changed', { ...status })
     if (status.state === 'connected') {
-      coordinator.send({ type: 'connection.opened' })
-      delivery?.connectionOpened()
+      this.#actors.coordinator.send({ type: 'connection.opened' })
+      this.#delivery.connectionOpened()
     } else if (before.state === 'connected') {
-      coordinator.send({ type: 'connection.dropped' })
-      delivery?.connectionDropped(status.state === 'reconnecting' ? status.cause : undefined)
+      this.#actors.coordinator.send({ type: 'connection.dropped' })
+      this.#delivery.connectionDropped(status.state === 'reconnecting' ? status.cause : undefined)
     }
-    publisher.publishStatus(status)
-  })
-
-  function assertLive(): void {
-    if (isDisposed) throw new SyncError('disposed', 'The client has been disposed.')
+    this.#publisher.publishStatus(status)
   }
 
-  function restore(state: unknown): void {
-    if (!folding.restoreCheckpoint(state)) return
-    publisher.flush()
-    // What is loaded beside it may be older than the server's state: it is loaded anew.
-    coordinator.send({ type: 'state.restored' })
+  /** Replaces the state by the one that the server wrote down. */
+  #restore(state: unknown): void {
+    if (!this.#folding.restoreCheckpoint(state)) return
+    this.#publisher.flush()
+    // The snapshot that was loaded may be older than the server's state: it is loaded again.
+    this.#actors.coordinator.send({ type: 'state.restored' })
   }
 
-  function connect(): void {
-    assertLive()
-    if (delivery?.aim(false) === true) connection.send({ type: 'reconnect' })
-    connection.send({ type: 'connect' })
-  }
-
-  function stop(): void {
-    if (isDisposed) return
-    publisher.dropBatch()
-    connection.send({ type: 'disconnect' })
-    delivery?.forgetState()
-    coordinator.send({ type: 'coordinator.stop' })
-  }
-
-  function dispose(): void {
-    if (isDisposed) return
-    stop()
-    isDisposed = true
-    common.signal?.removeEventListener('abort', dispose)
-    delivery?.dispose()
-    root.stop()
-    publisher.complete()
-  }
-
-  function send(type: string, payload: unknown, options: SendOptions | undefined): Receipt {
-    if (isDisposed) {
-      const detail = 'The client has been disposed.'
-      return createSettledReceipt(type, { outcome: 'notSent', reason: 'disposed', detail })
+  #send(type: string, payload: unknown, options: SendOptions | undefined): Receipt {
+    if (this.#isDisposed) {
+      return createUnsentReceipt(type, 'disposed', 'The client has been disposed.')
     }
-    const validated = sender.validate(type, payload)
+    const validated = this.#sender.validate(type, payload)
     if (!validated.ok) return createSettledReceipt(type, validated.outcome)
-    if (delivery !== undefined) return delivery.send(type, validated.value, options)
-    return createSettledReceipt(type, sender.send(type, validated.value))
+    return this.#delivery.send(type, validated.value, options)
   }
 
-  function on<K extends TypeOf<R>>(type: K): Observable<MessageOf<R, K>>
-  function on<K extends TypeOf<R>>(type: K, handler: Handler<MessageOf<R, K>>): () => void
-  function on<K extends TypeOf<R>>(
-    type: K,
-    handler?: Handler<MessageOf<R, K>>,
-  ): Observable<MessageOf<R, K>> | (() => void) {
-    // The reader gives each stream the messages of its type, validated by its schema.
-    const { observable } = publisher.streamOf(type) as unknown as Stream<MessageOf<R, K>>
-    return handler === undefined ? observable : subscribe(observable, handler)
-  }
-
-  const client: SyncClient<R, S, State> = {
-    start() {
-      assertLive()
-      coordinator.send({ type: 'coordinator.start' })
-      connect()
-    },
-    stop,
-    connect,
-    disconnect() {
-      if (!isDisposed) connection.send({ type: 'disconnect' })
-    },
-    reconnect(target = {}) {
-      assertLive()
-      delivery?.aim(true)
-      link.retarget(target)
-      connection.send({ type: 'reconnect' })
-    },
-    send(type, ...[payload, options]) {
-      const receipt = send(type, payload, options)
-      const { outcome } = receipt
-      if (outcome?.outcome === 'notSent') {
-        log('warn', 'messages', 'message.notSent', { type, reason: outcome.reason })
-      }
-      return receipt
-    },
-    on,
-    messages$: publisher.messages$ as unknown as Observable<AnyMessage<R>>,
-    unknown$: publisher.unknown$,
-    invalid$: publisher.invalid$,
-    status$: publisher.status$,
-    state$: publisher.state$,
-    select: publisher.select,
-    get status() {
-      return publisher.snapshot().status
-    },
-    get isConnected() {
-      return publisher.snapshot().status.state === 'connected'
-    },
-    get state() {
-      return publisher.snapshot().state
-    },
-    get lastSyncTime() {
-      return publisher.snapshot().lastSyncTime
-    },
-    outbox,
-    outbox$: publisher.outbox$,
-    getSnapshot: () => publisher.snapshot(),
-    subscribe: (listener) => subscribe(publisher.snapshots$, listener),
-    dispose,
-    [Symbol.dispose]: dispose,
-  }
-  if (common.signal?.aborted === true) dispose()
-  else common.signal?.addEventListener('abort', dispose, { once: true })
-  return client
-}
-
-type Handler<T> = (value: T) => void
-
-function subscribe<T>(observable: Observable<T>, handler: Handler<T>): () => void {
-  const subscription = observable.subscribe(handler)
-  return () => {
-    subscription.unsubscribe()
+  #assertLive(): void {
+    if (this.#isDisposed) throw new SyncError('disposed', 'The client has been disposed.')
   }
 }

@@ -1,5 +1,6 @@
-export { createSyncClient, type PayloadArgs, type SyncClient } from './client.js'
-export type { Delivery, DeliveryCounts, OutboxState, OutboxView } from './delivery/port.js'
+export { createSyncClient } from './client.js'
+export type { PayloadArgs, SyncClient } from './client/sync-client.js'
+export type { Delivery } from './delivery/port.js'
 export {
   createConsoleLogger,
   type LogEntry,
@@ -13,7 +14,13 @@ export type {
   SyncOptions,
 } from './client/options.js'
 export type { MessageCounts, SyncSnapshot } from './streams/publisher.js'
-export type { OutboxStatus, WaitingMessage } from './delivery/outbox.js'
+export type {
+  DeliveryCounts,
+  OutboxState,
+  OutboxStatus,
+  OutboxView,
+  WaitingMessage,
+} from './delivery/outbox-view.js'
 export type {
   NotSentReason,
   Receipt,

@@ -1,47 +1,61 @@
-import { type ActorRefFrom, type AnyActorLogic, type AnyActorRef, setup } from 'xstate'
+/*
+ * The root of a client's actor system. It has no states; it only holds the actors together, so
+ * that an inspector shows the client as one tree:
+ *
+ *   client ─┬─ connection
+ *           ├─ coordinator
+ *           └─ delivery ─── outbox      (without delivery: an actor that does nothing)
+ */
+import { type ActorRefFrom, type AnyActorLogic, setup } from 'xstate'
 import type { ConnectionInput } from '../machines/connection/context.js'
 import { createConnectionMachine } from '../machines/connection/machine.js'
 import { type CoordinatorInput, createCoordinatorMachine } from '../machines/coordinator/machine.js'
-import type { ChildActor } from '../delivery/port.js'
 
-type SpawnAny = (logic: AnyActorLogic, options: { id: string; input: unknown }) => AnyActorRef
-
-/** What the machines of a client need. */
+/** What the actors of a client need. */
 export interface ClientInput {
   readonly connection: ConnectionInput
   readonly coordinator: CoordinatorInput
-  /** Further actors of the system: those of an optional part. */
-  readonly children: () => readonly ChildActor[]
+  readonly delivery: unknown
 }
 
+/** The actors that the client speaks to. */
+export interface ClientActors {
+  readonly connection: ActorRefFrom<ReturnType<typeof createConnectionMachine>>
+  readonly coordinator: ActorRefFrom<ReturnType<typeof createCoordinatorMachine>>
+}
+
+/** The root machine. */
+export type ClientMachine = ReturnType<typeof makeClientMachine>
+
+let clientMachine: ClientMachine | undefined
+
 /**
- * Makes the root of a client's actor system. It only holds the tree together, so that an
- * inspector shows the client with its connection and its coordinator.
+ * Makes the root machine of a client with this delivery. Its parts are made on first use; all
+ * clients share them.
  */
-export function createClientMachine() {
+export function createClientMachine(delivery: AnyActorLogic): ClientMachine {
+  clientMachine ??= makeClientMachine(delivery)
+  return clientMachine.provide({ actors: { delivery } })
+}
+
+function makeClientMachine(delivery: AnyActorLogic) {
   const connection = createConnectionMachine()
   const coordinator = createCoordinatorMachine()
   return setup({
     types: {
-      context: {} as {
-        connection: ActorRefFrom<typeof connection>
-        coordinator: ActorRefFrom<typeof coordinator>
-        children: ReadonlyMap<string, AnyActorRef>
-      },
+      context: {} as ClientActors,
       input: {} as ClientInput,
     },
-    actors: { connection, coordinator },
+    actors: { connection, coordinator, delivery },
   }).createMachine({
     id: 'client',
-    context: ({ input, spawn }) => ({
-      connection: spawn('connection', { id: 'connection', input: input.connection }),
-      coordinator: spawn('coordinator', { id: 'coordinator', input: input.coordinator }),
-      children: new Map(
-        // Typed for the two above alone: the machine of a part that is not there has no type.
-        input
-          .children()
-          .map(({ id, logic, input }) => [id, (spawn as SpawnAny)(logic, { id, input })]),
-      ),
-    }),
+    context: ({ input, spawn }) => {
+      const context = {
+        connection: spawn('connection', { id: 'connection', input: input.connection }),
+        coordinator: spawn('coordinator', { id: 'coordinator', input: input.coordinator }),
+      }
+      spawn('delivery', { id: 'delivery', input: input.delivery })
+      return context
+    },
   })
 }

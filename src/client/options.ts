@@ -26,16 +26,16 @@ export interface CommonOptions extends ConnectionOptions {
    * is called for each attempt, and may be asynchronous; a rejection is a failed attempt.
    */
   readonly url: Provider<string | URL>
-  /** Loads the state that messages alone do not give: at start and after every reconnect. */
+  /** Loads the state that messages alone do not give: at start and after each reconnect. */
   readonly loadSnapshot?: LoadSnapshot
   /**
-   * Lets messages wait while there is no connection, and has them acknowledged where the server
-   * can: `createDelivery()` of `statewire/delivery`. Default: a message is sent now or not at all.
+   * `createDelivery()` of `statewire/delivery`: messages wait while there is no connection, and a
+   * server that has delivery acknowledges them. Default: a message is sent at once or not at all.
    */
   readonly delivery?: Delivery
-  /** Takes what handlers, folds, providers and loggers throw. Default: nothing is done with it. */
+  /** Receives what handlers, folds, providers and loggers throw. Default: it is ignored. */
   readonly onError?: ReportError
-  /** Takes log entries. Default: silent. */
+  /** Receives log entries. Default: none are made. */
   readonly log?: Logger
   /** An XState inspector. */
   readonly inspect?: Inspect
@@ -47,9 +47,9 @@ export interface CommonOptions extends ConnectionOptions {
   readonly batches?: BatchScheduler
   /** Largest message accepted, in bytes. Default 16 MiB. */
   readonly maxMessageBytes?: number
-  /** Most bytes that may wait in the socket before `send` says `full`. Default 16 MiB. */
+  /** Most bytes that the socket may buffer before `send` gives `full`. Default 16 MiB. */
   readonly maxBufferedBytes?: number
-  /** How long a closing handshake may take before the socket is let go, in ms. Default 2,000. */
+  /** How long a closing handshake may take before the socket is terminated, in ms. Default 2,000. */
   readonly closeTimeoutMs?: number
   /** Default: WebSocket. */
   readonly transport?: Transport
@@ -61,17 +61,20 @@ export interface CommonOptions extends ConnectionOptions {
   readonly random?: Random
 }
 
-/** Credentials are asked for exactly where the protocol has a rule for them. */
+/** The option `credentials`: required if the protocol has a rule for them, else forbidden. */
 export type CredentialsOption<Credentials extends Schema> = Schema extends Credentials
   ? { readonly credentials?: never }
   : {
-      /** As whom to connect. A function is called for each attempt; a rejection is a failed attempt. */
+      /** A function is called for each attempt; a rejection is a failed attempt. */
       readonly credentials: Provider<Credentials['_zod']['input']>
     }
 
 /** Options of `createSyncClient`. */
 export type SyncOptions<Credentials extends Schema = Schema> = CommonOptions &
   CredentialsOption<Credentials>
+
+/** Options of any protocol. */
+export type UntypedOptions = CommonOptions & { readonly credentials?: unknown }
 
 /** Options with everything filled in and checked. */
 export interface ResolvedOptions {
@@ -88,7 +91,7 @@ export interface ResolvedOptions {
   readonly closeTimeoutMs: number
 }
 
-/** What of a protocol decides about options. */
+/** The parts of a protocol that options depend on. */
 export interface ProtocolTraits {
   readonly heartbeat: Heartbeat | false
   readonly backoff?: BackoffPolicy
@@ -104,14 +107,11 @@ export type Inspect =
 const MEBIBYTE = 2 ** 20
 
 /**
- * Fills in defaults and refuses what makes no sense.
+ * Checks options and fills in defaults.
  *
  * @throws SyncError `option-invalid`, naming the option.
  */
-export function resolveOptions(
-  protocol: ProtocolTraits,
-  options: CommonOptions & { readonly credentials?: unknown },
-): ResolvedOptions {
+export function resolveOptions(protocol: ProtocolTraits, options: UntypedOptions): ResolvedOptions {
   const { url, credentials, closeTimeoutMs = 2_000 } = options
   assertOption(
     typeof url === 'function' || parseAddress(url) !== undefined,
@@ -155,18 +155,18 @@ function assertOption(holds: boolean, message: string): asserts holds {
   assertThat(holds, 'option-invalid', message)
 }
 
-// Where would an error in the error handler be reported? It ends here.
+// An error in the error handler has nowhere to be reported.
 function createReport(onError: ReportError | undefined): ReportError {
   return (error) => {
     try {
       onError?.(error)
     } catch {
-      // Nowhere left to tell.
+      // See above.
     }
   }
 }
 
-// An inspector that throws would wedge the mailbox of every actor in the system.
+// An inspector that throws would block the mailbox of every actor in the system.
 function guardInspector(
   inspect: Inspect | undefined,
 ): ((event: InspectionEvent) => void) | undefined {
@@ -176,7 +176,7 @@ function guardInspector(
       if (typeof inspect === 'function') inspect(event)
       else inspect.next?.(event)
     } catch {
-      // It watches; that it could not see this is its own affair.
+      // An inspector only watches: its errors change nothing.
     }
   }
 }

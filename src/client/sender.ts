@@ -1,74 +1,84 @@
 import type { Clock } from '../base/clock.js'
+import type { SendOutcome } from '../delivery/receipt.js'
+import type { Heartbeat } from '../schemas/policy.js'
 import type { Protocol } from '../schemas/protocol.js'
 import { createValidate, type Validate } from '../schemas/schema.js'
 import { encodeJson } from '../transport/json-codec.js'
 import type { Handover } from '../transport/link.js'
-import type { SendOutcome } from '../delivery/receipt.js'
-
-/** The way out: schema, then envelope, then codec, then the socket. */
-export interface Sender {
-  /** Validates the payload of a message that is to be sent. Never throws. */
-  validate(type: string, payload: unknown): Validated
-  /** Sends a validated message. Never throws. */
-  send(type: string, payload: unknown): SendOutcome
-  /** Makes a ping frame; `undefined` where the protocol has none. */
-  makePing(): string | undefined
-  /** Answers a ping of the peer's. */
-  answerPing(): void
-}
 
 /** A payload as its schema gives it, or why there is none. */
-export type Validated =
+export type ValidatedPayload =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly outcome: SendOutcome }
 
-/** Makes the way out of a client. */
-export function createSender(
-  protocol: Pick<Protocol, 'send' | 'envelope' | 'heartbeat'>,
-  { clock, hand }: { readonly clock: Clock; readonly hand: (frame: string) => Handover },
-): Sender {
-  const { envelope, heartbeat } = protocol
-  const validators = new Map<string, Validate | null>()
-  for (const [type, schema] of Object.entries(protocol.send)) {
-    validators.set(type, schema === null ? null : createValidate(schema))
+/** The way out: schema, then envelope, then codec, then the link. No method throws. */
+export class Sender {
+  readonly #protocol: Pick<Protocol, 'envelope' | 'heartbeat'>
+  readonly #clock: Clock
+  readonly #sendFrame: (frame: string) => Handover
+  // `null`: messages of this type have no payload.
+  readonly #validators: ReadonlyMap<string, Validate | null>
+
+  constructor(
+    protocol: Pick<Protocol, 'send' | 'envelope' | 'heartbeat'>,
+    clock: Clock,
+    sendFrame: (frame: string) => Handover,
+  ) {
+    this.#protocol = protocol
+    this.#clock = clock
+    this.#sendFrame = sendFrame
+    this.#validators = new Map(
+      Object.entries(protocol.send).map(([type, schema]) => [
+        type,
+        schema === null ? null : createValidate(schema),
+      ]),
+    )
   }
 
-  function validate(type: string, payload: unknown): Validated {
-    const validator = validators.get(type)
-    if (validator === undefined) return refuse(`the protocol sends no "${type}"`)
-    if (validator !== null) {
-      const validated = validator(payload)
-      if (validated.ok) return validated
-      return { ok: false, outcome: { ...invalid(validated.detail), issues: validated.issues } }
+  /** Validates the payload of a message that is to be sent. */
+  validate(type: string, payload: unknown): ValidatedPayload {
+    const validate = this.#validators.get(type)
+    if (validate === undefined) return refused(`the protocol sends no "${type}"`)
+    if (validate === null) {
+      return payload === undefined
+        ? { ok: true, value: undefined }
+        : refused(`${type} has no payload`)
     }
-    if (payload !== undefined) return refuse(`${type} has no payload`)
-    return { ok: true, value: undefined }
+    const validated = validate(payload)
+    if (validated.ok) return validated
+    return { ok: false, outcome: { ...invalid(validated.detail), issues: validated.issues } }
   }
 
-  function refuse(detail: string): Validated {
-    return { ok: false, outcome: invalid(detail) }
+  /** Sends a validated message, if there is an open connection. */
+  send(type: string, payload: unknown): SendOutcome {
+    const encoded = encodeJson(this.#protocol.envelope.toServer.seal(type, payload))
+    return encoded.ok ? toOutcome(this.#sendFrame(encoded.frame)) : invalid(encoded.detail)
   }
 
-  function makeControl(type: string): string | undefined {
-    if (heartbeat === false) return undefined
-    const epochMs = clock.epoch()
-    const body = heartbeat.body === undefined ? { timestamp: epochMs } : heartbeat.body(epochMs)
-    const encoded = encodeJson(envelope.toServer.seal(type, body))
+  /** Makes a ping frame; `undefined` if the protocol has no heartbeat. */
+  makePing(): string | undefined {
+    const { heartbeat } = this.#protocol
+    return heartbeat === false ? undefined : this.#makeControl(heartbeat.ping, heartbeat)
+  }
+
+  /** Answers a ping of the server. */
+  answerPing(): void {
+    const { heartbeat } = this.#protocol
+    if (heartbeat === false) return
+    const frame = this.#makeControl(heartbeat.pong, heartbeat)
+    if (frame !== undefined) this.#sendFrame(frame)
+  }
+
+  #makeControl(type: string, { body }: Heartbeat): string | undefined {
+    const epochMs = this.#clock.epoch()
+    const payload = body === undefined ? { timestamp: epochMs } : body(epochMs)
+    const encoded = encodeJson(this.#protocol.envelope.toServer.seal(type, payload))
     return encoded.ok ? encoded.frame : undefined
   }
+}
 
-  return {
-    validate,
-    send(type, payload) {
-      const encoded = encodeJson(envelope.toServer.seal(type, payload))
-      return encoded.ok ? toOutcome(hand(encoded.frame)) : invalid(encoded.detail)
-    },
-    makePing: () => (heartbeat === false ? undefined : makeControl(heartbeat.ping)),
-    answerPing() {
-      const frame = heartbeat === false ? undefined : makeControl(heartbeat.pong)
-      if (frame !== undefined) hand(frame)
-    },
-  }
+function refused(detail: string): ValidatedPayload {
+  return { ok: false, outcome: invalid(detail) }
 }
 
 function invalid(detail: string) {
@@ -82,7 +92,7 @@ function toOutcome(handover: Handover): SendOutcome {
     case 'notConnected':
       return { outcome: 'notSent', reason: 'notConnected', detail: 'There is no connection.' }
     case 'full':
-      return { outcome: 'notSent', reason: 'full', detail: 'Too many bytes wait in the socket.' }
+      return { outcome: 'notSent', reason: 'full', detail: "The socket's buffer is full." }
     default:
       return handover satisfies never
   }

@@ -1,73 +1,71 @@
 import type { MessageMeta } from '../schemas/envelope.js'
 
-/** Where a client stands in what a server tells all of a user's devices. */
+/** A place in the numbered messages that a server sends to all devices of a user. */
 export interface CursorPosition {
   readonly epoch: string
-  /** The number of the last message that was taken in; 0 for none. */
+  /** The number of the last message that was applied; 0 for none. */
   readonly seq: number
 }
 
-/** What a message with a number turned out to be. */
+/** What the cursor says about a message. */
 export type Sighting =
-  /** The next one: take it in. */
+  /** It is the next one, or has no number: apply it. */
   | 'next'
-  /** It was taken in before. */
+  /** It was applied before. */
   | 'duplicate'
-  /** Something before it is missing, or it counts in another epoch. */
+  /** A message before it is missing, or it belongs to another epoch. */
   | 'gap'
-  /** It is not known yet where we stand. */
+  /** The server has not answered `$resume` yet. */
   | 'early'
 
-/** Keeps the order of numbered messages: each is taken in once, and none after a gap. */
-export interface Cursor {
-  /** `undefined` where there is no state yet that messages could follow. */
-  readonly position: CursorPosition | undefined
-  /** Looks at a message's number; the cursor moves where it is the next. */
-  see(meta: MessageMeta): Sighting
-  /** Whether the server has more than we have seen. */
-  isBehind(head: CursorPosition): boolean
-  /** From now on the server sends what follows the position. */
-  follow(): void
-  /** The state is the one at this position; messages follow it. */
-  set(position: CursorPosition): void
-  /** From now on nothing is taken in until it is known where we stand. */
-  hold(): void
-  /** The state is gone. */
-  forget(): void
-}
+/** Keeps the order of numbered messages: each is applied once, and none after a gap. */
+export class Cursor {
+  #position: CursorPosition | undefined
+  #isFollowing = false
 
-/** Makes the cursor of a client without state. */
-export function createCursor(): Cursor {
-  let position: CursorPosition | undefined
-  let isFollowing = false
-  return {
-    get position() {
-      return position
-    },
-    see({ seq, epoch }) {
-      if (seq === undefined) return 'next'
-      if (!isFollowing || position === undefined) return 'early'
-      if (epoch !== position.epoch) return 'gap'
-      if (seq <= position.seq) return 'duplicate'
-      if (seq > position.seq + 1) return 'gap'
-      position = { epoch, seq }
-      return 'next'
-    },
-    isBehind: ({ epoch, seq }) =>
-      isFollowing && position !== undefined && (epoch !== position.epoch || seq > position.seq),
-    follow() {
-      isFollowing = position !== undefined
-    },
-    set(next) {
-      position = next
-      isFollowing = true
-    },
-    hold() {
-      isFollowing = false
-    },
-    forget() {
-      position = undefined
-      isFollowing = false
-    },
+  /** `undefined` while there is no state that messages could follow. */
+  get position(): CursorPosition | undefined {
+    return this.#position
+  }
+
+  /** Judges a message by its number. The cursor moves if it is the next one. */
+  see({ seq, epoch }: MessageMeta): Sighting {
+    if (seq === undefined) return 'next'
+    const position = this.#position
+    if (!this.#isFollowing || position === undefined) return 'early'
+    if (epoch !== position.epoch) return 'gap'
+    if (seq <= position.seq) return 'duplicate'
+    if (seq > position.seq + 1) return 'gap'
+    this.#position = { epoch, seq }
+    return 'next'
+  }
+
+  /** Whether the server has sent more than was applied. */
+  isBehind({ epoch, seq }: CursorPosition): boolean {
+    const position = this.#position
+    if (!this.#isFollowing || position === undefined) return false
+    return epoch !== position.epoch || seq > position.seq
+  }
+
+  /** From now on the server sends the messages after the position. */
+  follow(): void {
+    this.#isFollowing = this.#position !== undefined
+  }
+
+  /** The state is the one at this position, and messages follow it. */
+  set(position: CursorPosition): void {
+    this.#position = position
+    this.#isFollowing = true
+  }
+
+  /** No numbered message is applied until the server has answered `$resume`. */
+  hold(): void {
+    this.#isFollowing = false
+  }
+
+  /** The state is gone. */
+  forget(): void {
+    this.#position = undefined
+    this.#isFollowing = false
   }
 }

@@ -1,6 +1,6 @@
 /**
- * `statewire/delivery`: messages that wait while there is no connection, are acknowledged by a
- * server that can, and come after all where they were missed. See docs/delivery.md.
+ * `statewire/delivery`: messages that wait while there is no connection, are acknowledged by the
+ * server, and are sent again if they were missed. See docs/delivery.md.
  *
  * @module
  */

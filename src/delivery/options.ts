@@ -1,6 +1,6 @@
 import { assertThat, SyncError } from '../base/errors.js'
 import { assertDuration } from '../machines/connection/policy.js'
-import type { DeliveryPolicy } from '../machines/delivery/machine.js'
+import type { DeliveryPolicy } from '../machines/delivery.js'
 import type { OutboxLimits } from './queue.js'
 import type { OutboxStore } from './store/outbox-store.js'
 import { createUuid } from '../base/uuid.js'
@@ -8,27 +8,27 @@ import { createUuid } from '../base/uuid.js'
 /** Options of `createDelivery`. */
 export interface DeliveryOptions {
   /**
-   * Opens the storage of an outbox, so that what waits survives a crash or a reload. Default:
-   * memory. Called once for each key.
+   * Opens the storage of an outbox, so that messages survive a crash or a reload. Called once for
+   * each key. Default: memory.
    */
   readonly store?: (key: string) => OutboxStore
   /**
-   * Names the outbox that messages go into: by server, user and device, where any of them can
-   * change. Asked at `start`, `connect` and `reconnect`, and with each attempt; each key has
-   * an outbox of its own, and what waits in the others stays there. Default: one outbox.
+   * Names the outbox that messages go into: by server, user and device, if any of them can
+   * change. Called at `start`, `connect` and `reconnect`, and with each attempt. Each key has an
+   * outbox of its own; the messages of the others stay there. Default: one outbox.
    */
   readonly key?: () => string
   /** How many messages an outbox holds. Default 1,000. */
   readonly maxMessages?: number
   /** How many bytes an outbox holds, counted as on the wire. Default 1 MiB. */
   readonly maxBytes?: number
-  /** Most messages on their way unacknowledged; the server may set less. Default 256. */
+  /** Most messages that may be unacknowledged; the server may ask for fewer. Default 256. */
   readonly window?: number
-  /** How long a server has to greet before it is taken for a plain one, in ms. Default 2,000. */
+  /** How long to wait for a greeting before the server counts as plain, in ms. Default 2,000. */
   readonly greetingMs?: number
-  /** How long a server has for an answer before the connection is given up, in ms. Default 15,000. */
+  /** How long to wait for an answer before the connection is abandoned, in ms. Default 15,000. */
   readonly answerTimeoutMs?: number
-  /** Makes ids of messages and outboxes: unique everywhere. Default: random UUIDs. */
+  /** Makes the ids of messages and outboxes, which must be unique everywhere. Default: UUIDs. */
   readonly makeId?: () => string
 }
 
@@ -43,7 +43,7 @@ export interface ResolvedDelivery {
 }
 
 /**
- * Fills in defaults and refuses what makes no sense.
+ * Checks options and fills in defaults.
  *
  * @throws SyncError `option-invalid`, naming the option.
  */

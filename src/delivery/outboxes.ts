@@ -1,73 +1,138 @@
+import type { OutboxEvent, OutboxPort } from '../machines/outbox.js'
+import type { Channel } from './channel.js'
+import { Outbox, type OutboxOptions } from './outbox.js'
+import type { OutboxFact } from './outbox-fact.js'
 import type { GuardedOutboxStore } from './store/outbox-guarded.js'
-import { createOutbox, type Outbox, type OutboxFact, type OutboxOptions } from './outbox.js'
 
-/** One outbox for each key, of which one is in use. */
-export interface Outboxes {
-  readonly current: Outbox
-  /** Whether what the current one accepts survives a crash. */
-  readonly isDurable: boolean
-  /** Makes the outbox of a key the current one; what waits in the others stays there. */
-  use(key: string): void
-  dispose(): void
+/** What {@link Outboxes} needs. None of the functions throws. */
+export interface OutboxesOptions extends Omit<OutboxOptions, 'store' | 'tell'> {
+  /** Opens the storage for a key; `undefined`: the outbox is in memory alone. */
+  readonly openStore: (key: string) => GuardedOutboxStore | undefined
+  /** Tells the delivery machine what happens in the current outbox. */
+  readonly tellDelivery: (
+    fact: Extract<OutboxFact, { type: 'outbox.acquired' | 'outbox.transmitted' }>,
+  ) => void
 }
 
-/** What {@link createOutboxes} needs. None of the functions throws. */
-export interface OutboxesOptions extends Omit<OutboxOptions, 'keeper' | 'tell' | 'changed'> {
-  /** Where the outbox of a key is kept; `undefined`: in memory alone. */
-  readonly openKeeper: (key: string) => GuardedOutboxStore | undefined
-  readonly changed: () => void
-  /** Hears what happens in the current outbox. */
-  readonly tell: (fact: OutboxFact) => void
-}
-
-interface Opened {
+interface OpenOutbox {
+  readonly key: string
   readonly outbox: Outbox
-  readonly keeper: GuardedOutboxStore | undefined
+  readonly store: GuardedOutboxStore | undefined
 }
 
-/** Makes the outboxes of a client, the one of `key` in use. */
-export function createOutboxes(options: OutboxesOptions, key: string): Outboxes {
-  const opened = new Map<string, Opened>()
-  let currentKey = key
-  let current = open(key)
+/** The outboxes of a client, one for each key. The outbox machine runs the current one. */
+export class Outboxes implements OutboxPort {
+  readonly #options: OutboxesOptions
+  readonly #opened = new Map<string, OpenOutbox>()
+  #current: OpenOutbox
+  #tellMachine: (event: OutboxEvent) => void = () => undefined
 
-  function open(key: string): Opened {
-    const known = opened.get(key)
-    if (known !== undefined) return known
-    const keeper = options.openKeeper(key)
-    const isCurrent = (): boolean => currentKey === key
-    const outbox = createOutbox({
-      ...options,
-      keeper,
-      changed() {
-        if (isCurrent()) options.changed()
-      },
-      tell(fact) {
-        if (isCurrent()) options.tell(fact)
-      },
-    })
-    opened.set(key, { outbox, keeper })
-    return { outbox, keeper }
+  /** Opens the outbox of `key` and makes it the current one. */
+  constructor(options: OutboxesOptions, key: string) {
+    this.#options = options
+    this.#current = this.#open(key)
   }
 
-  return {
-    get current() {
-      return current.outbox
-    },
-    get isDurable() {
-      return current.keeper?.isDurable === true
-    },
-    use(key) {
-      if (key === currentKey) return
-      current.outbox.transmission.close()
-      currentKey = key
-      current = open(key)
-      // Its machine then acquires it, and looks when something in it expires.
-      options.tell({ type: 'outbox.lost' })
-      options.changed()
-    },
-    dispose() {
-      for (const { outbox } of opened.values()) outbox.dispose()
-    },
+  get current(): Outbox {
+    return this.#current.outbox
+  }
+
+  /** Whether messages that the current outbox accepts survive a crash. */
+  get isDurable(): boolean {
+    return this.#current.store?.isDurable === true
+  }
+
+  get key(): string {
+    return this.#current.key
+  }
+
+  /** Makes the outbox of a key the current one. The messages of the others stay there. */
+  use(key: string): void {
+    if (key === this.key) return
+    this.current.transmission.close()
+    this.#current = this.#open(key)
+    // The machine then acquires the current outbox and waits for its expiry.
+    this.#tellMachine({ type: 'outbox.lost' })
+    this.#options.changed()
+  }
+
+  /** Opens the channel of the current outbox. */
+  openChannel(channel: Channel): void {
+    this.current.transmission.open(channel)
+    this.#tellMachine({ type: 'channel.opened' })
+  }
+
+  /** Sends no new messages; acknowledgements are still read. */
+  pauseChannel(): void {
+    this.#tellMachine({ type: 'channel.closed' })
+  }
+
+  closeChannel(): void {
+    this.pauseChannel()
+    this.current.transmission.close()
+  }
+
+  dispose(): void {
+    for (const { outbox } of this.#opened.values()) outbox.dispose()
+  }
+
+  // What the machine asks for.
+
+  listen(send: (event: OutboxEvent) => void): void {
+    this.#tellMachine = send
+  }
+
+  acquire(): void {
+    this.current.acquire()
+  }
+
+  startSending(): void {
+    this.current.transmission.start()
+  }
+
+  stopSending(): void {
+    this.current.transmission.stop()
+  }
+
+  removeExpired(): void {
+    this.current.expiry.removeExpired()
+  }
+
+  nextExpiryAt(): number | undefined {
+    return this.current.expiry.nextExpiryAt()
+  }
+
+  #open(key: string): OpenOutbox {
+    const known = this.#opened.get(key)
+    if (known !== undefined) return known
+    const store = this.#options.openStore(key)
+    const isCurrent = (): boolean => this.key === key
+    const outbox = new Outbox({
+      ...this.#options,
+      store,
+      changed: () => {
+        if (isCurrent()) this.#options.changed()
+      },
+      tell: (fact) => {
+        if (isCurrent()) this.#tell(fact)
+      },
+    })
+    const opened = { key, outbox, store }
+    this.#opened.set(key, opened)
+    return opened
+  }
+
+  #tell(fact: OutboxFact): void {
+    switch (fact.type) {
+      case 'outbox.transmitted':
+        this.#options.tellDelivery(fact)
+        break
+      case 'outbox.acquired':
+        this.#tellMachine(fact)
+        this.#options.tellDelivery(fact)
+        break
+      default:
+        this.#tellMachine(fact)
+    }
   }
 }

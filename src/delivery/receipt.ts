@@ -1,96 +1,87 @@
 import type { Issue } from '../schemas/schema.js'
 
-/** What became of a message. Settles once. */
+/** What became of a message. */
 export type SendOutcome =
-  /** A server with delivery has it, for good. */
+  /** A server with delivery has accepted it, for good. */
   | {
       readonly outcome: 'delivered'
       /**
-       * The server has lost its memory of what this client sent before, when this message was on
-       * its way: it may have taken it twice.
+       * The server lost its memory while this message was on its way: it may have accepted the
+       * message twice.
        */
       readonly possibleDuplicate?: true
     }
-  /** Handed to an open connection of a server that confirms nothing, which leaves it at that. */
+  /** Handed to an open connection of a server that acknowledges nothing. */
   | { readonly outcome: 'sent' }
   /** Never transmitted, and never will be. */
   | {
       readonly outcome: 'notSent'
       readonly reason: NotSentReason
-      /** In words; does not repeat the message's values. */
+      /** In words; does not repeat values of the message. */
       readonly detail: string
       /** zod's issues, for `invalid`. */
       readonly issues?: readonly Issue[]
     }
-  /** The server does not want it, and never will. */
+  /** The server refused it for good. */
   | {
       readonly outcome: 'refused'
-      /** The server's code; `too-large` also where we knew its limit before we sent. */
+      /** The server's code. `too-large` also if it exceeded the server's limit and was not sent. */
       readonly code: string
     }
-  /** It was, or may have been, transmitted, and nobody here will hear what became of it. */
+  /** It was, or may have been, transmitted, and this client will not learn what became of it. */
   | { readonly outcome: 'unknown'; readonly reason: UnknownReason }
 
 /** Why a message was not sent. */
 export type NotSentReason =
-  /** There is no connection now, and no outbox to wait in. */
+  /** There is no open connection, and no outbox to wait in. */
   | 'notConnected'
-  /** The outbox is full, or more bytes wait in the socket than `maxBufferedBytes` allows. */
+  /** The outbox is full, or the socket holds as many bytes as `maxBufferedBytes` allows. */
   | 'full'
   /** The payload does not fit its schema, or JSON cannot hold it. */
   | 'invalid'
   /** The client has been disposed. */
   | 'disposed'
-  /** The outbox was full, and the rule of its type lets the oldest go. */
+  /** The outbox was full, and a rule drops the oldest message. */
   | 'dropped'
-  /** A later message with the same key took its place. */
+  /** A later message with the same key replaced it. */
   | 'replaced'
-  /** It waited for longer than it is worth. */
+  /** It waited longer than its time to live. */
   | 'expired'
   /** Taken back by `abort()`, by its signal, or by `outbox.remove()`. */
   | 'aborted'
   /** Taken back by `outbox.clear()`. */
   | 'cleared'
 
-/** Why nobody will hear what became of a message. */
+/** Why this client will not learn what became of a message. */
 export type UnknownReason =
-  /** Taken back when it was on its way already. */
+  /** Taken back when it was on its way already, or when another handle may have sent it. */
   | 'aborted'
   | 'cleared'
-  /** The client was disposed; what its storage keeps is sent by the next one. */
+  /** The client was disposed. The next client on the same storage sends what is stored. */
   | 'disposed'
-  /** Another tab or process took the outbox over, and does not tell. */
+  /** Another tab or process took the outbox over, and did not report the outcome. */
   | 'takenOver'
 
-/** Says what becomes of one message. */
+/** Tells what becomes of one message. Settles once. */
 export interface Receipt {
   readonly type: string
   /** The outcome once it is known; `undefined` until then. */
   readonly outcome: SendOutcome | undefined
-  /** The outcome, when it is known. Never rejects. */
+  /** Resolves with the outcome. Never rejects. */
   readonly settled: Promise<SendOutcome>
   /**
-   * Whether the message is kept where it survives a crash; told as soon as it is kept, or is
-   * certain not to be. Never rejects.
+   * Resolves with whether the message is stored where it survives a crash, as soon as that is
+   * certain. Never rejects.
    */
   readonly durable: Promise<boolean>
   /**
-   * Takes the message back: `notSent` where nothing of it was transmitted, else `unknown`. Does
-   * nothing once it is settled.
+   * Takes the message back: `notSent` if it was never transmitted, else `unknown`. Does nothing
+   * once the receipt is settled.
    */
   abort(): void
 }
 
-/** A receipt with the ends that settle it. */
-export interface OpenReceipt {
-  readonly receipt: Receipt
-  /** Settles it; the first outcome stands. */
-  settle(outcome: SendOutcome): void
-  /** Tells whether it is kept; the first answer stands. */
-  tellDurable(isDurable: boolean): void
-}
-
-/** A receipt whose outcome is known from the start. */
+/** Makes a receipt whose outcome is known from the start. */
 export function createSettledReceipt(type: string, outcome: SendOutcome): Receipt {
   return {
     type,
@@ -105,56 +96,61 @@ export function createSettledReceipt(type: string, outcome: SendOutcome): Receip
   }
 }
 
-/** A receipt whose outcome is not known yet. `abort` is called only while that is so. */
-export function createReceipt(type: string, abort: () => void): OpenReceipt {
-  return new Opened(type, abort)
+/** Makes the receipt of a message that was not accepted. */
+export function createUnsentReceipt(type: string, reason: NotSentReason, detail: string): Receipt {
+  return createSettledReceipt(type, { outcome: 'notSent', reason, detail })
 }
 
-// Classes, since one of each is made for every message, and closures would cost a few times as
-// much. What settles a receipt is not within reach of whoever holds it.
-class Opened implements OpenReceipt {
-  readonly receipt: Receipt
-  private readonly settled = new Answer<SendOutcome>()
-  private readonly durable = new Answer<boolean>()
+// Classes, since one of each is made for every message: closures would cost a few times as much.
 
-  constructor(type: string, abort: () => void) {
-    this.receipt = new Pending(type, abort, this.settled, this.durable)
+/** A value that is given once. Its promise is made when asked for: most are asked once or never. */
+class Eventual<T> {
+  value: T | undefined
+  #promise: Promise<T> | undefined
+  #resolve: ((value: T) => void) | undefined
+
+  promise(): Promise<T> {
+    this.#promise ??=
+      this.value === undefined
+        ? new Promise((resolve) => {
+            this.#resolve = resolve
+          })
+        : Promise.resolve(this.value)
+    return this.#promise
   }
 
-  settle(outcome: SendOutcome): void {
-    this.settled.give(outcome)
-    this.durable.give(false)
-  }
-
-  tellDurable(isDurable: boolean): void {
-    this.durable.give(isDurable)
+  /** The first value stands. */
+  give(value: T): void {
+    if (this.value !== undefined) return
+    this.value = value
+    this.#resolve?.(value)
   }
 }
 
-class Pending implements Receipt {
+class PendingReceipt implements Receipt {
   readonly type: string
   readonly #abort: () => void
-  readonly #settled: Answer<SendOutcome>
-  readonly #durable: Answer<boolean>
+  readonly #outcome: Eventual<SendOutcome>
+  readonly #durable: Eventual<boolean>
 
   constructor(
     type: string,
     abort: () => void,
-    settled: Answer<SendOutcome>,
-    durable: Answer<boolean>,
+    outcome: Eventual<SendOutcome>,
+    durable: Eventual<boolean>,
   ) {
     this.type = type
     this.#abort = abort
-    this.#settled = settled
+    this.#outcome = outcome
     this.#durable = durable
   }
 
   get outcome(): SendOutcome | undefined {
-    return this.#settled.value
+    return this.#outcome.value
   }
 
   get settled(): Promise<SendOutcome> {
-    return this.#settled.promise()
+    return this.#outcome.promise()
   }
 
   get durable(): Promise<boolean> {
@@ -162,31 +158,29 @@ class Pending implements Receipt {
   }
 
   abort(): void {
-    if (this.#settled.value === undefined) this.#abort()
+    if (this.#outcome.value === undefined) this.#abort()
   }
 }
 
-// The promise is made when it is asked for: most receipts are looked at once, or not at all.
-class Answer<T> {
-  value: T | undefined
-  private promised: Promise<T> | undefined
-  private resolve: ((value: T) => void) | undefined
+/** A receipt together with what settles it, which is out of reach for whoever holds the receipt. */
+export class OpenReceipt {
+  readonly receipt: Receipt
+  readonly #outcome = new Eventual<SendOutcome>()
+  readonly #durable = new Eventual<boolean>()
 
-  /** Resolves once the value is given. */
-  promise(): Promise<T> {
-    this.promised ??=
-      this.value === undefined
-        ? new Promise((resolve) => {
-            this.resolve = resolve
-          })
-        : Promise.resolve(this.value)
-    return this.promised
+  /** `abort` is called only until the receipt settles. */
+  constructor(type: string, abort: () => void) {
+    this.receipt = new PendingReceipt(type, abort, this.#outcome, this.#durable)
   }
 
-  /** The first value stands. */
-  give(value: T): void {
-    if (this.value !== undefined) return
-    this.value = value
-    this.resolve?.(value)
+  /** Settles the receipt; the first outcome stands. */
+  settle(outcome: SendOutcome): void {
+    this.#outcome.give(outcome)
+    this.#durable.give(false)
+  }
+
+  /** Tells whether the message is stored; the first answer stands. */
+  tellDurable(isDurable: boolean): void {
+    this.#durable.give(isDurable)
   }
 }

@@ -27,8 +27,8 @@ export {
   type MemoryOutboxStore,
 } from '../delivery/store/outbox-memory.js'
 export type {
-  KeptMessage,
-  KeptOutcome,
+  StoredMessage,
+  StoredOutcome,
   OutboxChange,
   OutboxIdentity,
   OutboxStore,

@@ -1,10 +1,10 @@
 import type { Change, MessageRecord, OutcomeRecord } from './node-outbox-files.js'
-import type { KeptMessage, OutboxIdentity } from '../delivery/store/outbox-store.js'
+import type { StoredMessage, OutboxIdentity } from '../delivery/store/outbox-store.js'
 
 /** What a journal comes to, change by change. */
 export interface OutboxBook {
   readonly identity: OutboxIdentity | undefined
-  readonly messages: readonly KeptMessage[]
+  readonly messages: readonly StoredMessage[]
   /** Whether a message was never taken over, however long ago that was and it is over. */
   isNew(record: MessageRecord): boolean
   /** Gives what is to be told to others: of messages that `by` did not accept itself. */

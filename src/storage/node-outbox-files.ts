@@ -3,14 +3,18 @@ import { mkdir, readdir, readFile, rename, unlink, writeFile } from 'node:fs/pro
 import { join } from 'node:path'
 import { decodeRecords, replaceFile, syncFolder } from './node-journal.js'
 import { hasCode } from './node-lock.js'
-import type { KeptMessage, KeptOutcome, OutboxIdentity } from '../delivery/store/outbox-store.js'
+import type {
+  StoredMessage,
+  StoredOutcome,
+  OutboxIdentity,
+} from '../delivery/store/outbox-store.js'
 
 /** A message, and the handle that accepted it. */
 export interface MessageRecord {
   readonly by: string
   /** Counts what the handle accepted; absent where the owner changes what is there. */
   readonly seq?: number
-  readonly message: KeptMessage
+  readonly message: StoredMessage
 }
 
 /** A change as it stands in the journal: `n` counts up, `by` is the owner who made it. */
@@ -31,7 +35,7 @@ export interface Change {
 /** What became of a message. */
 export interface OutcomeRecord {
   readonly id: string
-  readonly outcome: KeptOutcome
+  readonly outcome: StoredOutcome
 }
 
 /** Outcomes, and the handle that need not be told. */

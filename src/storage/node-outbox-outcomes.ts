@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.js'
 import { listFolder, makeFolders, type OutboxFolders, readOutcomes } from './node-outbox-files.js'
 import { watchFolder } from './node-watch.js'
-import type { KeptOutcome } from '../delivery/store/outbox-store.js'
+import type { StoredOutcome } from '../delivery/store/outbox-store.js'
 
 /** Reads what others write of messages that are over. */
 export interface OutcomeReader {
@@ -17,7 +17,7 @@ export function createOutcomeReader(
   folders: OutboxFolders,
   by: string,
   { clock, everyMs }: { readonly clock: Clock; readonly everyMs: number },
-  tell: (id: string, outcome: KeptOutcome) => void,
+  tell: (id: string, outcome: StoredOutcome) => void,
 ): OutcomeReader {
   // Not the newest alone: who was put off may finish telling after the next one has begun.
   let known: ReadonlySet<string> | undefined

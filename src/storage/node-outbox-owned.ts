@@ -23,7 +23,7 @@ import {
 } from './node-outbox-files.js'
 import { watchFolder } from './node-watch.js'
 import { LostError, releasedError } from '../delivery/store/outbox-errors.js'
-import type { KeptMessage, OwnedOutbox } from '../delivery/store/outbox-store.js'
+import type { StoredMessage, OwnedOutbox } from '../delivery/store/outbox-store.js'
 
 /** An outbox in the hands of a handle. */
 export interface FileOwnership {
@@ -44,7 +44,7 @@ export interface FileOwnershipParts {
   readonly pollMs: number
   readonly leaseMs: number
   /** Others added these. */
-  readonly onAdded: (messages: readonly KeptMessage[]) => void
+  readonly onAdded: (messages: readonly StoredMessage[]) => void
 }
 
 // Beyond both, the journal is written anew: what is over takes more room than what is not.
@@ -171,7 +171,7 @@ export async function openOwnership(parts: FileOwnershipParts): Promise<FileOwne
     })
   }
 
-  const toPut = (put: readonly KeptMessage[]): readonly MessageRecord[] =>
+  const toPut = (put: readonly StoredMessage[]): readonly MessageRecord[] =>
     put.map((message) => ({ by, message }))
 
   let releasing: Promise<void> | undefined

@@ -9,7 +9,7 @@ import { createOutcomeReader } from './node-outbox-outcomes.js'
 import { type FileOwnership, openOwnership } from './node-outbox-owned.js'
 import { watchFolder } from './node-watch.js'
 import { abortError, closedError, LostError } from '../delivery/store/outbox-errors.js'
-import type { KeptMessage, OutboxStore, OutboxWatcher } from '../delivery/store/outbox-store.js'
+import type { StoredMessage, OutboxStore, OutboxWatcher } from '../delivery/store/outbox-store.js'
 
 /** Options of {@link createFileOutboxStore}. */
 export interface FileOutboxOptions {
@@ -71,11 +71,11 @@ export function createFileOutboxStore(options: FileOutboxOptions): OutboxStore {
   }
 
   // One group after the other, whichever way each of them goes.
-  const commit = createGroupCommit<readonly KeptMessage[]>((groups) =>
+  const commit = createGroupCommit<readonly StoredMessage[]>((groups) =>
     inTurn(() => keep(groups.flat())),
   )
 
-  async function keep(messages: readonly KeptMessage[]): Promise<void> {
+  async function keep(messages: readonly StoredMessage[]): Promise<void> {
     const records = messages.map((message) => ({ by, seq: (lastSeq += 1), message }))
     try {
       if (ownership?.isOver === false) {

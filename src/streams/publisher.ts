@@ -8,7 +8,7 @@ import type { ReaderSink, ReadMessage } from '../schemas/reader.js'
 import { type BatchScheduler, microtaskBatches } from './batching.js'
 import { createEmissionQueue } from './emission-queue.js'
 import { createSelection, createStream, createValueStream, type Stream } from './streams.js'
-import type { OutboxState } from '../delivery/port.js'
+import type { OutboxState } from '../delivery/outbox-view.js'
 import type { WriteLog } from '../base/log.js'
 import { isShallowEqual } from '../base/shallow-equal.js'
 

@@ -130,7 +130,7 @@ describe('another key', () => {
   })
 })
 
-describe('a line that changes', () => {
+describe('a channel that changes', () => {
   it('[DLV-4] [DLV-11] keeps the numbers of what was transmitted while the server seems plain', async () => {
     const { sync, say, server, peer, clock } = createBench({ client: { maxBufferedBytes: 100 } })
     sync.start()

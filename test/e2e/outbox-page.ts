@@ -1,11 +1,11 @@
 // What runs in each tab: a handle on the outbox, within reach of the test.
-import type { KeptMessage, KeptOutcome, OwnedOutbox } from 'statewire/storage'
+import type { StoredMessage, StoredOutcome, OwnedOutbox } from 'statewire/storage'
 import { createIndexedDbOutboxStore } from 'statewire/storage/indexeddb'
 
 const leaseMs = Number(new URLSearchParams(location.search).get('leaseMs'))
 const store = createIndexedDbOutboxStore({ name: 'e2e', leaseMs })
 const added: string[] = []
-const removed: [string, KeptOutcome][] = []
+const removed: [string, StoredOutcome][] = []
 store.watch({
   added: (messages) => added.push(...messages.map(({ id }) => id)),
   removed: (id, outcome) => removed.push([id, outcome]),
@@ -18,7 +18,7 @@ store.acquire(new AbortController().signal).then(
   () => undefined,
 )
 
-function message(id: string, text = ''): KeptMessage {
+function message(id: string, text = ''): StoredMessage {
   return { id, type: 'SAY', payload: { text }, acceptedAt: Date.now(), priority: 0 }
 }
 

@@ -50,7 +50,7 @@ describe('a client with delivery, under any faults', { timeout: 120_000 }, () =>
     await holds({ canCrash: false, numRuns: 250 }, witnesses)
   })
 
-  it('[DLV-20] [OUT-14] loses nothing that is kept when it is killed', async () => {
+  it('[DLV-20] [OUT-14] loses nothing that is persisted when it is killed', async () => {
     await holds({ canCrash: true, numRuns: 200 }, { ...witnesses, crashes: 200, survived: 40 })
   })
 })

@@ -9,7 +9,7 @@ import { createOutcomeReader } from './indexeddb-outcomes.js'
 import { createOwnership, type Ownership } from './indexeddb-owned.js'
 import { giveBackOutbox, type MessageRecord, readOwner, takeOutbox } from './indexeddb-records.js'
 import { closedError } from './outbox-errors.js'
-import type { KeptMessage, OutboxStore, OutboxWatcher } from './outbox-store.js'
+import type { StoredMessage, OutboxStore, OutboxWatcher } from './outbox-store.js'
 
 /** The parts of a browser that an outbox is kept with. */
 export interface IndexedDbParts {
@@ -137,7 +137,7 @@ export function createIndexedDbOutboxStore(options: IndexedDbOutboxOptions): Out
     }, leaseMs)
   }
 
-  const commit = createGroupCommit<readonly KeptMessage[]>(async (groups) => {
+  const commit = createGroupCommit<readonly StoredMessage[]>(async (groups) => {
     await database.run('write durable', async ({ messages }) => {
       await Promise.all(
         groups

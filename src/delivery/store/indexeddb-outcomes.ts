@@ -1,6 +1,6 @@
 import type { Database } from './indexeddb-database.js'
 import { lastKeyOf, type OutcomeRecord, readAfter } from './indexeddb-records.js'
-import type { KeptOutcome } from './outbox-store.js'
+import type { StoredOutcome } from './outbox-store.js'
 
 /** Reads what others write of messages that are over. */
 export interface OutcomeReader {
@@ -13,7 +13,7 @@ export interface OutcomeReader {
 export function createOutcomeReader(
   database: Database,
   by: string,
-  tell: (id: string, outcome: KeptOutcome) => void,
+  tell: (id: string, outcome: StoredOutcome) => void,
 ): OutcomeReader {
   let lastKey: number | undefined
   let last: Promise<unknown> = Promise.resolve()

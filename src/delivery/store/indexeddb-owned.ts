@@ -14,7 +14,7 @@ import {
   writeChange,
 } from './indexeddb-records.js'
 import { LostError, releasedError } from './outbox-errors.js'
-import type { KeptMessage, OutboxChange, OwnedOutbox } from './outbox-store.js'
+import type { StoredMessage, OutboxChange, OwnedOutbox } from './outbox-store.js'
 
 /** An outbox in the hands of a handle, and what the handle has to tell it. */
 export interface Ownership {
@@ -33,7 +33,7 @@ export interface OwnershipParts {
   readonly taken: Taken
   readonly hold: Hold
   /** Others added these. */
-  readonly onAdded: (messages: readonly KeptMessage[]) => void
+  readonly onAdded: (messages: readonly StoredMessage[]) => void
   /** There are outcomes to be read by others. */
   readonly onRemoved: () => void
   readonly onReleased: () => void

@@ -1,6 +1,6 @@
 import { beside, type Table, type Tables } from './indexeddb-database.js'
 import { LostError } from './outbox-errors.js'
-import type { KeptMessage, KeptOutcome, OutboxChange, OutboxIdentity } from './outbox-store.js'
+import type { StoredMessage, StoredOutcome, OutboxChange, OutboxIdentity } from './outbox-store.js'
 
 /** Who owns the outbox; no `holder` where it was released. */
 export interface OwnerRecord {
@@ -11,14 +11,14 @@ export interface OwnerRecord {
 /** A message, and the handle that accepted it. */
 export interface MessageRecord {
   readonly by: string
-  readonly message: KeptMessage
+  readonly message: StoredMessage
 }
 
 /** What became of a message, for handles other than the one that wrote this. */
 export interface OutcomeRecord {
   readonly by: string
   readonly id: string
-  readonly outcome: KeptOutcome
+  readonly outcome: StoredOutcome
 }
 
 /** A record and its key, which counts up. */

@@ -1,9 +1,9 @@
-import type { KeptMessage, OutboxChange, OutboxIdentity } from './outbox-store.js'
+import type { StoredMessage, OutboxChange, OutboxIdentity } from './outbox-store.js'
 
 /** What an outbox holds, in the order in which it was accepted. */
 export interface OutboxContents {
   readonly identity: OutboxIdentity | undefined
-  readonly messages: readonly KeptMessage[]
+  readonly messages: readonly StoredMessage[]
   has(id: string): boolean
   apply(change: OutboxChange): void
 }
@@ -11,7 +11,7 @@ export interface OutboxContents {
 /** Makes the contents of an outbox that was never used. */
 export function createOutboxContents(): OutboxContents {
   // A map keeps the place of a key whose value is replaced.
-  const messages = new Map<string, KeptMessage>()
+  const messages = new Map<string, StoredMessage>()
   let identity: OutboxIdentity | undefined
   return {
     get identity() {

@@ -1,6 +1,6 @@
 import { createOutboxContents, type OutboxContents } from './outbox-contents.js'
 import type { GuardedOutbox } from './outbox-guarded.js'
-import type { KeptMessage, OutboxChange, OutboxIdentity } from './outbox-store.js'
+import type { StoredMessage, OutboxChange, OutboxIdentity } from './outbox-store.js'
 
 /**
  * What a handle would lose with its storage, in memory: as the owner everything, else what it
@@ -8,14 +8,14 @@ import type { KeptMessage, OutboxChange, OutboxIdentity } from './outbox-store.j
  */
 export interface OutboxCopy {
   readonly identity: OutboxIdentity | undefined
-  readonly messages: readonly KeptMessage[]
+  readonly messages: readonly StoredMessage[]
   has(id: string): boolean
   apply(change: OutboxChange): void
   /** The storage has these; what is over by then is left alone. */
-  noteStored(messages: readonly KeptMessage[]): void
+  noteStored(messages: readonly StoredMessage[]): void
   isStored(id: string): boolean
   /** The storage's is what counts; what it does not have yet comes behind it. */
-  begin(owned: { identity: OutboxIdentity | undefined; messages: readonly KeptMessage[] }): void
+  begin(owned: { identity: OutboxIdentity | undefined; messages: readonly StoredMessage[] }): void
   /** What is stored is another handle's to send, under its identity. */
   leaveStored(): void
   /** The identity stays with the storage. */
@@ -27,7 +27,7 @@ export function createOutboxCopy(): OutboxCopy {
   const stored = new Set<string>()
   let contents: OutboxContents = createOutboxContents()
 
-  function startAgain(): readonly KeptMessage[] {
+  function startAgain(): readonly StoredMessage[] {
     const unstored = contents.messages.filter(({ id }) => !stored.has(id))
     contents = createOutboxContents()
     stored.clear()

@@ -4,7 +4,7 @@ import { type ReportError, SyncError } from '../../base/errors.js'
 import { createOutboxCopy, ownCopy } from './outbox-copy.js'
 import type { GuardedOutbox, GuardedOutboxStore } from './outbox-guarded.js'
 import type {
-  KeptMessage,
+  StoredMessage,
   OutboxChange,
   OutboxStore,
   OutboxWatcher,
@@ -134,7 +134,7 @@ export function createGuardedOutboxStore(
     await attempt('ready', timeoutMs, () => store.ready())
   }
 
-  function hearAdded(messages: readonly KeptMessage[]): void {
+  function hearAdded(messages: readonly StoredMessage[]): void {
     if (owned === undefined) return
     copy.apply({ put: messages })
     copy.noteStored(messages)

@@ -1,11 +1,11 @@
-import type { KeptMessage, OutboxChange, OutboxIdentity, OutboxWatcher } from './outbox-store.js'
+import type { StoredMessage, OutboxChange, OutboxIdentity, OutboxWatcher } from './outbox-store.js'
 
 /** An outbox's storage that answers, whatever becomes of it; see `createGuardedOutboxStore`. */
 export interface GuardedOutboxStore {
   /** False from the moment on in which the storage failed. */
   readonly isDurable: boolean
   /** Keeps messages; says whether they survive a crash. Never rejects. */
-  add(messages: readonly KeptMessage[]): Promise<{ readonly durable: boolean }>
+  add(messages: readonly StoredMessage[]): Promise<{ readonly durable: boolean }>
   /**
    * Waits for ownership, however long another handle has it. Never rejects: `undefined` once the
    * signal is aborted, or the storage closed.
@@ -21,7 +21,7 @@ export interface GuardedOutboxStore {
 export interface GuardedOutbox {
   readonly fence: number
   readonly identity: OutboxIdentity | undefined
-  readonly messages: readonly KeptMessage[]
+  readonly messages: readonly StoredMessage[]
   /** Aborted when another handle has taken the outbox over: what is stored is its to send. */
   readonly lost: AbortSignal
   /**

@@ -1,7 +1,7 @@
 import { createOutboxContents } from './outbox-contents.js'
 import { abortError, closedError, LostError } from './outbox-errors.js'
 import type {
-  KeptMessage,
+  StoredMessage,
   OutboxChange,
   OutboxStore,
   OutboxWatcher,
@@ -181,7 +181,7 @@ export function createMemoryOutboxStore(): MemoryOutboxStore {
     },
   }
 
-  function accept(handle: MemoryOutboxHandle, messages: readonly KeptMessage[]): void {
+  function accept(handle: MemoryOutboxHandle, messages: readonly StoredMessage[]): void {
     contents.apply({ put: messages } satisfies OutboxChange)
     const owning = owner?.handle
     if (owning === undefined || owning === handle) return

@@ -13,7 +13,7 @@ export interface OutboxStore {
    */
   ready(): Promise<void>
   /** Keeps messages, in order; resolves once they survive a crash. Any handle may. */
-  add(messages: readonly KeptMessage[]): Promise<void>
+  add(messages: readonly StoredMessage[]): Promise<void>
   /**
    * Waits until this handle owns the outbox, however long another one does; gives what is kept.
    * Rejects with an `AbortError` once the signal is aborted.
@@ -26,7 +26,7 @@ export interface OutboxStore {
 }
 
 /** A message as it is kept. Plain JSON data. */
-export interface KeptMessage {
+export interface StoredMessage {
   /** Made by whoever accepted it, and used once. */
   readonly id: string
   readonly type: string
@@ -53,7 +53,7 @@ export interface OutboxIdentity {
 }
 
 /** What became of a message, for the handle that accepted it. Plain JSON data. */
-export interface KeptOutcome {
+export interface StoredOutcome {
   readonly outcome: string
   readonly [detail: string]: unknown
 }
@@ -65,7 +65,7 @@ export interface OwnedOutbox {
   /** `undefined` for an outbox that was never used. */
   readonly identity: OutboxIdentity | undefined
   /** Everything that is kept, in the order of `add`. */
-  readonly messages: readonly KeptMessage[]
+  readonly messages: readonly StoredMessage[]
   /** Aborted when another handle has taken the outbox over: because this one did not answer. */
   readonly lost: AbortSignal
   /**
@@ -82,15 +82,15 @@ export interface OwnedOutbox {
 export interface OutboxChange {
   readonly identity?: OutboxIdentity
   /** New messages, and those that were kept with something changed (in their old place). */
-  readonly put?: readonly KeptMessage[]
+  readonly put?: readonly StoredMessage[]
   /** Messages that are over; whoever accepted them is told how. */
-  readonly remove?: readonly { readonly id: string; readonly outcome: KeptOutcome }[]
+  readonly remove?: readonly { readonly id: string; readonly outcome: StoredOutcome }[]
 }
 
 /** Hears of an outbox what other handles did to it. */
 export interface OutboxWatcher {
   /** For the owner: another handle added these. */
-  added(messages: readonly KeptMessage[]): void
+  added(messages: readonly StoredMessage[]): void
   /** For whoever else accepted the message: the owner is done with it. Others may hear it too. */
-  removed(id: string, outcome: KeptOutcome): void
+  removed(id: string, outcome: StoredOutcome): void
 }

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type {
-  KeptMessage,
-  KeptOutcome,
+  StoredMessage,
+  StoredOutcome,
   OutboxStore,
   OutboxWatcher,
   OwnedOutbox,
@@ -23,17 +23,17 @@ export interface OutboxPlace {
 }
 
 const never = new AbortController().signal
-const delivered: KeptOutcome = { outcome: 'delivered', mayBeTwice: false }
+const delivered: StoredOutcome = { outcome: 'delivered', mayBeTwice: false }
 
 /** A message as a client keeps it. */
-export function keptMessage(id: string, more: Partial<KeptMessage> = {}): KeptMessage {
+export function keptMessage(id: string, more: Partial<StoredMessage> = {}): StoredMessage {
   return { id, type: 'SAY', payload: { text: id }, acceptedAt: 1_000, priority: 0, ...more }
 }
 
 /** Writes down what a handle is told. */
 export function record(store: OutboxStore) {
   const added: string[] = []
-  const removed: [string, KeptOutcome][] = []
+  const removed: [string, StoredOutcome][] = []
   const watcher: OutboxWatcher = {
     added: (messages) => added.push(...messages.map(({ id }) => id)),
     removed: (id, outcome) => removed.push([id, outcome]),

@@ -6,7 +6,7 @@ import {
   type MemoryOutboxHandle,
 } from '../../../src/delivery/store/outbox-memory.js'
 import type {
-  KeptOutcome,
+  StoredOutcome,
   OutboxStore,
   OwnedOutbox,
 } from '../../../src/delivery/store/outbox-store.js'
@@ -14,7 +14,7 @@ import { createManualClock } from '../../../src/testing/clock.js'
 import { describeOutbox, keptMessage } from './outbox-compliance.js'
 
 const never = new AbortController().signal
-const delivered: KeptOutcome = { outcome: 'delivered' }
+const delivered: StoredOutcome = { outcome: 'delivered' }
 const hang = <T>(): Promise<T> => new Promise(() => undefined)
 const full = (): Promise<never> =>
   Promise.reject(Object.assign(new Error('no room for canary'), { code: 'ENOSPC' }))

@@ -5,7 +5,7 @@ import {
   type IndexedDbParts,
   type OutboxChannel,
 } from '../../../src/delivery/store/indexeddb.js'
-import type { KeptOutcome } from '../../../src/delivery/store/outbox-store.js'
+import type { StoredOutcome } from '../../../src/delivery/store/outbox-store.js'
 import { createManualClock } from '../../../src/testing/clock.js'
 import { settle, until } from '../../compliance/real-time.js'
 import {
@@ -19,7 +19,7 @@ import { describeOutbox, keptMessage, record } from './outbox-compliance.js'
 import { createTabs, leaseMs } from './outbox-tabs.js'
 
 const never = new AbortController().signal
-const delivered: KeptOutcome = { outcome: 'delivered' }
+const delivered: StoredOutcome = { outcome: 'delivered' }
 let places = 0
 const newName = () => `place ${(places += 1)}`
 

@@ -1,12 +1,12 @@
 // A process with an outbox in files, which says on a line of its own what it was told is kept.
 import { createFileOutboxStore } from '../../../src/storage/node.js'
-import type { KeptMessage } from '../../../src/delivery/store/outbox-store.js'
+import type { StoredMessage } from '../../../src/delivery/store/outbox-store.js'
 
 const [directory = '', job = ''] = process.argv.slice(2)
 const store = createFileOutboxStore({ directory, pollMs: 20 })
 const say = (line: string) => process.stdout.write(`${line}\n`)
 
-function message(id: string): KeptMessage {
+function message(id: string): StoredMessage {
   // Large enough to be torn.
   const text = 'x'.repeat(20_000)
   return { id, type: 'SAY', payload: { text }, acceptedAt: Date.now(), priority: 0 }

@@ -20,7 +20,7 @@ function createPlace() {
   }
 }
 
-describe('a kept outbox', () => {
+describe('an outbox with a storage', () => {
   it('[OUT-14] survives a crash: what was said to be durable is sent by the next run', async () => {
     const { run, server, settle } = withSettle(createPlace())
     const first = run()
@@ -72,18 +72,20 @@ describe('a kept outbox', () => {
     const first = run()
     await settle()
     const aborted = first.say('aborted')
-    const kept = first.say('kept')
+    const stored = first.say('stored')
     await settle()
     aborted.abort()
     // Told only when it has left the storage.
     expect(aborted.outcome).toBeUndefined()
     await settle()
     expect(aborted.outcome).toMatchObject({ outcome: 'notSent', reason: 'aborted' })
-    expect(kept.outcome).toBeUndefined()
+    expect(stored.outcome).toBeUndefined()
     first.handle.crash()
     const second = run()
     await settle()
-    expect(second.sync.outbox.messages().map(({ payload }) => payload)).toEqual([{ text: 'kept' }])
+    expect(second.sync.outbox.messages().map(({ payload }) => payload)).toEqual([
+      { text: 'stored' },
+    ])
   })
 
   it('[OUT-11] is left for the next run by a dispose', async () => {
@@ -141,7 +143,7 @@ describe('a kept outbox', () => {
     expect(waiting.outcome).toEqual(delivered)
   })
 
-  it('[OUT-14] is not sent before it is kept, also where it is owned before that', async () => {
+  it('[OUT-14] is not sent before it is persisted, even if the outbox is owned before that', async () => {
     const world = createWorld()
     const place = createMemoryOutboxStore()
     const handle = place.open()

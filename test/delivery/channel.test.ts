@@ -47,6 +47,24 @@ describe('negotiation', () => {
     expect(say('c').outcome).toEqual({ outcome: 'sent' })
   })
 
+  it('[OUT-9] [DLV-3] publishes each state of delivery, without any message', async () => {
+    const { sync, server, peer, clock } = createBench()
+    server.behaviour.isPlain = true
+    const states: string[] = []
+    sync.outbox$.subscribe(({ delivery }) => states.push(delivery))
+    sync.start()
+    await clock.advanceAsync(2_000)
+    peer.drops()
+    await clock.advanceAsync(0)
+    expect(states.filter((state, at) => state !== states[at - 1])).toEqual([
+      'offline',
+      'greeting',
+      'plain',
+      'offline',
+    ])
+    sync.dispose()
+  })
+
   it('[DLV-2] [DLV-3] waits 2 s for a silent one, and only once for each address', async () => {
     const { sync, say, server, peer, clock } = createBench()
     server.behaviour.isPlain = true
@@ -100,7 +118,7 @@ describe('negotiation', () => {
 })
 
 describe('what comes in', () => {
-  it('[DLV-6] is taken in once, in order, and resumed after a gap', async () => {
+  it('[DLV-6] applies each message once, in order, and resumes after a gap', async () => {
     const { sync, server, heard, settle } = createBench()
     sync.start()
     await settle()
@@ -135,7 +153,7 @@ describe('what comes in', () => {
     expect(server.resumes.at(-1)).toMatchObject({ epoch: 'epoch-1', seq: 1 })
   })
 
-  it('[DLV-6] is taken in as it comes where it has no number', async () => {
+  it('[DLV-6] applies a message without a number as it comes', async () => {
     const { sync, peer, heard, settle } = createBench()
     sync.start()
     await settle()
@@ -144,7 +162,7 @@ describe('what comes in', () => {
     expect(heard).toEqual(['unnumbered'])
   })
 
-  it('[DLV-7] counts as taken in where it cannot be read, or is unknown', async () => {
+  it('[DLV-7] counts a message as applied if it cannot be read, or is unknown', async () => {
     const { sync, peer, server, heard, settle } = createBench()
     sync.start()
     await settle()
@@ -204,7 +222,7 @@ describe('what comes in', () => {
     expect(sync.outbox.counts().reset).toBe(2)
   })
 
-  it('[DLV-9] is forgotten by a stop, and kept by a disconnect', async () => {
+  it('[DLV-9] is forgotten by a stop, and stays after a disconnect', async () => {
     const { sync, server, heard, texts, settle } = createBench()
     sync.start()
     await settle()
@@ -224,7 +242,7 @@ describe('what comes in', () => {
     expect(heard).toEqual(['a', 'b'])
   })
 
-  it('[DLV-9] is forgotten by a stop that a handler makes while a snapshot is taken in', async () => {
+  it('[DLV-9] is forgotten by a stop that a handler makes while a snapshot is applied', async () => {
     const { sync, server, texts, peer, settle } = createBench()
     server.says('a')
     sync.start()
@@ -636,7 +654,7 @@ it('[DLV-19] [CLI-12] shows an inspector what decides, and no payload', async ()
   // The published state is an actor of its own, and holds what was heard.
   const events = seen
     .map((event) => (event as { event?: { type: string } }).event)
-    .filter((event) => /^(outbox|line|server)\./.test(event?.type ?? ''))
+    .filter((event) => /^(outbox|channel|server)\./.test(event?.type ?? ''))
   expect(events.length).toBeGreaterThan(4)
   expect(JSON.stringify(events)).not.toContain('canary')
 })

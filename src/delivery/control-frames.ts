@@ -1,0 +1,277 @@
+import type { output } from 'zod/v4/core'
+import type { DeliveryEvent, DeliveryPort, DeliveryState } from '../machines/delivery.js'
+import { type Hello, type Resume, toClient } from '../schemas/control.js'
+import type { MessageMeta } from '../schemas/envelope.js'
+import type { Gate } from '../schemas/reader.js'
+import { createValidate, type Schema } from '../schemas/schema.js'
+import type { Cursor } from './cursor.js'
+import type { MessageEncoder } from './message-encoder.js'
+import type { DeliveryCounts } from './outbox-view.js'
+import type { Outboxes } from './outboxes.js'
+import type { DeliveryHost } from './port.js'
+
+/** What {@link ControlFrames} needs. */
+export interface ControlFramesOptions {
+  readonly host: DeliveryHost
+  readonly encoder: MessageEncoder
+  readonly cursor: Cursor
+  readonly outboxes: Outboxes
+  /** The most messages that may be unacknowledged; the server may ask for fewer. */
+  readonly window: number
+  /** How long the server has for an answer, in milliseconds. */
+  readonly answerTimeoutMs: number
+}
+
+/** Applies the body of a control frame; gives why it did not, if it does not fit its schema. */
+type FrameHandler = (body: unknown) => string | undefined
+
+// The mark is absent where another owner with a higher fencing token has resumed this outbox.
+type ServerAnswer = Pick<output<typeof toClient.$resumed>, 'epoch' | 'hwm' | 'known' | 'refused'>
+
+/**
+ * Speaks with the server about delivery, on one connection after the other: reads its control
+ * frames, answers them, and opens the channel of the outbox. The delivery machine decides when.
+ */
+export class ControlFrames implements DeliveryPort, Gate {
+  readonly #options: ControlFramesOptions
+  readonly #handlers: ReadonlyMap<string, FrameHandler>
+  readonly #counts = { resumed: 0, reset: 0, duplicates: 0, gaps: 0 }
+  // Addresses of servers without delivery.
+  readonly #plainAddresses = new Set<string>()
+  #tellMachine: (event: DeliveryEvent) => void = () => undefined
+  #state: DeliveryState = 'offline'
+
+  // What was said on this connection.
+  #hello: Hello | undefined
+  #answer: ServerAnswer | undefined
+  #hasSpoken = false
+  // Each `$resume` is answered once, in order. Only the last answer counts: messages numbered
+  // after an earlier one would look unsent to the next.
+  #unanswered = 0
+
+  constructor(options: ControlFramesOptions) {
+    this.#options = options
+    this.#handlers = this.#createHandlers()
+  }
+
+  get counts(): Pick<DeliveryCounts, 'resumed' | 'reset' | 'duplicates' | 'gaps'> {
+    return this.#counts
+  }
+
+  /** Where the connection stands with delivery. */
+  get state(): DeliveryState {
+    return this.#state
+  }
+
+  /** Tells the delivery machine what happened. */
+  tell(event: DeliveryEvent): void {
+    this.#tellMachine(event)
+  }
+
+  /** Whether a message may be applied, by what stands beside its body. */
+  admits(meta: MessageMeta): boolean {
+    if (!this.#hasSpoken) {
+      this.#hasSpoken = true
+      this.tell({ type: 'server.plain' })
+    }
+    const sighting = this.#options.cursor.see(meta)
+    switch (sighting) {
+      case 'next':
+        return true
+      case 'duplicate':
+        this.#counts.duplicates += 1
+        return false
+      case 'gap':
+        this.#foundGap()
+        return false
+      case 'early':
+        return false
+      default:
+        return sighting satisfies never
+    }
+  }
+
+  /** Reads a control frame. */
+  hear(type: string, body: unknown): void {
+    const { host } = this.#options
+    host.noteSync()
+    this.#hasSpoken = true
+    const handler = this.#handlers.get(type)
+    const problem = handler === undefined ? 'unknown' : handler(body)
+    if (problem !== undefined) {
+      host.log('debug', 'delivery', 'frame.ignored', { type, detail: problem })
+    }
+    host.outboxChanged()
+  }
+
+  // What the machine asks for.
+
+  listen(send: (event: DeliveryEvent) => void): void {
+    this.#tellMachine = send
+  }
+
+  noteState(state: DeliveryState): void {
+    if (state === this.#state) return
+    this.#state = state
+    // Whoever goes offline tells of it, once the client also has its next outbox.
+    if (state !== 'offline') this.#options.host.outboxChanged()
+  }
+
+  beginConnection(): void {
+    this.#hello = undefined
+    this.#answer = undefined
+    this.#hasSpoken = false
+    this.#unanswered = 0
+  }
+
+  endConnection(): void {
+    this.#options.cursor.hold()
+    this.#options.outboxes.closeChannel()
+  }
+
+  resume(): void {
+    const { position } = this.#options.cursor
+    const { owner } = this.#options.outboxes.current
+    this.#unanswered += 1
+    this.#send('$resume', {
+      ...(position !== undefined && { epoch: position.epoch, seq: position.seq }),
+      ...(owner !== undefined && { cid: owner.cid, fence: owner.fence }),
+    } satisfies Resume)
+  }
+
+  openChannel(): void {
+    const hello = this.#hello
+    const answer = this.#answer
+    if (hello === undefined || answer?.hwm === undefined) return
+    this.#options.outboxes.openChannel({
+      kind: 'acknowledged',
+      epoch: answer.epoch,
+      hwm: answer.hwm,
+      isKnown: answer.known === true,
+      refused: answer.refused ?? [],
+      maxBytes: hello.maxBytes,
+      window: Math.max(1, Math.min(this.#options.window, hello.window)),
+    })
+  }
+
+  openPlainChannel(): void {
+    this.#options.outboxes.openChannel({ kind: 'plain' })
+  }
+
+  pauseChannel(): void {
+    this.#options.outboxes.pauseChannel()
+  }
+
+  watchTransmission(): void {
+    this.#options.outboxes.current.transmission.inFlight.watch()
+  }
+
+  oldestSentAt(): number | undefined {
+    return this.#options.outboxes.current.transmission.inFlight.oldestSentAt
+  }
+
+  isKnownPlain(): boolean {
+    return this.#plainAddresses.has(this.#address)
+  }
+
+  notePlain(isPlain: boolean): void {
+    if (isPlain) this.#plainAddresses.add(this.#address)
+    else this.#plainAddresses.delete(this.#address)
+  }
+
+  abandonConnection(): void {
+    const { answerTimeoutMs: afterMs, host } = this.#options
+    const message = `The server did not answer within ${afterMs} ms.`
+    host.link().abandon({ code: 'answer-timeout', afterMs, message })
+  }
+
+  get #address(): string {
+    return this.#options.host.link().address() ?? ''
+  }
+
+  #createHandlers(): ReadonlyMap<string, FrameHandler> {
+    const { cursor, host, outboxes } = this.#options
+    const handlers: Record<keyof typeof toClient, FrameHandler> = {
+      $hello: handler(toClient.$hello, (body) => {
+        this.#hello = body
+        this.tell({ type: 'server.greeted' })
+      }),
+      $resumed: handler(toClient.$resumed, (body) => {
+        this.#counts.resumed += 1
+        this.#answer = body
+        cursor.follow()
+        host.beginRoster()
+        this.#countAnswer()
+      }),
+      $reset: handler(toClient.$reset, (body) => {
+        this.#counts.reset += 1
+        this.#answer = body
+        cursor.hold()
+      }),
+      $snapshot: handler(toClient.$snapshot, (body) => this.#applySnapshot(body)),
+      $roster: () => {
+        host.completeRoster()
+        return undefined
+      },
+      $ack: handler(toClient.$ack, ({ cid, n }) => {
+        if (cid === outboxes.current.owner?.cid) outboxes.current.transmission.acknowledge(n)
+      }),
+      $nack: handler(toClient.$nack, ({ cid, n, code, retry }) => {
+        const { owner, transmission } = outboxes.current
+        if (cid !== owner?.cid) return
+        if (retry) transmission.refuseForNow(n)
+        else transmission.refuse(n, code)
+      }),
+      $ping: handler(toClient.$ping, ({ epoch, head }) => {
+        this.#send('$pong', undefined)
+        if (cursor.isBehind({ epoch, seq: head })) this.#foundGap()
+      }),
+      $drain: handler(toClient.$drain, ({ afterMs }) => {
+        host.link().returnAfter(afterMs)
+        this.tell({ type: 'server.draining' })
+      }),
+    }
+    return new Map(Object.entries(handlers))
+  }
+
+  #applySnapshot({ epoch, seq, state }: output<typeof toClient.$snapshot>): void {
+    const { cursor, host } = this.#options
+    cursor.set({ epoch, seq })
+    const { position } = cursor
+    host.flush()
+    // A handler that ran in `flush` may have stopped the client.
+    if (cursor.position !== position) return
+    // A server whose protocol has no checkpoint sends no state: the client's stays.
+    if (state === undefined) host.log('info', 'delivery', 'state.kept')
+    else host.restore(state)
+    host.beginRoster()
+    this.#countAnswer()
+  }
+
+  #countAnswer(): void {
+    this.#unanswered -= 1
+    if (this.#unanswered === 0) this.tell({ type: 'server.answered' })
+  }
+
+  #foundGap(): void {
+    this.#counts.gaps += 1
+    this.#options.cursor.hold()
+    this.tell({ type: 'gap.found' })
+  }
+
+  #send(type: string, payload: unknown): void {
+    const encoded = this.#options.encoder.encode({ type, payload })
+    if (encoded.ok) this.#options.host.link().send(encoded.frame)
+  }
+}
+
+/** Validates the body of a control frame before it is applied. */
+function handler<S extends Schema>(schema: S, apply: (body: output<S>) => void): FrameHandler {
+  const validate = createValidate(schema)
+  return (body) => {
+    const validated = validate(body)
+    if (!validated.ok) return validated.detail
+    apply(validated.value)
+    return undefined
+  }
+}
