@@ -22,7 +22,7 @@ import type { AnyMessage, InvalidFrame, MessageOf, UnknownMessage } from './sche
 import type { Protocol } from './schemas/protocol.js'
 import { createReader } from './schemas/reader.js'
 import type { BodyInputOf, MessageSchemas, Schema, TypeOf } from './schemas/schema.js'
-import { createInbound } from './transport/inbound.js'
+import { createFrameReader } from './transport/frame-reader.js'
 import { createLink } from './transport/link.js'
 import type { Stream } from './streams/streams.js'
 import type { Target } from './transport/target.js'
@@ -154,7 +154,7 @@ export function createSyncClient<
     outboxChanged: () => publisher.noteOutbox(),
   })
   const outbox = delivery?.outbox ?? noOutbox
-  const inbound = createInbound(
+  const inbound = createFrameReader(
     createReader({
       schemas: protocol.receive,
       direction: protocol.envelope.toClient,

@@ -45,7 +45,7 @@ export {
   createCoordinatorMachine,
 } from './machines/coordinator/machine.js'
 export { createSummary, type Summary } from './base/map-summary.js'
-export { type Entry, type MapEdit, PersistentMap } from './base/persistent-map.js'
+export { type MapEntry, type MapEdit, PersistentMap } from './base/persistent-map.js'
 export {
   type CheckpointRule,
   type CoordinatorDefinition,
@@ -63,7 +63,7 @@ export {
   type EnvelopeDirection,
   type EnvelopeFields,
   type MessageMeta,
-  type Opened,
+  type OpenedFrame,
 } from './schemas/envelope.js'
 export type {
   AnyMessage,

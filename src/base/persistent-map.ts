@@ -1,5 +1,5 @@
 /** One key with its value. */
-export type Entry<V> = readonly [key: string, value: V]
+export type MapEntry<V> = readonly [key: string, value: V]
 
 /** A series of updates to a map that nobody sees half done. Made by `openEdit`. */
 export interface MapEdit<V> {
@@ -21,7 +21,7 @@ interface Edit {
 /** A run of up to 256 entries that versions of a map share. Immutable once its edit is closed. */
 export interface Chunk<V> {
   readonly edit: Edit | undefined
-  readonly entries: (Entry<V> | undefined)[]
+  readonly entries: (MapEntry<V> | undefined)[]
 }
 
 // Where keys stand, shared by all versions that grew out of one map. It is only a hint: a version
@@ -166,7 +166,7 @@ export class PersistentMap<V> implements ReadonlyMap<string, V> {
     return map.chunks
   }
 
-  private at(slot: number): Entry<V> | undefined {
+  private at(slot: number): MapEntry<V> | undefined {
     return this.chunks[slot >> 8]?.entries[slot & (CHUNK - 1)]
   }
 
@@ -205,7 +205,7 @@ export class PersistentMap<V> implements ReadonlyMap<string, V> {
     this.write(slot, key, [key, value])
   }
 
-  private write(slot: number, key: string, entry: Entry<V> | undefined): void {
+  private write(slot: number, key: string, entry: MapEntry<V> | undefined): void {
     const at = slot >> 8
     let chunk = this.chunks[at]
     if (chunk?.edit === undefined || chunk.edit !== this.edit) {

@@ -19,7 +19,7 @@ export interface MessageMeta {
 }
 
 /** What one decoded frame turned out to be. */
-export type Opened =
+export type OpenedFrame =
   | {
       readonly kind: 'message'
       readonly type: string
@@ -32,7 +32,7 @@ export type Opened =
 /** One direction of the wire: how a message is wrapped, and unwrapped on the other side. */
 export interface EnvelopeDirection {
   /** Unwraps a decoded frame. Never throws. */
-  open(frame: unknown): Opened
+  open(frame: unknown): OpenedFrame
   /** Wraps a message; keys without a value are left out by the codec. */
   seal(type: string, body: unknown, meta?: Partial<MessageMeta>): unknown
   /** Wraps several sealed frames in one; absent where the wire has no batches. */
@@ -62,7 +62,7 @@ export interface EnvelopeFields {
   readonly batch?: { readonly type: string; readonly frames: string } | false
 }
 
-type Fields = Readonly<Record<string, unknown>>
+type FrameFields = Readonly<Record<string, unknown>>
 
 /** Makes an envelope of JSON objects: `{type, data, timestamp, deviceId, userId}` unless told otherwise. */
 export function createEnvelope(fields: EnvelopeFields = {}): Envelope {
@@ -104,7 +104,7 @@ function createDirection(
 
 // Senders differ in what they put beside the data; a value of the wrong kind is treated as absent
 // rather than costing us the message.
-function readMeta(frame: Fields): MessageMeta {
+function readMeta(frame: FrameFields): MessageMeta {
   const { timestamp, deviceId, userId } = frame
   const meta = {
     timestamp: typeof timestamp === 'number' ? timestamp : undefined,
@@ -116,7 +116,10 @@ function readMeta(frame: Fields): MessageMeta {
 }
 
 // A half of a number is none: without the epoch that it counts in, or the outbox, it says nothing.
-function readNumbers({ seq, epoch, id, cid, n }: Fields, meta: Writable<MessageMeta>): MessageMeta {
+function readNumbers(
+  { seq, epoch, id, cid, n }: FrameFields,
+  meta: Writable<MessageMeta>,
+): MessageMeta {
   if (isNumber(seq) && typeof epoch === 'string') {
     meta.seq = seq
     meta.epoch = epoch
@@ -135,6 +138,6 @@ function isNumber(value: unknown): value is number {
   return Number.isSafeInteger(value) && Number(value) > 0
 }
 
-function isFields(value: unknown): value is Fields {
+function isFields(value: unknown): value is FrameFields {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

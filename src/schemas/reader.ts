@@ -1,6 +1,6 @@
 import { nameThrown } from '../base/deadline.js'
 import { isControlType } from './control-type.js'
-import type { EnvelopeDirection, MessageMeta, Opened } from './envelope.js'
+import type { EnvelopeDirection, MessageMeta, OpenedFrame } from './envelope.js'
 import type { InvalidFrame, RawFrame, UnknownMessage } from './message.js'
 import type { Heartbeat } from './policy.js'
 import { type CompileSchema, createValidate, type MessageSchemas, type Validate } from './schema.js'
@@ -75,7 +75,7 @@ export function createReader(options: ReaderOptions): Reader {
   }
 
   // An envelope may be the user's own, and meets whatever a peer sends.
-  function open(frame: unknown): Opened {
+  function open(frame: unknown): OpenedFrame {
     try {
       return direction.open(frame)
     } catch (error) {

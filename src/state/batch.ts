@@ -1,6 +1,6 @@
 import { type ReportError, SyncError } from '../base/errors.js'
 import type { ReadMessage } from '../schemas/reader.js'
-import type { Change, Rules } from './rules.js'
+import type { DraftChange, Rules } from './rules.js'
 import { threw, type UserCode } from './user-code.js'
 import type { Workspace } from './workspace.js'
 
@@ -13,7 +13,7 @@ export interface Batch {
    *
    * @returns Whether it did.
    */
-  change<T>(name: string, apply: Change<T>, value: T): boolean
+  change<T>(name: string, apply: DraftChange<T>, value: T): boolean
   /** Lets what was done so far stand, whatever comes. */
   seal(): void
   /** Forgets what was done since the last seal. */
@@ -22,7 +22,7 @@ export interface Batch {
 
 interface NamedFold {
   readonly name: string
-  readonly apply: Change<ReadMessage>
+  readonly apply: DraftChange<ReadMessage>
 }
 
 /** Makes the open batch over a workspace. */
@@ -39,7 +39,7 @@ export function createBatch(
   // The messages in the draft, to be folded again without one that throws.
   let log: ReadMessage[] = []
 
-  function tryChange<T>(name: string, apply: Change<T>, value: T): boolean {
+  function tryChange<T>(name: string, apply: DraftChange<T>, value: T): boolean {
     const { draft } = workspace
     const returned = userCode.run(name, apply, draft, value)
     if (returned === threw) return false

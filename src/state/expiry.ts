@@ -1,14 +1,14 @@
 import { PersistentMap } from '../base/persistent-map.js'
 import type { Rules } from './rules.js'
 import type { UserCode } from './user-code.js'
-import { type Entries, entriesOf, type Fields, type Touched } from './workspace.js'
+import { type Entries, entriesOf, type StateFields, type Touched } from './workspace.js'
 
 /** When the entries of maps leave them. */
 export interface Expiries {
   /** Decides anew for the entries of a map that were touched on the way from one state to another. */
-  track(field: string, touched: Touched, before: Fields, after: Fields): void
+  track(field: string, touched: Touched, before: StateFields, after: StateFields): void
   /** Forgets everything, and begins with a state's entries. */
-  reset(state: Fields): void
+  reset(state: StateFields): void
   /** Takes off the keys whose time has come, by field. */
   takeExpired(): [field: string, keys: readonly string[]][]
   /** When the next entry leaves, in monotonic milliseconds. */

@@ -1,7 +1,7 @@
 import { type MapEdit, PersistentMap } from '../base/persistent-map.js'
 
 /** State of which only the names of its fields are known. */
-export type Fields = Record<string, unknown>
+export type StateFields = Record<string, unknown>
 
 /** The entries of a field that holds a map. */
 export type Entries = PersistentMap<unknown>
@@ -15,9 +15,9 @@ export type Touched = readonly string[] | 'all'
  */
 export interface Workspace {
   /** The state up to the last seal. */
-  readonly base: Fields
+  readonly base: StateFields
   /** The draft over it: a shallow copy made when first asked for, its maps open for editing. */
-  readonly draft: Fields
+  readonly draft: StateFields
   /**
    * Takes what a fold left behind: the draft it changed, what it returned, and maps that it put
    * where another map was.
@@ -29,7 +29,7 @@ export interface Workspace {
   seal(): void
   dropDraft(): void
   /** Drops the draft and starts over from another base. */
-  reset(base: Fields): void
+  reset(base: StateFields): void
   /** Tells what was touched in each map since this was last asked. */
   takeTouched(visit: (field: string, touched: Touched) => void): void
 }
@@ -42,21 +42,21 @@ interface MapField {
 }
 
 /** Gives the map that a field holds. The names of such fields have been checked. */
-export function entriesOf(state: Fields, field: string): Entries {
+export function entriesOf(state: StateFields, field: string): Entries {
   return state[field] as Entries
 }
 
 /** Makes a workspace; the map fields are those that hold a `PersistentMap` in `initial`. */
-export function createWorkspace(initial: Fields): Workspace {
+export function createWorkspace(initial: StateFields): Workspace {
   const maps: MapField[] = Object.keys(initial)
     .filter((name) => initial[name] instanceof PersistentMap)
     .map((name) => ({ name, edit: undefined, isReplaced: false, touched: [] }))
   let base = initial
-  let draft: Fields | undefined
+  let draft: StateFields | undefined
   // Edits of maps that a fold has replaced: it may have kept such a map in another place.
   let replaced: MapEdit<unknown>[] = []
 
-  function open(): Fields {
+  function open(): StateFields {
     const opened = { ...base }
     for (const map of maps) {
       map.isReplaced = false
@@ -66,7 +66,7 @@ export function createWorkspace(initial: Fields): Workspace {
     return opened
   }
 
-  function replaceMap(map: MapField, opened: Fields): void {
+  function replaceMap(map: MapField, opened: StateFields): void {
     if (map.edit !== undefined) replaced.push(map.edit)
     map.isReplaced = true
     // Where it is the map of another field, its edit is open already.
@@ -136,19 +136,19 @@ export function createWorkspace(initial: Fields): Workspace {
   }
 }
 
-function openEdit(state: Fields, name: string): MapEdit<unknown> {
+function openEdit(state: StateFields, name: string): MapEdit<unknown> {
   const edit = entriesOf(state, name).openEdit()
   state[name] = edit.map
   return edit
 }
 
-function isEqual(left: Fields, right: Fields): boolean {
+function isEqual(left: StateFields, right: StateFields): boolean {
   for (const name in left) if (!Object.is(left[name], right[name])) return false
   return Object.keys(left).length === Object.keys(right).length
 }
 
 /** Copies what a fold returned, or says in words why it is no state. */
-function copyState(returned: unknown): Fields | string {
+function copyState(returned: unknown): StateFields | string {
   if (typeof returned !== 'object' || returned === null) return `returned ${typeof returned}`
   try {
     if (typeof (returned as { then?: unknown }).then !== 'function') return { ...returned }

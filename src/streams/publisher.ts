@@ -48,7 +48,7 @@ type Put = Pick<Stream<unknown>, 'isObserved' | 'next'>
 const notYetScheduled = (): void => undefined
 
 // Values with the stream of each. `series` tells batches of before a stop from those after.
-interface Batch {
+interface PublishedBatch {
   readonly values: readonly unknown[]
   readonly streams: readonly Put[]
   readonly series: number
@@ -135,7 +135,7 @@ export function createPublisher<State extends object>(options: PublisherOptions<
   }
 
   // By index, and past streams that nobody hears: this loop runs once per message.
-  function publishBatch(batch: Batch): void {
+  function publishBatch(batch: PublishedBatch): void {
     for (let at = 0; at < batch.values.length && batch.series === series; at += 1) {
       const stream = batch.streams[at]
       if (stream?.isObserved === true) stream.next(batch.values[at])

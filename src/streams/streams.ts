@@ -52,17 +52,17 @@ class ReportingObservable<T> extends Observable<T> {
 }
 
 // What a subscriber gave of an observer.
-interface Listener<T> {
+interface ObserverParts<T> {
   readonly next?: ((value: T) => void) | undefined
   readonly error?: ((error: unknown) => void) | undefined
   readonly complete?: (() => void) | undefined
 }
 
 class ReportingObserver<T> implements Observer<T> {
-  private readonly to: Listener<T>
+  private readonly to: ObserverParts<T>
   private readonly report: ReportError
 
-  constructor(to: Listener<T>, report: ReportError) {
+  constructor(to: ObserverParts<T>, report: ReportError) {
     this.to = to
     this.report = report
   }

@@ -99,7 +99,7 @@ export function createManualClock(options: ManualClockOptions = {}): ManualClock
   }
 
   function begin(ms: number): number {
-    assertDuration(ms)
+    assertElapsed(ms)
     if (moving) throw misuse('the clock was moved from inside one of its own callbacks')
     moving = true
     return now + ms
@@ -180,7 +180,7 @@ export function createManualClock(options: ManualClockOptions = {}): ManualClock
       epochAtZero = epochMs - now
     },
     throttle(everyMs) {
-      assertDuration(everyMs)
+      assertElapsed(everyMs)
       throttleMs = everyMs
     },
     get pending() {
@@ -209,7 +209,7 @@ function isTimer(handle: unknown): handle is Timer {
   return typeof handle === 'object' && handle !== null && 'position' in handle
 }
 
-function assertDuration(ms: number): void {
+function assertElapsed(ms: number): void {
   if (Number.isFinite(ms) && ms >= 0) return
   throw misuse(`time passes by a number of milliseconds from 0 up, not by ${ms}`)
 }

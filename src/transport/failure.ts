@@ -6,7 +6,7 @@
  */
 export type ConnectionFailure =
   /** The peer closed, or the network did (1006). `reason` is the peer's text, never parsed. */
-  | FailureOf<
+  | FailureWith<
       'closed',
       {
         readonly closeCode: number
@@ -16,25 +16,25 @@ export type ConnectionFailure =
       }
     >
   /** The upgrade was answered with an HTTP status instead. Node only: browsers see `network`. */
-  | FailureOf<'upgrade-refused', { readonly status: number; readonly retryAfterMs?: number }>
+  | FailureWith<'upgrade-refused', { readonly status: number; readonly retryAfterMs?: number }>
   /** Never reached: DNS, refused, TLS. `systemCode` is Node's, for example `ECONNREFUSED`. */
-  | FailureOf<'network', { readonly systemCode?: string }>
+  | FailureWith<'network', { readonly systemCode?: string }>
   /** Not connected within the connect bound. */
-  | FailureOf<'connect-timeout', { readonly afterMs: number }>
+  | FailureWith<'connect-timeout', { readonly afterMs: number }>
   /** No sign of life within the pong bound. */
-  | FailureOf<'pong-timeout', { readonly afterMs: number }>
+  | FailureWith<'pong-timeout', { readonly afterMs: number }>
   /** A server with delivery owed an answer for too long. */
-  | FailureOf<'answer-timeout', { readonly afterMs: number }>
+  | FailureWith<'answer-timeout', { readonly afterMs: number }>
   /** The peer sent a message over the limit. */
-  | FailureOf<'message-too-large', { readonly limitBytes: number }>
+  | FailureWith<'message-too-large', { readonly limitBytes: number }>
   /** The `url` or `credentials` function threw or rejected. What it threw went to `onError`. */
-  | FailureOf<'provider-rejected', { readonly provider: 'url' | 'credentials' }>
+  | FailureWith<'provider-rejected', { readonly provider: 'url' | 'credentials' }>
   /** What the `url` option gave is no usable WebSocket address. */
-  | FailureOf<'url-unusable', unknown>
+  | FailureWith<'url-unusable', unknown>
   /** The credentials do not fit what the protocol asks for. */
-  | FailureOf<'credentials-missing', unknown>
+  | FailureWith<'credentials-missing', unknown>
 
-type FailureOf<Code extends string, Detail> = {
+type FailureWith<Code extends string, Detail> = {
   readonly code: Code
   readonly message: string
 } & Detail

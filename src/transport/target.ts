@@ -50,15 +50,15 @@ export function resolveTarget(
   })
 }
 
-type Answer<T> = { readonly ok: true; readonly value: T } | Extract<Resolved, { ok: false }>
+type ProviderAnswer<T> = { readonly ok: true; readonly value: T } | Extract<Resolved, { ok: false }>
 
 function ask<T>(
   provider: Provider<T>,
   name: 'url' | 'credentials',
   info: AttemptInfo,
-  done: (answer: Answer<T>) => void,
+  done: (answer: ProviderAnswer<T>) => void,
 ): void {
-  const give = (answer: Answer<T>): void => {
+  const give = (answer: ProviderAnswer<T>): void => {
     if (!info.signal.aborted) done(answer)
   }
   const reject = (thrown: unknown): void => {

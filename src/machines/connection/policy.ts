@@ -1,5 +1,5 @@
-import { DELAY, isDelay } from '../../base/clock.js'
 import { assertThat } from '../../base/errors.js'
+import { assertDuration } from '../../base/options.js'
 import type { BackoffPolicy, CloseCodes } from '../../schemas/policy.js'
 import { standardBackoff } from '../backoff.js'
 
@@ -65,16 +65,6 @@ export function createConnectionPolicy(
 }
 
 type DurationName = keyof typeof standardDurations
-
-/** Throws `option-invalid` unless the value is a duration that a timer can take. */
-export function assertDuration(
-  name: string,
-  value: unknown,
-  { mayBeInfinite = false }: { readonly mayBeInfinite?: boolean } = {},
-): asserts value is number {
-  const isEndless = mayBeInfinite && value === Number.POSITIVE_INFINITY
-  assertThat(isEndless || isDelay(value), 'option-invalid', `${name} must be ${DELAY}`)
-}
 
 /** Throws `option-invalid` unless the waits are ones that timers can take. */
 export function assertBackoff({ stepsMs, jitter, maxAttempts }: BackoffPolicy): void {
