@@ -45,7 +45,7 @@ export {
   createCoordinatorMachine,
 } from './machines/coordinator/machine.js'
 export { createSummary, type Summary } from './base/map-summary.js'
-export { type MapEntry, type MapEdit, PersistentMap } from './base/persistent-map.js'
+export { type MapDraft, PersistentMap } from './base/persistent-map.js'
 export {
   type CheckpointRule,
   type CoordinatorDefinition,
@@ -54,6 +54,7 @@ export {
   type EntryOf,
   type ExpireRule,
   type Fold,
+  type FoldResult,
   type PresenceRule,
   type SnapshotRule,
 } from './schemas/coordinator.js'

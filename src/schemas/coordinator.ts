@@ -1,24 +1,32 @@
 import { DELAY, isDelay } from '../base/clock.js'
 import { assertThat } from '../base/errors.js'
-import { PersistentMap } from '../base/persistent-map.js'
+import { type MapDraft, PersistentMap } from '../base/persistent-map.js'
 import type { MessageOf } from './message.js'
 import { isSchema, type MessageSchemas, type Schema, type TypeOf } from './schema.js'
 
-/** State that a fold may change in place, one level deep. */
-export type Draft<State> = { -readonly [Field in keyof State]: State[Field] }
+/**
+ * A state that a fold may change in place, one level deep. A field that holds a `PersistentMap` is
+ * a {@link MapDraft} here: it reads as the map, and a `PersistentMap` may be assigned to it.
+ */
+export type Draft<State> = { -readonly [Field in keyof State]: DraftField<State[Field]> }
+
+// Distributes over a union: an optional map becomes an optional draft.
+type DraftField<Value> = Value extends PersistentMap<infer Item> ? MapDraft<Item> : Value
+
+/** What a fold may return: another state, with drafts or maps in its map fields, or nothing. */
+export type FoldResult<State> = State | Draft<State> | undefined | void
 
 /**
- * Takes one message up into the state: change the draft, or return a new state.
+ * Applies one message to the state: it changes the draft, or returns another state.
  *
- * Maps in the state (`PersistentMap`) are open for editing: `draft.lines.set(id, line)` is cheap
- * however large the map is. Anything else in the state must be replaced, not changed inside. A
- * fold that throws is undone and reported, and the folds before it in the same batch may then be
- * run once more: they should do nothing but fold.
+ * The draft's maps change in place: `draft.lines.set(id, line)` costs the same however large the
+ * map is. Anything else in the state must be replaced, not changed inside. A draft is good until
+ * the fold returns; to keep a map, keep `PersistentMap.from(draft.lines)`.
+ *
+ * A fold that throws is undone and reported. The earlier folds of the same batch may then run
+ * again, so a fold must do nothing but fold.
  */
-export type Fold<State, Message> = (
-  draft: Draft<State>,
-  message: Message,
-) => State | undefined | void
+export type Fold<State, Message> = (draft: Draft<State>, message: Message) => FoldResult<State>
 
 /** The names of the fields that hold a `PersistentMap`. */
 export type MapFieldOf<State> = {
@@ -49,7 +57,7 @@ export interface SnapshotRule<State, S extends Schema, Type extends string> {
     draft: Draft<State>,
     loaded: S['_zod']['output'],
     seen: ReadonlySet<Type>,
-  ) => State | undefined | void
+  ) => FoldResult<State>
 }
 
 /**
@@ -62,10 +70,7 @@ export interface CheckpointRule<State, C extends Schema> {
   /** Writes a state down. What each client has for itself, such as presence, is left out. */
   readonly take: (state: State) => C['_zod']['input']
   /** Puts the state in place of the draft, but for what `take` leaves out. */
-  readonly restore: (
-    draft: Draft<State>,
-    checkpoint: C['_zod']['output'],
-  ) => State | undefined | void
+  readonly restore: (draft: Draft<State>, checkpoint: C['_zod']['output']) => FoldResult<State>
 }
 
 /** What happens to the entries of a map of peers when this client's own connection drops. */
@@ -104,7 +109,7 @@ export interface CoordinatorDefinition<
   readonly checkpoint?: CheckpointRule<State, C>
   readonly presence?: PresenceRule<State>
   /** What each new connection does to the state, before its first message. */
-  readonly opened?: (draft: Draft<State>) => State | undefined | void
+  readonly opened?: (draft: Draft<State>) => FoldResult<State>
 }
 
 /**

@@ -138,7 +138,13 @@ export const foldingActor = fromCallback<FoldingCommand, FoldingActorInput>(
         case 'removeExpired':
         case 'clear':
           change(() => {
-            folding[command.type]()
+            folding[
+              command.type === 'dropConnection'
+                ? 'unconfirmPeers'
+                : command.type === 'removeUnconfirmed'
+                  ? 'removeUnconfirmedPeers'
+                  : command.type
+            ]()
           })
           break
         case 'load':
