@@ -1,4 +1,4 @@
-import { PersistentMap } from 'statewire'
+import { type Draft, PersistentMap } from 'statewire'
 
 /** Where a message comes from: the `n`th of a run of a source, each run counting from 1. */
 export interface Origin {
@@ -72,7 +72,7 @@ export function noteOf(fault: Fault, before: Mark | undefined, { from, run, n }:
 }
 
 /** Takes a message up. */
-export function addTo(audit: Audit, origin: Origin): void {
+export function addTo(audit: Draft<Audit>, origin: Origin): void {
   const { from, run, n } = origin
   const newest = audit.runs.get(from)
   const before =
@@ -118,7 +118,7 @@ export function writeAudit(audit: Readonly<Audit>): WrittenAudit {
 }
 
 /** Makes an audit into the one that was written. */
-export function restoreAudit(audit: Audit, written: WrittenAudit): void {
+export function restoreAudit(audit: Draft<Audit>, written: WrittenAudit): void {
   Object.assign(audit, written)
   audit.ends = PersistentMap.from(written.ends)
   audit.runs = PersistentMap.from(written.runs)

@@ -73,6 +73,7 @@ export class PersistentMap<V> implements ReadonlyMap<string, V> {
     return new PersistentMap(table)
   }
 
+  // eslint-disable-next-line @typescript-eslint/class-literal-property-style -- a field would be own state of each map
   get [Symbol.toStringTag](): string {
     return 'PersistentMap'
   }
@@ -139,35 +140,38 @@ export class PersistentMap<V> implements ReadonlyMap<string, V> {
   }
 }
 
-/** A draft over a map, from `openMap` until `close`. Folds see it as a {@link MapDraft}. */
+const nothingChanged: readonly string[] = []
+
+/** A draft over a map, until it is closed. Folds see it as a {@link MapDraft}. */
 export class OpenMap<V> implements MapDraft<V> {
-  readonly #table: ChunkTable<V>
-  // The map that was opened, then the map that came of it; `isOpen` tells which.
+  // The map that was opened; once the draft is closed, the map that came of it.
   #map: PersistentMap<V>
+  // The map's own table until the first change, which copies it.
+  #table: ChunkTable<V>
+  #changed: string[] | undefined
   #isOpen = true
-  #changed: string[] = []
 
   constructor(map: PersistentMap<V>) {
     this.#map = map
-    this.#table = new ChunkTable(tableOf(map))
+    this.#table = tableOf(map)
   }
 
   /** The keys that were set or deleted, in order; a key may be there more than once. */
   get changed(): readonly string[] {
-    return this.#changed
+    return this.#changed ?? nothingChanged
   }
 
   /** Ends the draft and gives the map as it then stands: the original where nothing changed. */
   close(): PersistentMap<V> {
     if (!this.#isOpen) return this.#map
     this.#isOpen = false
-    if (this.#changed.length > 0) this.#map = freeze(this.#table)
+    if (this.#changed !== undefined) this.#map = freeze(this.#table)
     return this.#map
   }
 
   /** The map as it stands now. The draft stays open. */
   snapshot(): PersistentMap<V> {
-    if (!this.#isOpen || this.#changed.length === 0) return this.#map
+    if (!this.#isOpen || this.#changed === undefined) return this.#map
     return freeze(new ChunkTable(this.#table.share()))
   }
 
@@ -189,14 +193,16 @@ export class OpenMap<V> implements MapDraft<V> {
   }
 
   set(key: string, value: V): this {
-    this.#assertOpen()
-    if (this.#table.set(key, value)) this.#changed.push(key)
+    if (this.#changed === undefined && this.#table.holds(key, value)) return this
+    const changed = this.#beginChange()
+    if (this.#table.set(key, value)) changed.push(key)
     return this
   }
 
   delete(key: string): this {
-    this.#assertOpen()
-    if (this.#table.delete(key)) this.#changed.push(key)
+    if (this.#changed === undefined && !this.#table.has(key)) return this
+    const changed = this.#beginChange()
+    if (this.#table.delete(key)) changed.push(key)
     return this
   }
 
@@ -231,12 +237,16 @@ export class OpenMap<V> implements MapDraft<V> {
     return inspect(new Map(this), { ...options, depth }).replace('Map', 'MapDraft')
   }
 
-  // A fold that keeps its draft must not change a state that was published meanwhile.
-  #assertOpen(): void {
+  #beginChange(): string[] {
+    // A fold that keeps its draft must not change a state that was published meanwhile.
     assertThat(
       this.#isOpen,
       'protocol-invalid',
       'A map draft was changed after its fold had ended.',
     )
+    if (this.#changed !== undefined) return this.#changed
+    this.#table = new ChunkTable(this.#table)
+    this.#changed = []
+    return this.#changed
   }
 }
