@@ -3,7 +3,7 @@ import { createActor } from 'xstate'
 import { createLog } from './base/log.js'
 import { createClientMachine } from './client/machine.js'
 import { type CommonOptions, resolveOptions, type SyncOptions } from './client/options.js'
-import { createPublisher, type SyncSnapshot } from './streams/publisher.js'
+import { Publisher } from './streams/publisher.js'
 import { createSettledReceipt, type Receipt } from './delivery/receipt.js'
 import type { SendOptions } from './schemas/outbox-rule.js'
 import {
@@ -32,6 +32,16 @@ export type PayloadArgs<S> =
   undefined extends BodyInputOf<S>
     ? [payload?: BodyInputOf<S>, options?: SendOptions]
     : [payload: BodyInputOf<S>, options?: SendOptions]
+
+/** Everything that can be seen of a client at one moment. Immutable. */
+export interface SyncSnapshot<State> {
+  readonly status: ConnectionStatus
+  readonly state: State
+  /** When the last message came, in ms since the epoch. */
+  readonly lastSyncTime: number | undefined
+  /** The messages that wait to be sent or acknowledged. */
+  readonly outbox: OutboxState
+}
 
 /**
  * One client of one server. What each call does in each state of the connection is a table in
@@ -131,10 +141,11 @@ export function createSyncClient<
   const log = createLog(common.log, clock, report)
 
   const folding = createFolding(protocol.coordinator, { clock, report })
-  const publisher = createPublisher({
+  const publisher = new Publisher<State, ConnectionStatus, OutboxState>({
     folding,
     ...resolved,
     log,
+    firstStatus: { state: 'disconnected' },
     firstOutbox: common.delivery === undefined ? noOutbox.status : offlineOutbox,
     outbox: (): OutboxState => outbox.status,
   })
@@ -147,7 +158,7 @@ export function createSyncClient<
     link: () => link,
     maxBufferedBytes: resolved.maxBufferedBytes,
     noteSync: () => publisher.noteSync(),
-    flush: publisher.flush,
+    flush: () => publisher.flush(),
     restore,
     listing: () => coordinator.send({ type: 'presence.listing' }),
     listed: () => coordinator.send({ type: 'presence.listed' }),
@@ -202,7 +213,7 @@ export function createSyncClient<
         clock,
         random,
         loadSnapshot: common.loadSnapshot,
-        onChanged: publisher.flush,
+        onChanged: () => publisher.flush(),
       },
       children: delivery?.children ?? (() => []),
     },
@@ -318,7 +329,7 @@ export function createSyncClient<
     invalid$: publisher.invalid$,
     status$: publisher.status$,
     state$: publisher.state$,
-    select: publisher.select,
+    select: (selector) => publisher.select(selector),
     get status() {
       return publisher.snapshot().status
     },

@@ -1,4 +1,4 @@
-export { createSyncClient, type PayloadArgs, type SyncClient } from './client.js'
+export { createSyncClient, type PayloadArgs, type SyncClient, type SyncSnapshot } from './client.js'
 export type { Delivery, DeliveryCounts, OutboxState, OutboxView } from './delivery/port.js'
 export {
   createConsoleLogger,
@@ -12,7 +12,7 @@ export type {
   Inspect,
   SyncOptions,
 } from './client/options.js'
-export type { MessageCounts, SyncSnapshot } from './streams/publisher.js'
+export type { MessageCounts } from './streams/publisher.js'
 export type { OutboxStatus, WaitingMessage } from './delivery/outbox.js'
 export type {
   NotSentReason,
