@@ -160,8 +160,8 @@ export function createSyncClient<
     noteSync: () => publisher.noteSync(),
     flush: () => publisher.flush(),
     restore,
-    listing: () => coordinator.send({ type: 'presence.listing' }),
-    listed: () => coordinator.send({ type: 'presence.listed' }),
+    listing: () => coordinator.send({ type: 'roster.begun' }),
+    listed: () => coordinator.send({ type: 'roster.complete' }),
     outboxChanged: () => publisher.noteOutbox(),
   })
   const outbox = delivery?.outbox ?? noOutbox
