@@ -110,7 +110,7 @@ export class ChunkTable<V> {
     return true
   }
 
-  /** Shares all chunks from now on: whoever writes next, to this table or to a copy, copies them first. */
+  /** Makes all chunks shared: this table, like each copy of it, copies a chunk before it writes to it. */
   share(): this {
     this.owned = undefined
     return this

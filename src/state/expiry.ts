@@ -22,7 +22,7 @@ export class Expiries {
     }
   }
 
-  /** Decides anew for the entries of a map that were touched between two states. */
+  /** Decides again for the entries of a map that were touched between two states. */
   track(field: string, touched: Touched, before: StateFields, after: StateFields): void {
     const queue = this.#queues.get(field)
     if (queue === undefined) return
@@ -69,12 +69,12 @@ class ExpiryQueue {
     this.#clock = clock
   }
 
-  /** Decides anew for these keys. */
+  /** Decides again for these keys. */
   decide(keys: readonly string[], entries: Entries): void {
     for (const key of keys) this.#decideOne(key, entries.get(key))
   }
 
-  /** Decides anew for the entries that differ. */
+  /** Decides again for the entries that differ. */
   compare(before: Entries, after: Entries): void {
     for (const key of this.#deadlines.keys()) if (!after.has(key)) this.#deadlines.delete(key)
     for (const [key, value] of after) if (before.get(key) !== value) this.#decideOne(key, value)

@@ -94,6 +94,8 @@ interface Live {
   address: string | undefined
   returnAfterMs: number | undefined
   phase: 'opening' | 'open' | 'ended'
+  // Terminates the socket where its closing handshake takes too long.
+  closeTimer: TimerHandle
 }
 
 /** Makes the owner of a client's sockets. */
@@ -106,8 +108,6 @@ class SocketLink implements Link {
   #target: Target
   #live: Live | undefined
   #listener: ((event: LinkEvent) => void) | undefined
-  // Released sockets that have not closed yet, each with the timer that will terminate it.
-  readonly #closing = new Map<Socket, TimerHandle>()
 
   constructor(options: LinkOptions) {
     this.#options = options
@@ -123,6 +123,7 @@ class SocketLink implements Link {
       address: undefined,
       returnAfterMs: undefined,
       phase: 'opening',
+      closeTimer: undefined,
     }
     this.#live = opening
     const info = { attempt, refused, signal: opening.abort.signal }
@@ -216,11 +217,10 @@ class SocketLink implements Link {
       this.#fail(attempt, { code: 'network', message: 'The transport failed to connect.' })
       return
     }
-    // A transport that breaks its contract may have failed, or a listener may have released the
-    // attempt, before `connect` returned the socket.
+    // The attempt may have ended or been released before `connect` returned the socket.
     if (attempt.phase === 'ended') return
     attempt.socket = socket
-    if (this.#live !== attempt) this.#close(socket)
+    if (this.#live !== attempt) this.#close(attempt, socket)
   }
 
   #handlersOf(attempt: Live): SocketHandlers {
@@ -232,8 +232,7 @@ class SocketLink implements Link {
       },
       received: (frame) => {
         if (this.#live !== attempt) return
-        // An exception in a socket's listener would end all delivery while the socket stays open.
-        // Without `#guard`, which costs a closure per frame.
+        // Not by `#guard`, which costs a closure per frame.
         try {
           this.#options.onFrame(frame)
         } catch (cause) {
@@ -242,11 +241,8 @@ class SocketLink implements Link {
       },
       closed: (failure) => {
         attempt.phase = 'ended'
-        const { socket, returnAfterMs } = attempt
-        if (socket !== undefined) {
-          this.#options.clock.clearTimeout(this.#closing.get(socket))
-          this.#closing.delete(socket)
-        }
+        this.#options.clock.clearTimeout(attempt.closeTimer)
+        const { returnAfterMs } = attempt
         const isAskedTo = failure.code === 'closed' && returnAfterMs !== undefined
         this.#fail(attempt, isAskedTo ? { ...failure, returnAfterMs } : failure)
       },
@@ -264,18 +260,17 @@ class SocketLink implements Link {
     const dropped = this.#live
     this.#live = undefined
     dropped?.abort.abort()
-    if (dropped?.socket !== undefined) this.#close(dropped.socket)
+    if (dropped?.socket !== undefined) this.#close(dropped, dropped.socket)
   }
 
   // Begins the closing handshake, and terminates the socket where that takes too long.
-  #close(socket: Socket): void {
-    const timer = this.#options.clock.setTimeout(() => {
-      this.#closing.delete(socket)
+  #close(attempt: Live, socket: Socket): void {
+    const { clock, closeTimeoutMs } = this.#options
+    attempt.closeTimer = clock.setTimeout(() => {
       this.#guard('transport-threw', 'The transport failed to terminate.', () => {
         socket.terminate()
       })
-    }, this.#options.closeTimeoutMs)
-    this.#closing.set(socket, timer)
+    }, closeTimeoutMs)
     this.#guard('transport-threw', 'The transport failed to close.', () => {
       socket.close(1000, '')
     })

@@ -9,7 +9,7 @@
 //              coordinator.stop: from each state to stopped / clear
 //
 //   expiry     idle --expiry.scheduled--> waiting --nextExpiry / removeExpired--> idle
-//              expiry.scheduled in waiting: waiting anew; coordinator.stop: idle
+//              expiry.scheduled in waiting: waiting, re-entered; coordinator.stop: idle
 //
 //   presence   confirmed --dropped / unconfirmPeers--> dropped --opened--> unconfirmed
 //              unconfirmed --leaveUnconfirmed, roster.complete / removeUnconfirmedPeers--> confirmed
@@ -130,7 +130,7 @@ function makeCoordinatorMachine() {
             on: {
               'snapshot.loaded': 'loaded',
               'snapshot.failed': { target: 'retrying', actions: 'countFailure' },
-              // The load begins anew, so that no message is missed between what it read and the
+              // The load begins again, so that no message is missed between what it read and the
               // first one of the new connection.
               'connection.opened': { target: 'loading', reenter: true, actions: 'forgetFailures' },
               'state.restored': { target: 'loading', reenter: true, actions: 'forgetFailures' },
