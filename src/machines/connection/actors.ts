@@ -18,7 +18,8 @@ export interface SignalEvent {
 /** Starts or stops listening to the environment. */
 export type EnvironmentCommand = { readonly type: 'watch' } | { readonly type: 'unwatch' }
 
-interface LinkInput {
+/** What {@link linkActor} needs. */
+export interface LinkInput {
   readonly link: Link
 }
 
@@ -51,7 +52,8 @@ export const linkActor = fromCallback<LinkCommand, LinkInput>(
   },
 )
 
-interface EnvironmentInput {
+/** What {@link environmentActor} needs. */
+export interface EnvironmentInput {
   readonly environment: EnvironmentSource
   readonly report: ReportError
 }
