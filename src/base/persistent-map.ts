@@ -14,7 +14,7 @@ export interface MapDraft<V> extends ReadonlyMap<string, V> {
 
 // How Node prints a value: https://nodejs.org/api/util.html#utilinspectcustom
 const INSPECT: unique symbol = Symbol.for('nodejs.util.inspect.custom')
-type Inspect = (value: unknown, options: object) => string
+type NodeInspect = (value: unknown, options: object) => string
 
 // What this file alone may do to a map; set by the class, which knows its private parts.
 let tableOf: <V>(map: PersistentMap<V>) => ChunkTable<V>
@@ -135,7 +135,7 @@ export class PersistentMap<V> implements ReadonlyMap<string, V> {
   }
 
   /** Prints the map in Node as a `Map` is printed. @internal */
-  [INSPECT](depth: number, options: object, inspect: Inspect): string {
+  [INSPECT](depth: number, options: object, inspect: NodeInspect): string {
     return inspect(new Map(this), { ...options, depth }).replace('Map', 'PersistentMap')
   }
 }
@@ -233,7 +233,7 @@ export class OpenMap<V> implements MapDraft<V> {
     return Object.fromEntries(this)
   }
 
-  [INSPECT](depth: number, options: object, inspect: Inspect): string {
+  [INSPECT](depth: number, options: object, inspect: NodeInspect): string {
     return inspect(new Map(this), { ...options, depth }).replace('Map', 'MapDraft')
   }
 
