@@ -1,4 +1,4 @@
-import { PersistentMap } from 'statewire'
+import { type Draft, PersistentMap } from 'statewire'
 
 /** Where a message comes from: it is the `n`th of a run of a source. Each run counts from 1. */
 export interface Origin {
@@ -77,7 +77,7 @@ export function noteOf(
 }
 
 /** Adds a message to an audit. */
-export function addTo(audit: Audit, origin: Origin): void {
+export function addTo(audit: Draft<Audit>, origin: Origin): void {
   const { from, run, n } = origin
   const newest = audit.runs.get(from)
   const before =
@@ -123,7 +123,7 @@ export function writeAudit(audit: Readonly<Audit>): WrittenAudit {
 }
 
 /** Restores an audit from what was written. */
-export function restoreAudit(audit: Audit, written: WrittenAudit): void {
+export function restoreAudit(audit: Draft<Audit>, written: WrittenAudit): void {
   Object.assign(audit, written)
   audit.ends = PersistentMap.from(written.ends)
   audit.runs = PersistentMap.from(written.runs)

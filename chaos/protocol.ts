@@ -1,4 +1,4 @@
-import { defineProtocol } from 'statewire'
+import { defineProtocol, type Draft } from 'statewire'
 import * as z from 'zod'
 import { addTo, type Audit, emptyAudit, restoreAudit, writeAudit } from './audit.js'
 
@@ -24,8 +24,8 @@ export const storm = defineProtocol({
   coordinator: {
     initial: emptyAudit,
     fold: {
-      SAID: (audit: Audit, { data }) => addTo(audit, data),
-      ENDED(audit: Audit) {
+      SAID: (audit: Draft<Audit>, { data }) => addTo(audit, data),
+      ENDED(audit: Draft<Audit>) {
         audit.isEnded = true
       },
     },

@@ -13,8 +13,8 @@ import {
 } from './client/options.js'
 import { Sender } from './client/sender.js'
 import { createOn, subscribe } from './client/subscribe.js'
-import type { PayloadArgs, SyncClient } from './client/sync-client.js'
-import type { OutboxView } from './delivery/outbox-view.js'
+import type { PayloadArgs, SyncClient, SyncSnapshot } from './client/sync-client.js'
+import type { OutboxState, OutboxView } from './delivery/outbox-view.js'
 import { type AttachedDelivery, type DeliveryHost, noDelivery } from './delivery/port.js'
 import { createSettledReceipt, createUnsentReceipt, type Receipt } from './delivery/receipt.js'
 import { type ConnectionStatus, getConnectionStatus } from './machines/connection/status.js'
@@ -24,12 +24,12 @@ import type { Protocol } from './schemas/protocol.js'
 import { createReader } from './schemas/reader.js'
 import type { MessageSchemas, Schema, TypeOf } from './schemas/schema.js'
 import { createFolding, type Folding } from './state/folding.js'
-import { createPublisher, type SyncSnapshot } from './streams/publisher.js'
-import { createInbound, type Inbound } from './transport/inbound.js'
+import { Publisher } from './streams/publisher.js'
+import { createFrameReader } from './transport/frame-reader.js'
 import { createLink, type Link } from './transport/link.js'
 import type { Target } from './transport/target.js'
 
-type Publisher<State extends object> = ReturnType<typeof createPublisher<State>>
+type ClientPublisher<State extends object> = Publisher<State, ConnectionStatus, OutboxState>
 
 /**
  * Makes a client of a protocol. Nothing happens until `start()` or `connect()`.
@@ -63,18 +63,18 @@ class Client<R extends MessageSchemas, S extends MessageSchemas, State extends o
   implements SyncClient<R, S, State>
 {
   readonly messages$: Observable<AnyMessage<R>>
-  readonly unknown$: Publisher<State>['unknown$']
-  readonly invalid$: Publisher<State>['invalid$']
-  readonly status$: Publisher<State>['status$']
-  readonly state$: Publisher<State>['state$']
-  readonly outbox$: Publisher<State>['outbox$']
+  readonly unknown$: ClientPublisher<State>['unknown$']
+  readonly invalid$: ClientPublisher<State>['invalid$']
+  readonly status$: ClientPublisher<State>['status$']
+  readonly state$: ClientPublisher<State>['state$']
+  readonly outbox$: ClientPublisher<State>['outbox$']
   readonly outbox: OutboxView
 
   readonly #log: WriteLog
   readonly #sender: Sender
   readonly #delivery: AttachedDelivery
   readonly #folding: Folding<State>
-  readonly #publisher: Publisher<State>
+  readonly #publisher: ClientPublisher<State>
   readonly #link: Link
   readonly #root: Actor<ClientMachine>
   readonly #actors: ClientActors
@@ -87,14 +87,14 @@ class Client<R extends MessageSchemas, S extends MessageSchemas, State extends o
     const { delivery = noDelivery, signal } = options
     this.#log = createLog(options.log, clock, report)
     this.#signal = signal
-
     this.#sender = new Sender(protocol, clock, (frame) => this.#link.send(frame))
     this.#delivery = delivery.attach(this.#createHost(protocol, resolved))
     this.#folding = createFolding(protocol.coordinator, { clock, report })
-    this.#publisher = createPublisher({
+    this.#publisher = new Publisher<State, ConnectionStatus, OutboxState>({
       ...resolved,
       folding: this.#folding,
       log: this.#log,
+      firstStatus: { state: 'disconnected' },
       firstOutbox: this.#delivery.outbox.status,
       outbox: () => this.#delivery.outbox.status,
     })
@@ -104,7 +104,7 @@ class Client<R extends MessageSchemas, S extends MessageSchemas, State extends o
       credentials: protocol.credentials,
       prepare: (request) => this.#delivery.prepare(request),
       makePing: () => this.#sender.makePing(),
-      onFrame: this.#createInbound(protocol, options),
+      onFrame: this.#createFrameReader(protocol, options.compile),
     })
     this.#root = createActor(createClientMachine(this.#delivery.actor.logic), {
       clock,
@@ -232,14 +232,14 @@ class Client<R extends MessageSchemas, S extends MessageSchemas, State extends o
       noteSync: () => this.#publisher.noteSync(),
       flush: () => this.#publisher.flush(),
       restore: (state) => this.#restore(state),
-      beginRoster: () => this.#actors.coordinator.send({ type: 'presence.listing' }),
-      completeRoster: () => this.#actors.coordinator.send({ type: 'presence.listed' }),
+      beginRoster: () => this.#actors.coordinator.send({ type: 'roster.begun' }),
+      completeRoster: () => this.#actors.coordinator.send({ type: 'roster.complete' }),
       outboxChanged: () => this.#publisher.noteOutbox(),
     }
   }
 
   /** The way in: codec, then reader, then publisher. */
-  #createInbound(protocol: Protocol<R, S, State>, { compile }: CommonOptions): Inbound {
+  #createFrameReader(protocol: Protocol<R, S, State>, compile: CommonOptions['compile']) {
     const { sink } = this.#publisher
     const read = createReader({
       schemas: protocol.receive,
@@ -256,7 +256,7 @@ class Client<R extends MessageSchemas, S extends MessageSchemas, State extends o
         },
       },
     })
-    return createInbound(read, (frame) => sink.invalid(frame))
+    return createFrameReader(read, (frame) => sink.invalid(frame))
   }
 
   /** Publishes a change of the connection, and tells the other parts. */

@@ -1,5 +1,5 @@
 export { createSyncClient } from './client.js'
-export type { PayloadArgs, SyncClient } from './client/sync-client.js'
+export type { PayloadArgs, SyncClient, SyncSnapshot } from './client/sync-client.js'
 export type { Delivery } from './delivery/port.js'
 export {
   createConsoleLogger,
@@ -13,7 +13,7 @@ export type {
   Inspect,
   SyncOptions,
 } from './client/options.js'
-export type { MessageCounts, SyncSnapshot } from './streams/publisher.js'
+export type { MessageCounts } from './streams/publisher.js'
 export type {
   DeliveryCounts,
   OutboxState,
@@ -52,7 +52,7 @@ export {
   createCoordinatorMachine,
 } from './machines/coordinator/machine.js'
 export { createSummary, type Summary } from './base/map-summary.js'
-export { type Entry, type MapEdit, PersistentMap } from './base/persistent-map.js'
+export { type MapDraft, PersistentMap } from './base/persistent-map.js'
 export {
   type CheckpointRule,
   type CoordinatorDefinition,
@@ -61,6 +61,7 @@ export {
   type EntryOf,
   type ExpireRule,
   type Fold,
+  type FoldResult,
   type PresenceRule,
   type SnapshotRule,
 } from './schemas/coordinator.js'
@@ -70,7 +71,7 @@ export {
   type EnvelopeDirection,
   type EnvelopeFields,
   type MessageMeta,
-  type Opened,
+  type OpenedFrame,
 } from './schemas/envelope.js'
 export type {
   AnyMessage,

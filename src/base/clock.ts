@@ -1,14 +1,14 @@
-/** What a clock hands out for a pending timer. Opaque. */
+/** What a clock returns for a pending timer. Opaque. */
 export type TimerHandle = unknown
 
 /**
- * Every source of time in the library. Replace it to run deterministically; `statewire/testing`
- * has one that is driven by hand.
+ * The library's only source of time. Replace it to run deterministically: `statewire/testing` has a
+ * clock that tests move by hand.
  */
 export interface Clock {
   /** Monotonic milliseconds: for durations. Unrelated to the calendar. */
   now(): number
-  /** Milliseconds since the epoch: for timestamps that people and servers read. May jump. */
+  /** Milliseconds since the epoch, for timestamps that people and servers read. May jump. */
   epoch(): number
   setTimeout(callback: () => void, delayMs: number): TimerHandle
   clearTimeout(handle: TimerHandle): void
@@ -20,15 +20,15 @@ export type Random = () => number
 /** The longest delay of a timer, in milliseconds: beyond it Node and browsers fire at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
-/** What {@link isDelay} asks for, in words. */
+/** What {@link isDelay} accepts, in words. */
 export const DELAY = `a number of milliseconds from 0 to ${LONGEST_TIMER_MS}`
 
-/** Tells a delay that timers take from anything else. */
+/** Whether a value is a delay that a timer accepts. */
 export function isDelay(value: unknown): value is number {
   return typeof value === 'number' && value >= 0 && value <= LONGEST_TIMER_MS
 }
 
-/** The clock of the machine the code runs on. */
+/** Makes a clock that reads the system's time. */
 export function createSystemClock(): Clock {
   return {
     now: () => performance.now(),
@@ -41,8 +41,8 @@ export function createSystemClock(): Clock {
 }
 
 /**
- * Holds a delay between 0 and the longest that timers take (2^31 - 1 ms). `NaN` becomes 0, since
- * an elapsed deadline is the only honest reading of one that cannot be told.
+ * Limits a delay to what timers accept: 0 to 2^31 - 1 ms. `NaN` becomes 0: a deadline that cannot be
+ * computed counts as passed.
  */
 export function clampDelay(delayMs: number): number {
   if (Number.isNaN(delayMs)) return 0

@@ -1,25 +1,26 @@
 import type { Clock } from './clock.js'
 
-/** What became of a call that had a bound. */
+/** How a call with a deadline ended. */
 export type Settled<T> =
   | { readonly kind: 'value'; readonly value: T }
   | { readonly kind: 'threw'; readonly error: unknown }
-  /** Nothing came within the bound. */
+  /** Nothing came within the time limit. */
   | { readonly kind: 'late' }
-  /** Given up by whoever asked. */
+  /** The caller aborted it. */
   | { readonly kind: 'aborted' }
 
-/** The bound of a call. */
+/** How long a call may take. */
 export interface Deadline {
   readonly clock: Clock
   readonly limitMs: number
-  /** Gives the call up before its bound. */
+  /** Aborts the call before its time limit. */
   readonly signal?: AbortSignal | undefined
 }
 
 /**
- * Runs what may throw, reject or hang, and says which of them it did; never throws, and leaves no
- * timer. The signal handed to `run` aborts when nobody waits for the outcome any more.
+ * Runs a function that may throw, reject or hang, and reports which of these happened. Never throws
+ * or rejects, and leaves no timer behind. The signal that `run` gets aborts when the outcome is no
+ * longer wanted.
  */
 export function withDeadline<T>(
   { clock, limitMs, signal }: Deadline,
@@ -31,7 +32,7 @@ export function withDeadline<T>(
     function settle(settled: Settled<T>): void {
       clock.clearTimeout(timer)
       signal?.removeEventListener('abort', abort)
-      // Before the abort, which may run listeners that settle the call in another way.
+      // Before the abort, whose listeners may settle the call in another way.
       resolve(settled)
       if (settled.kind === 'late' || settled.kind === 'aborted') controller.abort()
     }
@@ -59,8 +60,8 @@ async function attempt<T>(run: () => PromiseLike<T> | T): Promise<T> {
 }
 
 /**
- * Names what was thrown without repeating any of its text, which may hold a secret: the class of
- * an error, and a code such as `ENOSPC`.
+ * Names what was thrown: the class of an error, and a code such as `ENOSPC`. The text of the error
+ * is left out, since it may hold a secret.
  */
 export function nameThrown(error: unknown): string {
   if (!(error instanceof Error)) return typeof error

@@ -24,12 +24,12 @@ export type SyncErrorCode =
   | 'log-failed'
 
 /**
- * The one error class of the library: a literal `code` to switch on, a message for people, and
- * in `cause` whatever was thrown by the code that we called.
+ * The library's only error class. It has a literal `code` to switch on and a message for people;
+ * `cause` is what the user's code threw.
  *
  * It is thrown for misuse only (`option-invalid`, `protocol-invalid`, `message-invalid`,
- * `disposed`, `testing-misuse`); with every other code it is handed to `onError`. Expected
- * failures are data: see `ConnectionFailure` and `SendOutcome`.
+ * `disposed`, `testing-misuse`). Errors with any other code go to `onError`. Expected failures are
+ * data: see `ConnectionFailure` and `SendOutcome`.
  */
 export class SyncError extends Error {
   override readonly name = 'SyncError'
@@ -41,10 +41,10 @@ export class SyncError extends Error {
   }
 }
 
-/** Throws a {@link SyncError} unless something holds: for what callers get wrong. */
+/** Throws a {@link SyncError} unless a condition holds: for mistakes of the caller. */
 export function assertThat(holds: boolean, code: SyncErrorCode, message: string): asserts holds {
   if (!holds) throw new SyncError(code, message)
 }
 
-/** Receives what user code threw and what went wrong beside the data's way. Must not throw. */
+/** Receives errors of user code, and failures that no result reports. Must not throw. */
 export type ReportError = (error: SyncError) => void

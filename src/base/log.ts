@@ -1,24 +1,24 @@
 import type { Clock } from './clock.js'
 import { type ReportError, SyncError } from './errors.js'
 
-/** The part of the client that an entry is about. */
+/** The part of the client that a log entry is about. */
 export type LogPart = 'client' | 'connection' | 'coordinator' | 'messages' | 'delivery'
 
-/** One thing worth knowing. Holds no token, no URL and no message body. */
+/** One log entry. Contains no token, no URL and no message body. */
 export interface LogEntry {
   readonly level: 'debug' | 'info' | 'warn'
   readonly part: LogPart
-  /** What happened, as a namespaced fact: `status.changed`, `frame.invalid`, … */
+  /** What happened: a namespaced fact such as `status.changed` or `frame.invalid`. */
   readonly event: string
   /** Milliseconds since the epoch. */
   readonly at: number
   readonly detail: Readonly<Record<string, unknown>>
 }
 
-/** Takes log entries. */
+/** Receives log entries. */
 export type Logger = (entry: LogEntry) => void
 
-/** Writes an entry of one part. */
+/** Writes a log entry of one part. */
 export type WriteLog = (
   level: LogEntry['level'],
   part: LogPart,
@@ -26,7 +26,7 @@ export type WriteLog = (
   detail?: LogEntry['detail'],
 ) => void
 
-/** Makes the function that the parts of a client log with; silent without a logger. */
+/** Makes the function that the parts of a client log with. Without a logger it does nothing. */
 export function createLog(logger: Logger | undefined, clock: Clock, report: ReportError): WriteLog {
   if (logger === undefined) return () => undefined
   return (level, part, event, detail = {}) => {
@@ -45,7 +45,7 @@ interface ConsoleLike {
   warn(...data: unknown[]): void
 }
 
-/** A logger that writes to a console, optionally only some parts. */
+/** Makes a logger that writes to a console; with `parts`, only the entries of those parts. */
 export function createConsoleLogger(
   console: ConsoleLike,
   options: { readonly parts?: readonly LogPart[] } = {},

@@ -1,4 +1,5 @@
-import { type Chunk, PersistentMap } from './persistent-map.js'
+import type { Chunk } from './chunk-table.js'
+import { type MapDraft, OpenMap, type PersistentMap } from './persistent-map.js'
 
 /** Adds up a property of all values of a map; see {@link createSummary}. */
 export interface Summary<V, S> {
@@ -11,21 +12,24 @@ export interface Summary<V, S> {
 }
 
 /**
- * Makes a function that adds up a map's values and remembers the sum of each chunk, so that after
- * an update only the chunks that changed are added up anew: a total over 10,000 entries then costs
- * about as much as one over 256.
+ * Makes a function that adds up a map's values. It remembers the sum of each chunk: after an update
+ * it adds up only the chunks that changed, so a total over 10,000 entries costs about as much as
+ * one over 256.
  *
  * @example
  * const total = createSummary<Shoot, number>({ empty: 0, of: (s) => s.totalCount, combine: (a, b) => a + b })
  * total(state.activeShootProgress)
  */
-export function createSummary<V, S>(summary: Summary<V, S>): (map: PersistentMap<V>) => S {
+export function createSummary<V, S>(
+  summary: Summary<V, S>,
+): (map: PersistentMap<V> | MapDraft<V>) => S {
   const known = new WeakMap<Chunk<V>, S>()
   return (map) => {
+    const table = OpenMap.tableOf(map)
     let total = summary.empty
-    for (const chunk of PersistentMap.chunksOf(map)) {
+    for (const [at, chunk] of table.chunks.entries()) {
       const part = known.get(chunk) ?? summarise(chunk, summary)
-      if (chunk.edit?.open !== true) known.set(chunk, part)
+      if (!table.owns(at)) known.set(chunk, part)
       total = summary.combine(total, part)
     }
     return total
@@ -34,7 +38,7 @@ export function createSummary<V, S>(summary: Summary<V, S>): (map: PersistentMap
 
 function summarise<V, S>(chunk: Chunk<V>, { empty, of, combine }: Summary<V, S>): S {
   let part = empty
-  for (const entry of chunk.entries) {
+  for (const entry of chunk) {
     if (entry !== undefined) part = combine(part, of(entry[1], entry[0]))
   }
   return part

@@ -1,4 +1,4 @@
-/** Whether two objects have the same parts; each of them may be another object. */
+/** Whether two objects have the same properties with the same values, compared by identity. */
 export function isShallowEqual<T extends object>(left: T, right: T): boolean {
   const keys = Object.keys(left) as (keyof T)[]
   return (

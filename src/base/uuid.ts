@@ -3,8 +3,8 @@ interface RandomSource {
 }
 
 /**
- * Makes a random UUID (RFC 9562, version 4). `crypto.randomUUID` would do in Node; browsers have
- * it in secure contexts only.
+ * Makes a random UUID (RFC 9562, version 4). It does not call `crypto.randomUUID`, which browsers have
+ * in secure contexts only.
  */
 export function createUuid(): string {
   const { crypto } = globalThis as unknown as { readonly crypto: RandomSource }

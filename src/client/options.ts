@@ -3,6 +3,12 @@ import { type Clock, createSystemClock, type Random } from '../base/clock.js'
 import { assertThat, type ReportError } from '../base/errors.js'
 import {
   assertDuration,
+  assertOptionalFunction,
+  assertWholeNumber,
+  guardInspector,
+  guardReport,
+} from '../base/options.js'
+import {
   type ConnectionOptions,
   type ConnectionPolicy,
   createConnectionPolicy,
@@ -124,14 +130,12 @@ export function resolveOptions(protocol: ProtocolTraits, options: UntypedOptions
   const bytes = { maxMessageBytes: 16 * MEBIBYTE, maxBufferedBytes: 16 * MEBIBYTE }
   for (const name of ['maxMessageBytes', 'maxBufferedBytes'] as const) {
     const { [name]: value = bytes[name] } = options
-    const isSize = Number.isSafeInteger(value) && value > 0
-    assertOption(isSize, `${name} must be a whole number of bytes, 1 or more`)
+    assertWholeNumber(name, value, 'bytes')
     bytes[name] = value
   }
   assertDuration('closeTimeoutMs', closeTimeoutMs)
   for (const name of ['onError', 'log', 'loadSnapshot', 'compile', 'batches'] as const) {
-    const isFunction = options[name] === undefined || typeof options[name] === 'function'
-    assertOption(isFunction, `${name} must be a function`)
+    assertOptionalFunction(name, options[name])
   }
   const isDelivery = options.delivery === undefined || typeof options.delivery.attach === 'function'
   assertOption(isDelivery, 'delivery must be what createDelivery gives')
@@ -144,7 +148,7 @@ export function resolveOptions(protocol: ProtocolTraits, options: UntypedOptions
     transport: options.transport ?? createWebSocketTransport(),
     environment: options.environment ?? createPlatformEnvironment(clock),
     batches: options.batches ?? microtaskBatches,
-    report: createReport(options.onError),
+    report: guardReport(options.onError),
     inspect: guardInspector(options.inspect),
     ...bytes,
     closeTimeoutMs,
@@ -153,30 +157,4 @@ export function resolveOptions(protocol: ProtocolTraits, options: UntypedOptions
 
 function assertOption(holds: boolean, message: string): asserts holds {
   assertThat(holds, 'option-invalid', message)
-}
-
-// An error in the error handler has nowhere to be reported.
-function createReport(onError: ReportError | undefined): ReportError {
-  return (error) => {
-    try {
-      onError?.(error)
-    } catch {
-      // See above.
-    }
-  }
-}
-
-// An inspector that throws would block the mailbox of every actor in the system.
-function guardInspector(
-  inspect: Inspect | undefined,
-): ((event: InspectionEvent) => void) | undefined {
-  if (inspect === undefined) return undefined
-  return (event) => {
-    try {
-      if (typeof inspect === 'function') inspect(event)
-      else inspect.next?.(event)
-    } catch {
-      // An inspector only watches: its errors change nothing.
-    }
-  }
 }

@@ -5,8 +5,17 @@ import type { ConnectionStatus } from '../machines/connection/status.js'
 import type { AnyMessage, InvalidFrame, MessageOf, UnknownMessage } from '../schemas/message.js'
 import type { SendOptions } from '../schemas/outbox-rule.js'
 import type { BodyInputOf, MessageSchemas, TypeOf } from '../schemas/schema.js'
-import type { SyncSnapshot } from '../streams/publisher.js'
 import type { Target } from '../transport/target.js'
+
+/** Everything that can be seen of a client at one moment. Immutable. */
+export interface SyncSnapshot<State> {
+  readonly status: ConnectionStatus
+  readonly state: State
+  /** When the last message of any type arrived, in milliseconds since the epoch. */
+  readonly lastSyncTime: number | undefined
+  /** The messages that wait to be sent or acknowledged. */
+  readonly outbox: OutboxState
+}
 
 /** The payload of a sent type as an argument list: none, optional, or required; then options. */
 export type PayloadArgs<S> =

@@ -1,5 +1,5 @@
-import { assertThat, SyncError } from '../base/errors.js'
-import { assertDuration } from '../machines/connection/policy.js'
+import { assertThat } from '../base/errors.js'
+import { assertDuration, assertOptionalFunction, assertWholeNumber } from '../base/options.js'
 import type { DeliveryPolicy } from '../machines/delivery.js'
 import type { OutboxLimits } from './queue.js'
 import type { OutboxStore } from './store/outbox-store.js'
@@ -53,8 +53,7 @@ export function resolveDelivery(options: DeliveryOptions): ResolvedDelivery {
   assertDuration('delivery.answerTimeoutMs', answerTimeoutMs)
   assertThat(answerTimeoutMs > 0, 'option-invalid', 'delivery.answerTimeoutMs must be more than 0')
   for (const name of ['store', 'key', 'makeId'] as const) {
-    const isFunction = options[name] === undefined || typeof options[name] === 'function'
-    assertThat(isFunction, 'option-invalid', `delivery.${name} must be a function`)
+    assertOptionalFunction(`delivery.${name}`, options[name])
   }
   return {
     openStore: options.store,
@@ -71,6 +70,6 @@ export function resolveDelivery(options: DeliveryOptions): ResolvedDelivery {
 
 function wholeNumber(name: string, value: number | undefined, fallback: number): number {
   if (value === undefined) return fallback
-  if (Number.isSafeInteger(value) && value > 0) return value
-  throw new SyncError('option-invalid', `delivery.${name} must be a whole number, 1 or more`)
+  assertWholeNumber(`delivery.${name}`, value)
+  return value
 }

@@ -1,4 +1,4 @@
-import { assertDuration } from '../machines/connection/policy.js'
+import { assertDuration } from '../base/options.js'
 import { type Clock, createSystemClock } from '../base/clock.js'
 import { SyncError } from '../base/errors.js'
 import { createValidate } from '../schemas/schema.js'

@@ -1,5 +1,5 @@
 import type * as z from 'zod/mini'
-import type { PersistentMap } from '../base/persistent-map.js'
+import type { MapDraft } from '../base/persistent-map.js'
 import type { MessageMeta } from '../schemas/envelope.js'
 import type { devicePresence } from '../schemas/kull/devices.js'
 
@@ -20,7 +20,7 @@ export interface Device {
   readonly isConfirmed: boolean
 }
 
-type Devices = PersistentMap<Device>
+type Devices = MapDraft<Device>
 
 /** A server announced a socket of a device. */
 export function addSocket(devices: Devices, data: DevicePresence, meta: MessageMeta): void {

@@ -1,31 +1,31 @@
 import * as z from 'zod/mini'
 
 /**
- * The frames that client and server exchange about delivery, beside the protocol's own messages.
- * docs/protocol.md says what each one means; every schema ignores fields that it does not know.
+ * The control frames: what client and server send about delivery, beside the protocol's own
+ * messages. docs/protocol.md explains each. Every schema ignores unknown fields.
  */
 
-/** The query parameter by which a client says that it understands delivery, and its value. */
+/** The query parameter, and its value, by which a client says that it supports delivery. */
 export const CAPABILITIES = { parameter: 'caps', value: '1' } as const
 
 /** The version of the delivery protocol that this library speaks. */
 export const DELIVERY_VERSION = 1
 
-// A whole number, 0 or more. A function, since zod's own checks bring 0.5 kB along.
+// A whole number, 0 or more. Checked by a function: zod's own checks add 0.5 kB to a bundle.
 const count = z.custom<number>((value) => Number.isSafeInteger(value) && value >= 0)
-const refusals = z.array(z.tuple([count, z.string()]))
+const refusedNumbers = z.array(z.tuple([count, z.string()]))
 
-/** Where a server stands with the cid that was resumed. */
-const standing = {
+/** What a server knows of the outbox that was resumed. */
+const outboxMarks = {
   hwm: z.optional(count),
   known: z.optional(z.boolean()),
-  refused: z.optional(refusals),
+  refused: z.optional(refusedNumbers),
 }
 
-/** Why a cursor was of no use. */
+/** Why a server cannot continue from a client's cursor. */
 const resetReason = z.enum(['new', 'epoch', 'trimmed', 'ahead'])
 
-/** The control frames of a server, by type, with the schema of each one's data. */
+/** The control frames that a server sends, by type, with the schema of each one's data. */
 export const toClient = {
   $hello: z.object({
     v: count,
@@ -36,8 +36,8 @@ export const toClient = {
     idleMs: z.number(),
     window: count,
   }),
-  $resumed: z.object({ epoch: z.string(), head: count, ...standing }),
-  $reset: z.object({ why: resetReason, epoch: z.string(), head: count, ...standing }),
+  $resumed: z.object({ epoch: z.string(), head: count, ...outboxMarks }),
+  $reset: z.object({ why: resetReason, epoch: z.string(), head: count, ...outboxMarks }),
   $snapshot: z.object({ epoch: z.string(), seq: count, state: z.optional(z.unknown()) }),
   $roster: null,
   $ack: z.object({ cid: z.string(), n: count }),
@@ -46,7 +46,7 @@ export const toClient = {
   $drain: z.object({ afterMs: z.number() }),
 } as const
 
-/** The control frames of a client, by type, with the schema of each one's payload. */
+/** The control frames that a client sends, by type, with the schema of each one's payload. */
 export const toServer = {
   $resume: z.object({
     epoch: z.optional(z.string()),
@@ -57,11 +57,11 @@ export const toServer = {
   $pong: null,
 } as const
 
-/** What a server says about itself when a connection begins. */
+/** The data of `$hello`: what a server says about itself when a connection begins. */
 export type Hello = z.output<typeof toClient.$hello>
-/** Why a cursor was of no use. */
+/** Why a server cannot continue from a client's cursor. */
 export type ResetReason = z.output<typeof resetReason>
-/** What a client says about where it stands. */
+/** The payload of `$resume`: the client's cursor and its outbox. */
 export type Resume = z.output<typeof toServer.$resume>
-/** A numbered message that was refused, and with which code. */
-export type RefusedNumber = z.output<typeof refusals>[number]
+/** The number of a message that the server refused, and the code of the refusal. */
+export type RefusedNumber = z.output<typeof refusedNumbers>[number]

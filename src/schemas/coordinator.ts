@@ -1,24 +1,32 @@
 import { DELAY, isDelay } from '../base/clock.js'
 import { assertThat } from '../base/errors.js'
-import { PersistentMap } from '../base/persistent-map.js'
+import { type MapDraft, PersistentMap } from '../base/persistent-map.js'
 import type { MessageOf } from './message.js'
 import { isSchema, type MessageSchemas, type Schema, type TypeOf } from './schema.js'
 
-/** State that a fold may change in place, one level deep. */
-export type Draft<State> = { -readonly [Field in keyof State]: State[Field] }
+/**
+ * A state that a fold may change in place, one level deep. A field that holds a `PersistentMap` is
+ * a {@link MapDraft} here: it reads as the map, and a `PersistentMap` may be assigned to it.
+ */
+export type Draft<State> = { -readonly [Field in keyof State]: DraftField<State[Field]> }
+
+// Distributes over a union: an optional map becomes an optional draft.
+type DraftField<Value> = Value extends PersistentMap<infer Item> ? MapDraft<Item> : Value
+
+/** What a fold may return: another state, with drafts or maps in its map fields, or nothing. */
+export type FoldResult<State> = State | Draft<State> | undefined | void
 
 /**
- * Takes one message up into the state: change the draft, or return a new state.
+ * Applies one message to the state: it changes the draft, or returns another state.
  *
- * Maps in the state (`PersistentMap`) are open for editing: `draft.lines.set(id, line)` is cheap
- * however large the map is. Anything else in the state must be replaced, not changed inside. A
- * fold that throws is undone and reported, and the folds before it in the same batch may then be
- * run once more: they should do nothing but fold.
+ * The draft's maps change in place: `draft.lines.set(id, line)` costs the same however large the
+ * map is. Anything else in the state must be replaced, not changed inside. A draft is good until
+ * the fold returns; to keep a map, keep `PersistentMap.from(draft.lines)`.
+ *
+ * A fold that throws is undone and reported. The earlier folds of the same batch may then run
+ * again, so a fold must do nothing but fold.
  */
-export type Fold<State, Message> = (
-  draft: Draft<State>,
-  message: Message,
-) => State | undefined | void
+export type Fold<State, Message> = (draft: Draft<State>, message: Message) => FoldResult<State>
 
 /** The names of the fields that hold a `PersistentMap`. */
 export type MapFieldOf<State> = {
@@ -26,58 +34,56 @@ export type MapFieldOf<State> = {
 }[keyof State] &
   string
 
-/** The entries' type of a map field. */
+/** The type of the entries of a map field. */
 export type EntryOf<Field> = Field extends PersistentMap<infer Value> ? Value : never
 
 /** Removes an entry from a map of the state some time after a condition holds. */
 export interface ExpireRule<Value> {
-  /** Whether the entry is on its way out. Whatever changes the entry has it decided anew. */
+  /** Whether the entry is to be removed. Asked again whenever the entry changes. */
   readonly when: (value: Value) => boolean
-  /** How long it stays, in milliseconds. */
+  /** How long the entry stays from then on, in milliseconds. */
   readonly afterMs: number
 }
 
-/** How state that messages alone do not give is loaded: at start and after every reconnect. */
+/** How the state that messages alone do not give is loaded, at the start and after each reconnect. */
 export interface SnapshotRule<State, S extends Schema, Type extends string> {
-  /** What `loadSnapshot` must give; anything else counts as a failed load. */
+  /** The schema of what `loadSnapshot` gives. A value that does not fit is a failed load. */
   readonly schema: S
   /**
-   * Takes the loaded value up into the state. `seen` holds the types of the messages that came
-   * while it was being loaded: what they said is newer.
+   * Applies the loaded value to the state. `seen` holds the types of the messages that came during
+   * the load: they are newer than the loaded value.
    */
   readonly fold: (
     draft: Draft<State>,
     loaded: S['_zod']['output'],
     seen: ReadonlySet<Type>,
-  ) => State | undefined | void
+  ) => FoldResult<State>
 }
 
 /**
- * How a state is written down for a client that cannot be told all the messages that led to it: a
- * new one, or one that was away for longer than the server's log reaches. See `delivery`.
+ * How a state becomes a checkpoint, which a server with delivery sends to a client that cannot get
+ * all the messages that led to the state: a new one, or one that was away for longer than the
+ * server's log reaches.
  */
 export interface CheckpointRule<State, C extends Schema> {
-  /** What is written: something that JSON can hold. */
+  /** The schema of a checkpoint: a value that JSON can hold. */
   readonly schema: C
-  /** Writes a state down. What each client has for itself, such as presence, is left out. */
+  /** Makes the checkpoint of a state. Leaves out what differs between clients, such as presence. */
   readonly take: (state: State) => C['_zod']['input']
-  /** Puts the state in place of the draft, but for what `take` leaves out. */
-  readonly restore: (
-    draft: Draft<State>,
-    checkpoint: C['_zod']['output'],
-  ) => State | undefined | void
+  /** Replaces the draft by the state of a checkpoint, except for what `take` leaves out. */
+  readonly restore: (draft: Draft<State>, checkpoint: C['_zod']['output']) => FoldResult<State>
 }
 
-/** What happens to the entries of a map of peers when this client's own connection drops. */
+/** What happens to the entries of a map of peers when the client's connection drops. */
 export type PresenceRule<State> = {
   [Field in MapFieldOf<State>]: {
-    /** The field that holds them. */
+    /** The field of the state that holds the peers. */
     readonly field: Field
-    /** The entry as it stands while nobody can tell whether it is still true. */
+    /** Marks an entry as unconfirmed: the peer may have left. */
     readonly unconfirm: (value: EntryOf<State[Field]>) => EntryOf<State[Field]>
-    /** Whether an entry is still unconfirmed. */
+    /** Whether an entry is marked as unconfirmed. */
     readonly isUnconfirmed: (value: EntryOf<State[Field]>) => boolean
-    /** How long after the connection is back an unconfirmed entry stays, in milliseconds. */
+    /** How long an unconfirmed entry stays once the connection is back, in milliseconds. */
     readonly leaveAfterMs: number
   }
 }[MapFieldOf<State>]
@@ -90,28 +96,28 @@ export interface CoordinatorDefinition<
   C extends Schema = Schema,
 > {
   /**
-   * The state before any message, and after `stop()`: a plain object. A field that ever holds a
-   * `PersistentMap` holds one here.
+   * The state before any message, and after `stop()`: a plain object. A field that is to hold a
+   * `PersistentMap` at any time must hold one here.
    */
   readonly initial: State
-  /** What each message type does to the state; types without an entry leave it alone. */
+  /** What each message type does to the state. A type without an entry changes nothing. */
   readonly fold: {
     readonly [K in TypeOf<R>]?: Fold<State, MessageOf<R, K>>
   }
-  /** Entries that leave maps of the state by themselves, by field. */
+  /** When entries are removed from maps of the state, by field. */
   readonly expire?: { readonly [Field in MapFieldOf<State>]?: ExpireRule<EntryOf<State[Field]>> }
   readonly snapshot?: SnapshotRule<State, S, TypeOf<R>>
   readonly checkpoint?: CheckpointRule<State, C>
   readonly presence?: PresenceRule<State>
   /** What each new connection does to the state, before its first message. */
-  readonly opened?: (draft: Draft<State>) => State | undefined | void
+  readonly opened?: (draft: Draft<State>) => FoldResult<State>
 }
 
 /**
- * Describes how the messages of a protocol fold into state, in a place of its own. Inline in
- * `defineProtocol` the same object needs no call.
+ * Describes how the messages of a protocol fold into state, outside of `defineProtocol`. Inside of it
+ * the same object needs no call.
  *
- * @param _receive The message schemas that the folds are typed by; the value is not kept.
+ * @param _receive The message schemas that give the folds their types; not used at run time.
  *
  * @example
  * const coordinator = defineCoordinator(receive, {
@@ -131,13 +137,13 @@ export function defineCoordinator<
   return definition
 }
 
-/** A definition of which nothing is known yet. */
+/** A definition that has not been checked. */
 export type UncheckedDefinition = {
   readonly [Part in keyof CoordinatorDefinition<MessageSchemas, object>]?: unknown
 }
 
 /**
- * Checks what the compiler cannot, and what callers without one did not.
+ * Checks a definition at run time: what the compiler cannot check, and callers without a compiler.
  *
  * @throws SyncError `protocol-invalid`; the message names the part.
  */
@@ -153,7 +159,7 @@ export function assertCoordinatorDefinition(definition: UncheckedDefinition): vo
   for (const [field, rule] of Object.entries(expire)) {
     if (rule === undefined) continue
     assertKind(`expire.${field}`, rule, object)
-    assertKind(`expire.${field}`, initial[field], map)
+    assertKind(`expire.${field}`, initial[field], mapField)
     assertKind(`expire.${field}.when`, rule['when'], code)
     assertKind(`expire.${field}.afterMs`, rule['afterMs'], delay)
   }
@@ -172,7 +178,7 @@ export function assertCoordinatorDefinition(definition: UncheckedDefinition): vo
   assertKind('presence', presence, object)
   const { field, unconfirm, isUnconfirmed, leaveAfterMs } = presence
   const peers = typeof field === 'string' ? initial[field] : undefined
-  assertKind('presence.field', peers, map)
+  assertKind('presence.field', peers, mapField)
   assertKind('presence.unconfirm', unconfirm, code)
   assertKind('presence.isUnconfirmed', isUnconfirmed, code)
   assertKind('presence.leaveAfterMs', leaveAfterMs, delay)
@@ -188,7 +194,7 @@ const code: Kind<() => unknown> = {
   is: (value): value is () => unknown => typeof value === 'function',
   called: 'a function',
 }
-const map: Kind<PersistentMap<unknown>> = {
+const mapField: Kind<PersistentMap<unknown>> = {
   is: (value) => value instanceof PersistentMap,
   called: 'the name of a PersistentMap in initial',
 }

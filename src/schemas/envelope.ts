@@ -1,25 +1,25 @@
-/** What travels beside a message's data: who caused it, and when. */
+/** What a frame carries beside a message's data: who caused it, and when. */
 export interface MessageMeta {
-  /** When the sender made the message, in milliseconds since the epoch. */
+  /** When the sender created the message, in milliseconds since the epoch. */
   readonly timestamp: number | undefined
-  /** The device that caused it; `"server"` where none did. */
+  /** The device that caused the message; `"server"` where no device did. */
   readonly deviceId: string | undefined
-  /** The user it belongs to. */
+  /** The user that the message belongs to. */
   readonly userId: string | undefined
-  /** With delivery: its number among the messages to all of the user's devices, from 1. */
+  /** With delivery: the message's number among those to all devices of the user, from 1. */
   readonly seq?: number
-  /** With delivery: within what `seq` counts. */
+  /** With delivery: the epoch that `seq` counts in. */
   readonly epoch?: string
   /** With delivery: `cid/n` of the client's message that caused it. */
   readonly id?: string
-  /** With delivery, to a server: the outbox it comes from. */
+  /** With delivery, to a server: the outbox that the message comes from. */
   readonly cid?: string
-  /** With delivery, to a server: its number within the outbox, from 1. */
+  /** With delivery, to a server: the message's number in its outbox, from 1. */
   readonly n?: number
 }
 
-/** What one decoded frame turned out to be. */
-export type Opened =
+/** What an envelope found in a decoded frame. */
+export type OpenedFrame =
   | {
       readonly kind: 'message'
       readonly type: string
@@ -29,21 +29,21 @@ export type Opened =
   | { readonly kind: 'batch'; readonly frames: readonly unknown[] }
   | { readonly kind: 'invalid'; readonly detail: string }
 
-/** One direction of the wire: how a message is wrapped, and unwrapped on the other side. */
+/** One direction of the wire: how its sender wraps a message and its receiver unwraps it. */
 export interface EnvelopeDirection {
   /** Unwraps a decoded frame. Never throws. */
-  open(frame: unknown): Opened
-  /** Wraps a message; keys without a value are left out by the codec. */
+  open(frame: unknown): OpenedFrame
+  /** Wraps a message. The codec leaves out keys whose value is `undefined`. */
   seal(type: string, body: unknown, meta?: Partial<MessageMeta>): unknown
-  /** Wraps several sealed frames in one; absent where the wire has no batches. */
+  /** Wraps several sealed frames in one. Absent where the wire has no batches. */
   readonly batch?: (frames: readonly unknown[], meta?: Partial<MessageMeta>) => unknown
 }
 
 /**
- * The replaceable part that knows where a frame keeps its type, its body and the rest.
+ * Knows where in a frame the type, the body and the rest stand.
  *
- * `createEnvelope` covers JSON objects with other field names; implement the interface for a wire
- * of another shape, for example arrays.
+ * `createEnvelope` makes one for JSON objects with any field names. Implement the interface for
+ * frames of another shape, for example arrays.
  */
 export interface Envelope {
   readonly toClient: EnvelopeDirection
@@ -52,19 +52,22 @@ export interface Envelope {
 
 /** Field names of a JSON envelope. */
 export interface EnvelopeFields {
-  /** Where the type stands. Default `type`. */
+  /** The field of the type. Default `type`. */
   readonly type?: string
-  /** Where the body stands in frames to the client. Default `data`. */
+  /** The field of the body in frames to the client. Default `data`. */
   readonly data?: string
-  /** Where the body stands in frames to the server. Default `payload`. */
+  /** The field of the body in frames to the server. Default `payload`. */
   readonly payload?: string
-  /** The type of a frame that holds several, and the field that holds them. Default `BATCH`, `messages`. */
+  /**
+   * The type of a frame that holds several messages, and the field that holds them; `false`: there
+   * is none. Default `BATCH` and `messages`.
+   */
   readonly batch?: { readonly type: string; readonly frames: string } | false
 }
 
-type Fields = Readonly<Record<string, unknown>>
+type FrameFields = Readonly<Record<string, unknown>>
 
-/** Makes an envelope of JSON objects: `{type, data, timestamp, deviceId, userId}` unless told otherwise. */
+/** Makes an envelope of JSON objects; by default `{type, data, timestamp, deviceId, userId}`. */
 export function createEnvelope(fields: EnvelopeFields = {}): Envelope {
   const type = fields.type ?? 'type'
   const batch = fields.batch ?? { type: 'BATCH', frames: 'messages' }
@@ -102,21 +105,24 @@ function createDirection(
   }
 }
 
-// Senders differ in what they put beside the data; a value of the wrong kind is treated as absent
-// rather than costing us the message.
-function readMeta(frame: Fields): MessageMeta {
+// Senders differ in what they put beside the data. A value of the wrong type counts as absent: the
+// message itself is still good.
+function readMeta(frame: FrameFields): MessageMeta {
   const { timestamp, deviceId, userId } = frame
   const meta = {
     timestamp: typeof timestamp === 'number' ? timestamp : undefined,
     deviceId: typeof deviceId === 'string' ? deviceId : undefined,
     userId: typeof userId === 'string' ? userId : undefined,
   }
-  // Plain messages, most of them where there is no delivery, carry neither number.
+  // Messages without delivery carry neither number.
   return frame['seq'] === undefined && frame['n'] === undefined ? meta : readNumbers(frame, meta)
 }
 
-// A half of a number is none: without the epoch that it counts in, or the outbox, it says nothing.
-function readNumbers({ seq, epoch, id, cid, n }: Fields, meta: Writable<MessageMeta>): MessageMeta {
+// A `seq` means nothing without its epoch, nor an `n` without its cid: such a number is ignored.
+function readNumbers(
+  { seq, epoch, id, cid, n }: FrameFields,
+  meta: Writable<MessageMeta>,
+): MessageMeta {
   if (isNumber(seq) && typeof epoch === 'string') {
     meta.seq = seq
     meta.epoch = epoch
@@ -135,6 +141,6 @@ function isNumber(value: unknown): value is number {
   return Number.isSafeInteger(value) && Number(value) > 0
 }
 
-function isFields(value: unknown): value is Fields {
+function isFields(value: unknown): value is FrameFields {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -1,13 +1,13 @@
 import type { MessageMeta } from './envelope.js'
 import type { BodyOf, Issue, MessageSchemas, TypeOf } from './schema.js'
 
-/** A frame as it came off the wire. */
+/** A frame as the socket gave it. */
 export type RawFrame = string | Uint8Array
 
 /** One validated message of a type. */
 export interface MessageOf<R extends MessageSchemas, K extends TypeOf<R>> {
   readonly type: K
-  /** As the type's schema gives it; `undefined` for a type without a body. */
+  /** The body, as the type's schema outputs it; `undefined` for a type without a body. */
   readonly data: BodyOf<R[K]>
   readonly meta: MessageMeta
 }
@@ -17,7 +17,7 @@ export type AnyMessage<R extends MessageSchemas> = {
   readonly [K in TypeOf<R>]: MessageOf<R, K>
 }[TypeOf<R>]
 
-/** A well-formed message of a type that the protocol does not know: normal with a newer peer. */
+/** A well-formed message of a type that the protocol does not know; usual where the peer is newer. */
 export interface UnknownMessage {
   readonly type: string
   readonly data: unknown
@@ -32,15 +32,15 @@ export type InvalidReason =
   | 'envelope-mismatch'
   | 'schema-mismatch'
 
-/** A frame, or one message of a batch, that could not be read; nothing else was lost with it. */
+/** A frame, or one message of a batch, that could not be read. Other messages are not affected. */
 export interface InvalidFrame {
   readonly reason: InvalidReason
-  /** What was wrong, in words; does not repeat the frame's values. */
+  /** What was wrong, in words. Does not contain values of the frame. */
   readonly detail: string
-  /** The message's type, where the envelope could be opened. */
+  /** The message's type, where the envelope could be read. */
   readonly type?: string
   /** zod's issues, for `schema-mismatch`. */
   readonly issues?: readonly Issue[]
-  /** The whole frame it came in. */
+  /** The whole frame. */
   readonly raw: RawFrame
 }

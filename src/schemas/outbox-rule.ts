@@ -2,41 +2,41 @@ import { DELAY, isDelay } from '../base/clock.js'
 import { assertThat, type SyncErrorCode } from '../base/errors.js'
 import type { BodyOf, MessageSchemas, TypeOf } from './schema.js'
 
-/** What makes room for a message where there is none. */
+/** What happens where the outbox has no room for a message. */
 export type WhenFull = 'refuse' | 'dropOldest'
 
-/** What is special about a type of message while it waits. */
+/** How the outbox treats the messages of a type. */
 export interface OutboxRule<Payload> {
   /**
-   * Names what the message is about: of those that wait with the same type and key only the
-   * latest is sent, in its own place. What it throws is reported; the message then has no key.
+   * Names what the message is about. Of the waiting messages with the same type and key only the
+   * latest is sent, in its own place. An error is reported; the message then has no key.
    */
   readonly keepLatestBy?: (payload: Payload) => string
-  /** How long it is worth sending, in milliseconds. Default: for ever. */
+  /** How long a message is worth sending, in milliseconds. Default: without end. */
   readonly ttlMs?: number
-  /** Larger ones go first. Default 0. */
+  /** Messages of a higher priority are sent first. Default 0. */
   readonly priority?: number
-  /** What becomes of it where there is no room. Default `refuse`. */
+  /** What happens where there is no room: refuse the message, or drop the oldest. Default `refuse`. */
   readonly whenFull?: WhenFull
 }
 
-/** What is special about the types of a protocol while they wait. */
+/** How the outbox treats the message types of a protocol. */
 export type OutboxRules<S extends MessageSchemas> = {
   readonly [K in TypeOf<S>]?: OutboxRule<BodyOf<S[K]>>
 }
 
-/** What may be said about one message, over the rule of its type. */
+/** Options of one message, which override the rule of its type. */
 export interface SendOptions {
-  /** Takes the message back when aborted, as the receipt's `abort` does. */
+  /** When aborted, removes the message from the outbox, as the receipt's `abort` does. */
   readonly signal?: AbortSignal
-  /** How long it is worth sending, in milliseconds. */
+  /** How long the message is worth sending, in milliseconds. */
   readonly ttlMs?: number
-  /** Larger ones go first. */
+  /** Messages of a higher priority are sent first. */
   readonly priority?: number
 }
 
 /**
- * Throws unless a rule makes sense.
+ * Throws unless a rule is valid.
  *
  * @throws SyncError with the code; the message names the part.
  */

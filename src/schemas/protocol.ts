@@ -6,9 +6,9 @@ import type { BackoffPolicy, CloseCodes, Heartbeat } from './policy.js'
 import { assertMessageSchemas, isSchema, type MessageSchemas, type Schema } from './schema.js'
 import type { ServerBehaviour } from './server-behaviour.js'
 
-/** What a connection attempt asks a server for; credentials are written into it. */
+/** The request of a connection attempt. The protocol writes credentials into it. */
 export interface ConnectRequest {
-  /** Where to connect; its search parameters may be changed. */
+  /** Where to connect. Its search parameters may be changed. */
   readonly url: URL
   /** Headers of the upgrade request. Node only: browsers cannot set them. */
   readonly headers: Record<string, string>
@@ -16,15 +16,15 @@ export interface ConnectRequest {
   readonly protocols: string[]
 }
 
-/** What a protocol needs to know of whoever connects, and where on the request it goes. */
+/** Which credentials a protocol needs, and where in the request they go. */
 export interface CredentialsRule<S extends Schema> {
-  /** Checked for each attempt; credentials that do not fit end in `failed`, without a socket. */
+  /** Checked for each attempt. With credentials that do not fit, the connection is `failed` and no socket is opened. */
   readonly schema: S
-  /** Writes them into the request. */
+  /** Writes the credentials into the request. */
   apply(request: ConnectRequest, credentials: S['_zod']['output']): void
 }
 
-/** What `defineProtocol` takes. */
+/** The argument of `defineProtocol`. */
 export interface ProtocolDefinition<
   R extends MessageSchemas,
   S extends MessageSchemas,
@@ -37,24 +37,24 @@ export interface ProtocolDefinition<
   readonly receive: R
   /** The messages that a client sends, with the schema of each one's payload; `null`: no payload. */
   readonly send: S
-  /** How messages are wrapped. Default: `createEnvelope()`. */
+  /** How messages are wrapped in frames. Default: `createEnvelope()`. */
   readonly envelope?: Envelope
-  /** What keeps the connection alive. Default `PING` and `PONG`; `false`: nothing. */
+  /** The messages that show that the peer is alive. Default `PING` and `PONG`; `false`: none. */
   readonly heartbeat?: Heartbeat | false
   readonly credentials?: CredentialsRule<Credentials>
-  /** Close codes that mean something special here. */
+  /** Close codes with a meaning of their own in this protocol. */
   readonly closeCodes?: CloseCodes
   /** The waits between attempts. Default: full jitter under 1, 2, 4, 8, 16, 32, 60 s, without end. */
   readonly backoff?: BackoffPolicy
   /** How messages fold into state. */
   readonly coordinator?: CoordinatorDefinition<R, State, Snapshot, Checkpoint>
-  /** What is special about messages that wait to be sent. Read by `delivery` alone. */
+  /** How the outbox treats messages. Only `delivery` reads it. */
   readonly outbox?: OutboxRules<S>
-  /** What a server of this protocol does by itself. Read by `createSyncServer` alone. */
+  /** What a server of this protocol does by itself. Only `createSyncServer` reads it. */
   readonly server?: ServerBehaviour<R, S>
 }
 
-/** A protocol: what is said, how it is wrapped, and what it means. Made by `defineProtocol`. */
+/** A protocol: its messages, how they are wrapped, and what they mean. Made by `defineProtocol`. */
 export interface Protocol<
   R extends MessageSchemas = MessageSchemas,
   S extends MessageSchemas = MessageSchemas,
@@ -76,7 +76,7 @@ const standardHeartbeat: Heartbeat = { ping: 'PING', pong: 'PONG' }
  * Describes a protocol once, for clients, servers and tests.
  *
  * @throws SyncError `protocol-invalid` where a schema is no zod 4 schema, a type name is reserved
- * (empty, or starting with `$`), or a rule of the coordinator makes no sense.
+ * (empty, or starting with `$`), or a part of the coordinator is not valid.
  *
  * @example
  * const chat = defineProtocol({

@@ -1,37 +1,37 @@
 import { nameThrown } from '../base/deadline.js'
 import { isControlType } from './control-type.js'
-import type { EnvelopeDirection, MessageMeta, Opened } from './envelope.js'
+import type { EnvelopeDirection, MessageMeta, OpenedFrame } from './envelope.js'
 import type { InvalidFrame, RawFrame, UnknownMessage } from './message.js'
 import type { Heartbeat } from './policy.js'
 import { type CompileSchema, createValidate, type MessageSchemas, type Validate } from './schema.js'
 
-/** A validated message of any type, before its type is told apart. */
+/** A validated message whose type the compiler does not know. */
 export interface ReadMessage {
   readonly type: string
   readonly data: unknown
   readonly meta: MessageMeta
 }
 
-/** Where a reader puts what it found, in the order of the wire. */
+/** Receives what a reader found, in the order of the wire. */
 export interface ReaderSink {
   message(message: ReadMessage): void
   unknown(message: UnknownMessage): void
-  /** `meta` stands beside a message whose body does not fit its schema. */
+  /** `meta` is given for a message whose body does not fit its schema. */
   invalid(frame: InvalidFrame, meta?: MessageMeta): void
-  /** The peer asked for a sign of life. */
+  /** The peer sent a ping. */
   pinged(): void
-  /** The peer gave one. */
+  /** The peer sent a pong. */
   ponged(): void
 }
 
-/** Reads one decoded frame; `raw` is what it was decoded from. Never throws of itself. */
+/** Reads one decoded frame; `raw` is the frame before decoding. Throws only what the sink throws. */
 export type Reader = (frame: unknown, raw: RawFrame) => void
 
-/** Stands before the reader where there is delivery. None of the functions throws. */
+/** Decides, where there is delivery, which frames the reader goes on with. No function throws. */
 export interface Gate {
-  /** Whether a message may be taken in; by what stands beside its body. */
+  /** Whether a message may be read, by what the frame carries beside its body. */
   admits(meta: MessageMeta): boolean
-  /** Takes a control frame. */
+  /** Receives a control frame. */
   hear(type: string, body: unknown): void
 }
 
@@ -41,19 +41,17 @@ export interface ReaderOptions {
   readonly direction: EnvelopeDirection
   readonly heartbeat: Heartbeat | false
   readonly sink: ReaderSink
-  /** Absent where control frames are unknown types like others. */
+  /** Without a gate, control frames are messages of unknown types. */
   readonly gate?: Gate | undefined
   readonly compile?: CompileSchema | undefined
 }
 
-// A batch in a batch in a batch is nothing that any sender makes; unbounded it could overflow
-// the stack.
+// No sender nests batches; without a bound, nested batches could overflow the stack.
 const DEEPEST_BATCH = 8
 
 /**
- * Makes the function that takes decoded frames apart: envelope, then route by type, then schema.
- * Types are looked up in a `Map`, so a type named after something on `Object.prototype` is
- * unknown like any other.
+ * Makes the function that reads decoded frames: envelope, then route by type, then schema. Types
+ * are looked up in a `Map`, so a type named like a property of `Object.prototype` is unknown.
  */
 export function createReader(options: ReaderOptions): Reader {
   const { direction, gate, heartbeat, sink } = options
@@ -74,8 +72,8 @@ export function createReader(options: ReaderOptions): Reader {
     }
   }
 
-  // An envelope may be the user's own, and meets whatever a peer sends.
-  function open(frame: unknown): Opened {
+  // The envelope may be the user's code, and gets whatever a peer sends.
+  function open(frame: unknown): OpenedFrame {
     try {
       return direction.open(frame)
     } catch (error) {
@@ -98,15 +96,15 @@ export function createReader(options: ReaderOptions): Reader {
     } else {
       const validated = route.validate(body)
       if (validated.ok) {
-        // The route's name of the type, not the frame's: a string out of a frame is hashed and
-        // compared anew by everything that looks a message up by its type.
+        // The route's string, not the frame's: each lookup by a string out of a frame hashes and
+        // compares it again.
         sink.message({ type: route.type, data: validated.value, meta })
       } else {
         const { detail, issues } = validated
         sink.invalid({ reason: 'schema-mismatch', detail, type, issues, raw }, meta)
       }
     }
-    // Whatever its body looks like, a pong shows that the peer lives.
+    // A pong shows that the peer is alive, whether or not its body is valid.
     if (type === pong) sink.ponged()
     else if (type === ping) sink.pinged()
   }

@@ -2,22 +2,22 @@ import { type $ZodIssue, type $ZodType, type input, type output, safeParse } fro
 import { nameThrown } from '../base/deadline.js'
 import { assertThat } from '../base/errors.js'
 
-/** Any zod 4 schema, classic or mini: they share a core. */
+/** Any zod 4 schema, classic or mini: both have the same core. */
 export type Schema = $ZodType
 
-/** Message types with the schema of each one's body; `null` where a message has none. */
+/** Message types with the schema of each one's body; `null` where a type has no body. */
 export type MessageSchemas = Readonly<Record<string, Schema | null>>
 
-/** What a body is once it was validated: `undefined` where the message has none. */
+/** The type of a validated body; `undefined` where the message has none. */
 export type BodyOf<S> = S extends Schema ? output<S> : undefined
 
-/** What may be given for a body before it is validated. */
+/** The type of a body before validation. */
 export type BodyInputOf<S> = S extends Schema ? input<S> : undefined
 
 /** The literal type names of a set of message schemas. */
 export type TypeOf<S extends MessageSchemas> = keyof S & string
 
-/** One reason why a body did not fit its schema, as zod gives it. */
+/** One reason why a body did not fit its schema: an issue of zod's. */
 export type Issue = $ZodIssue
 
 /** The outcome of validating one value. */
@@ -25,13 +25,13 @@ export type Validated<T = unknown> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly detail: string; readonly issues: readonly Issue[] }
 
-/** Validates one value; never throws, whatever the schema's own code does. */
+/** Validates one value. Never throws, even where the schema's own code throws. */
 export type Validate<T = unknown> = (value: unknown) => Validated<T>
 
-/** Turns a schema into an equal, faster one: zod's `compile` fits. */
+/** Makes a faster schema that accepts the same values: zod's `compile` is one. */
 export type CompileSchema = <S extends Schema>(schema: S) => S
 
-/** Tells a zod 4 schema from anything else. */
+/** Whether a value is a zod 4 schema. */
 export function isSchema(value: unknown): value is Schema {
   return typeof value === 'object' && value !== null && '_zod' in value
 }
@@ -39,8 +39,8 @@ export function isSchema(value: unknown): value is Schema {
 /**
  * Makes the validating function of a schema.
  *
- * A schema that throws, is asynchronous, or recurses until the stack ends makes the value
- * invalid; it never takes the connection down.
+ * Where the schema throws, is asynchronous, or recurses until the stack overflows, the value is
+ * invalid: a schema cannot end the connection.
  */
 export function createValidate<S extends Schema>(
   schema: S,
@@ -78,8 +78,8 @@ export function assertMessageSchemas(
   }
 }
 
-// Paths and zod's own messages say what was expected; the value itself is not repeated, so that
-// a secret in a malformed body does not travel into logs with the reason.
+// Paths and zod's messages say what was expected. The value itself is left out, so that a secret in
+// a malformed body does not get into logs.
 function describeIssues(issues: readonly Issue[]): string {
   const first = issues[0]
   if (first === undefined) return 'does not fit its schema'

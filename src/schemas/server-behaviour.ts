@@ -6,7 +6,7 @@ export interface Identity {
   readonly deviceId: string
 }
 
-/** A server's answer to an upgrade: who it is, or with which close code it is sent away. */
+/** Whether a server accepts an upgrade: who connects, or the close code of the refusal. */
 export type Authentication =
   | ({ readonly ok: true } & Identity & { readonly isAdmin?: boolean })
   | { readonly ok: false; readonly closeCode: number; readonly reason: string }
@@ -19,23 +19,23 @@ export interface UpgradeRequest {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
 }
 
-/** What a server of a protocol does by itself, told as data so that a browser bundle stays small. */
+/** What a server of a protocol does by itself. As data, so that a browser's bundle stays small. */
 export interface ServerBehaviour<R extends MessageSchemas, S extends MessageSchemas> {
   /**
-   * Reads who connects. `makeId` gives a fresh random part for made-up device ids, `epochMs` the
-   * time of the request.
+   * Decides who connects. `makeId` returns a random part for a device id that the server makes up;
+   * `epochMs` is the time of the request.
    */
   readonly authenticate: (
     request: UpgradeRequest,
     makeId: () => string,
     epochMs: number,
   ) => Authentication
-  /** The announcements of a device that came and one that went, and their data. */
+  /** The types by which a server announces that a device connected or disconnected, and their data. */
   readonly presence?: {
     readonly connected: TypeOf<R>
     readonly disconnected: TypeOf<R>
     readonly data: (device: Identity, epochMs: number) => unknown
   }
-  /** What a client sends that goes on, under another type, to all of the user's devices. */
+  /** Types of clients' messages that the server relays to all devices of the user, and under which type. */
   readonly relay?: Readonly<Partial<Record<TypeOf<S>, TypeOf<R>>>>
 }

@@ -1,7 +1,7 @@
 import type { InspectionEvent } from 'xstate'
 import { type Clock, createSystemClock, type Random } from '../base/clock.js'
 import { type ReportError, SyncError } from '../base/errors.js'
-import { assertDuration } from '../machines/connection/policy.js'
+import { assertDuration, guardInspector, guardReport } from '../base/options.js'
 import { createSessionTiming, type SessionTiming } from '../machines/session/timing.js'
 import { createResilientStore, type ResilientStore } from '../storage/resilient.js'
 import type { KeyValueStore } from '../storage/store.js'
@@ -51,7 +51,7 @@ export interface ResolvedSessionOptions {
   readonly timing: SessionTiming
   readonly callTimeoutMs: number
   readonly report: ReportError
-  readonly inspect: (event: InspectionEvent) => void
+  readonly inspect: ((event: InspectionEvent) => void) | undefined
 }
 
 /** Completes and checks the options of a session. */
@@ -81,28 +81,5 @@ export function resolveSessionOptions(options: SessionOptions): ResolvedSessionO
     callTimeoutMs,
     report,
     inspect: guardInspector(options.inspect),
-  }
-}
-
-// Where would an error in the error handler be reported? It ends here.
-function guardReport(onError: ReportError | undefined): ReportError {
-  return (error) => {
-    try {
-      onError?.(error)
-    } catch {
-      // Nowhere left to tell.
-    }
-  }
-}
-
-// An inspector that throws would wedge the mailbox of the actor for good.
-function guardInspector(inspect: SessionInspector | undefined): (event: InspectionEvent) => void {
-  return (event) => {
-    try {
-      if (typeof inspect === 'function') inspect(event)
-      else inspect?.next?.(event)
-    } catch {
-      // It watches; that it could not see this is its own affair.
-    }
   }
 }

@@ -79,7 +79,7 @@ export function createSession(options: SessionOptions): Session {
   const ports = createSessionPorts({ ...resolved, vault, driver })
   const actor = createActor(createSessionMachine({ ports, clock, random, timing }), {
     clock,
-    inspect: resolved.inspect,
+    ...(resolved.inspect && { inspect: resolved.inspect }),
   })
   let latest: SessionStatus = { state: 'loading' }
   const statuses = createValueStream<SessionStatus>(latest, report)

@@ -1,109 +1,110 @@
 import { PersistentMap } from '../base/persistent-map.js'
 import type { Rules } from './rules.js'
 import type { UserCode } from './user-code.js'
-import { type Entries, entriesOf, type Fields, type Touched } from './workspace.js'
+import { entriesOf, type StateFields, type Touched } from './workspace.js'
 
-/** When the entries of maps leave them. */
-export interface Expiries {
-  /** Decides anew for the entries of a map that were touched on the way from one state to another. */
-  track(field: string, touched: Touched, before: Fields, after: Fields): void
-  /** Forgets everything, and begins with a state's entries. */
-  reset(state: Fields): void
-  /** Takes off the keys whose time has come, by field. */
-  takeExpired(): [field: string, keys: readonly string[]][]
-  /** When the next entry leaves, in monotonic milliseconds. */
-  nextAt(): number | undefined
+type Entries = PersistentMap<unknown>
+
+interface NowClock {
+  readonly now: () => number
 }
 
-/** Makes the queues of a definition's expire rules. */
-export function createExpiries(
-  rules: Rules,
-  userCode: UserCode,
-  clock: { readonly now: () => number },
-): Expiries {
-  const queues = new Map<string, ExpiryQueue>()
-  for (const [field, rule] of Object.entries(rules.expire ?? {})) {
-    if (rule === undefined) continue
-    const name = `expire.${field}.when`
-    const isDue = (value: unknown) => userCode.run(name, rule.when, value, undefined) === true
-    queues.set(field, createExpiryQueue(isDue, rule.afterMs, clock))
+/** Decides when the entries of maps are removed: one queue for each expire rule of a definition. */
+export class Expiries {
+  readonly #queues = new Map<string, ExpiryQueue>()
+
+  constructor(rules: Rules, userCode: UserCode, clock: NowClock) {
+    for (const [field, rule] of Object.entries(rules.expire ?? {})) {
+      if (rule === undefined) continue
+      const name = `expire.${field}.when`
+      const isDue = (value: unknown) => userCode.run(name, rule.when, value, undefined) === true
+      this.#queues.set(field, new ExpiryQueue(isDue, rule.afterMs, clock))
+    }
   }
 
-  return {
-    track(field, touched, before, after) {
-      const queue = queues.get(field)
-      if (queue === undefined) return
-      if (touched === 'all') queue.compare(entriesOf(before, field), entriesOf(after, field))
-      else queue.decide(touched, entriesOf(after, field))
-    },
-    reset(state) {
-      for (const [field, queue] of queues) {
-        queue.clear()
-        queue.compare(PersistentMap.empty(), entriesOf(state, field))
-      }
-    },
-    takeExpired: () => Array.from(queues, ([field, queue]) => [field, queue.takeExpired()]),
-    nextAt() {
-      let next: number | undefined
-      for (const queue of queues.values()) {
-        const at = queue.nextAt()
-        if (at !== undefined && (next === undefined || at < next)) next = at
-      }
-      return next
-    },
+  /** Decides again for the entries of a map that were touched between two states. */
+  track(field: string, touched: Touched, before: StateFields, after: StateFields): void {
+    const queue = this.#queues.get(field)
+    if (queue === undefined) return
+    if (touched === 'all') queue.compare(entriesOf(before, field), entriesOf(after, field))
+    else queue.decide(touched, entriesOf(after, field))
+  }
+
+  /** Forgets all entries, then decides for those of a state. */
+  reset(state: StateFields): void {
+    for (const [field, queue] of this.#queues) {
+      queue.clear()
+      queue.compare(PersistentMap.empty(), entriesOf(state, field))
+    }
+  }
+
+  /** Takes the keys that are due from the queues, by field. */
+  takeExpired(): [field: string, keys: readonly string[]][] {
+    return Array.from(this.#queues, ([field, queue]) => [field, queue.takeExpired()])
+  }
+
+  /** When the next entry is due, in monotonic milliseconds. */
+  nextAt(): number | undefined {
+    let next: number | undefined
+    for (const queue of this.#queues.values()) {
+      const at = queue.nextAt()
+      if (at !== undefined && (next === undefined || at < next)) next = at
+    }
+    return next
   }
 }
 
-interface ExpiryQueue {
-  /** Decides anew for these keys. */
-  decide(keys: readonly string[], entries: Entries): void
-  /** Decides anew for the entries that differ. */
-  compare(before: Entries, after: Entries): void
-  takeExpired(): string[]
-  nextAt(): number | undefined
-  clear(): void
-}
+// All entries of a rule stay equally long, so they become due in the order in which they were put
+// in: one `Map` is both queue and index, and its first entry the only deadline to wait for. (One
+// actor for each of 10,000 entries took 27 s.)
+class ExpiryQueue {
+  readonly #isDue: (value: unknown) => boolean
+  readonly #afterMs: number
+  readonly #clock: NowClock
+  readonly #deadlines = new Map<string, number>()
 
-// Since every entry of a rule stays equally long, the order in which they were put in is the
-// order in which they leave: one `Map` is queue and index at once, and its head the only deadline
-// to wait for. An actor for each of 10,000 entries took 27 s.
-function createExpiryQueue(
-  isDue: (value: unknown) => boolean,
-  afterMs: number,
-  clock: { readonly now: () => number },
-): ExpiryQueue {
-  const deadlines = new Map<string, number>()
-
-  function decide(key: string, value: unknown): void {
-    // Taken off in any case, so that it moves to the end where it is put in again.
-    if (deadlines.size > 0) deadlines.delete(key)
-    if (value !== undefined && isDue(value)) deadlines.set(key, clock.now() + afterMs)
+  constructor(isDue: (value: unknown) => boolean, afterMs: number, clock: NowClock) {
+    this.#isDue = isDue
+    this.#afterMs = afterMs
+    this.#clock = clock
   }
 
-  return {
-    decide(keys, entries) {
-      for (const key of keys) decide(key, entries.get(key))
-    },
-    compare(before, after) {
-      for (const key of deadlines.keys()) if (!after.has(key)) deadlines.delete(key)
-      for (const [key, value] of after) if (before.get(key) !== value) decide(key, value)
-    },
-    takeExpired() {
-      const now = clock.now()
-      const keys: string[] = []
-      for (const [key, deadline] of deadlines) {
-        if (deadline > now) break
-        deadlines.delete(key)
-        keys.push(key)
-      }
-      return keys
-    },
-    nextAt() {
-      for (const deadline of deadlines.values()) return deadline
-      return undefined
-    },
-    clear() {
-      deadlines.clear()
-    },
+  /** Decides again for these keys. */
+  decide(keys: readonly string[], entries: Entries): void {
+    for (const key of keys) this.#decideOne(key, entries.get(key))
+  }
+
+  /** Decides again for the entries that differ. */
+  compare(before: Entries, after: Entries): void {
+    for (const key of this.#deadlines.keys()) if (!after.has(key)) this.#deadlines.delete(key)
+    for (const [key, value] of after) if (before.get(key) !== value) this.#decideOne(key, value)
+  }
+
+  takeExpired(): string[] {
+    const now = this.#clock.now()
+    const keys: string[] = []
+    for (const [key, deadline] of this.#deadlines) {
+      if (deadline > now) break
+      this.#deadlines.delete(key)
+      keys.push(key)
+    }
+    return keys
+  }
+
+  nextAt(): number | undefined {
+    for (const deadline of this.#deadlines.values()) return deadline
+    return undefined
+  }
+
+  clear(): void {
+    this.#deadlines.clear()
+  }
+
+  #decideOne(key: string, value: unknown): void {
+    // Deleted first, so that a key that is set again moves to the end.
+    if (this.#deadlines.size > 0) this.#deadlines.delete(key)
+    if (value !== undefined && this.#isDue(value)) {
+      this.#deadlines.set(key, this.#clock.now() + this.#afterMs)
+    }
   }
 }

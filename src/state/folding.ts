@@ -2,33 +2,38 @@ import type { Clock } from '../base/clock.js'
 import { type ReportError, SyncError } from '../base/errors.js'
 import { assertCoordinatorDefinition, type CoordinatorDefinition } from '../schemas/coordinator.js'
 import type { ReadMessage } from '../schemas/reader.js'
-import { createValidate, type MessageSchemas, type Schema } from '../schemas/schema.js'
-import { createBatch } from './batch.js'
-import { createExpiries } from './expiry.js'
-import { createPresence } from './presence.js'
-import { toRules } from './rules.js'
-import { createUserCode, threw } from './user-code.js'
-import { createWorkspace, entriesOf } from './workspace.js'
+import {
+  createValidate,
+  type MessageSchemas,
+  type Schema,
+  type Validate,
+} from '../schemas/schema.js'
+import { Batch } from './batch.js'
+import { Expiries } from './expiry.js'
+import { PeerConfirmation } from './peer-confirmation.js'
+import { type Rules, toRules } from './rules.js'
+import { threw, UserCode } from './user-code.js'
+import { draftOf, type StateFields, Workspace } from './workspace.js'
 
-/** Hears what a folding does. */
+/** Is told what a folding does. */
 export interface FoldingWatcher {
   /** A state was published. */
   committed(state: object): void
-  /** The next entry leaves at this time (monotonic ms), sooner than was said before. */
+  /** The next entry is due at this time (monotonic ms), sooner than was said before. */
   expiryScheduled(at: number): void
 }
 
 /**
- * The state of a protocol, and the only place where its folds run. Nothing here throws: what the
- * user's code throws is reported, and what it had changed by then is undone.
+ * The state of a protocol, and the only place where its folds run. None of its functions throws: an
+ * error of the user's code is reported, and what that code had changed is undone.
  *
  * Messages are folded into an open batch, which `commit` publishes. Every other change is published
- * at once, with what the open batch holds so far.
+ * at once, together with what the open batch holds by then.
  */
 export interface Folding<State extends object = object> {
-  /** The published state. Another object exactly when something changed. */
+  /** The published state. A different object if and only if something changed. */
   readonly state: State
-  /** Folds a message into the open batch; one of a type without a fold does nothing. */
+  /** Folds a message into the open batch. A type without a fold does nothing. */
   fold(message: ReadMessage): void
   /**
    * Publishes the open batch.
@@ -36,40 +41,43 @@ export interface Folding<State extends object = object> {
    * @returns Whether the state changed.
    */
   commit(): boolean
-  /** Forgets the open batch. */
+  /** Undoes the open batch. */
   discard(): void
-  /** A connection opened. */
+  /** Applies the `opened` rule: a connection opened. */
   openConnection(): void
-  /** The connection dropped: nobody can tell whether the peers are still there. */
-  dropConnection(): void
-  /** Removes the peers that were not announced anew. */
-  removeUnconfirmed(): void
-  /** Removes the entries whose time has come. */
+  /** Marks all peers as unconfirmed: the connection dropped, or the server is about to list them. */
+  unconfirmPeers(): void
+  /** Removes the peers that are still unconfirmed. */
+  removeUnconfirmedPeers(): void
+  /** Removes the entries that are due. */
   removeExpired(): void
-  /** When the next entry leaves, in monotonic milliseconds. */
+  /** When the next entry is due, in monotonic milliseconds. */
   nextExpiryAt(): number | undefined
-  /** From now on the types of messages are noted: they are newer than what is being loaded. */
+  /** Begins to note the types of messages: they are newer than the snapshot being loaded. */
   beginLoad(): void
   /**
-   * Takes up what was loaded.
+   * Applies a loaded snapshot, and ends the load.
    *
-   * @returns Whether it could be; if not, the reason has been reported.
+   * @returns Whether that succeeded. If not, the reason has been reported.
    */
   applySnapshot(loaded: unknown): boolean
-  /** The load gave nothing, or is no longer wanted. */
+  /** Ends a load that gave nothing or is no longer wanted. */
   abandonLoad(): void
-  /** Whether the protocol says how a state is written down. */
+  /** Whether the protocol has a checkpoint rule. */
   readonly hasCheckpoint: boolean
-  /** The state written down, the open batch included; `undefined` where that cannot be done. */
+  /**
+   * Publishes the open batch and gives the checkpoint of the state; `undefined` without a rule, or
+   * where the rule throws.
+   */
   takeCheckpoint(): unknown
   /**
-   * Puts a state that was written down in place of this one, without publishing it yet: what came
-   * before in the open batch is overtaken by it.
+   * Replaces the state by the one of a checkpoint, without publishing it yet. Earlier messages of
+   * the open batch are overwritten.
    *
-   * @returns Whether it could be; if not, the reason has been reported.
+   * @returns Whether that succeeded. If not, the reason has been reported.
    */
   restoreCheckpoint(checkpoint: unknown): boolean
-  /** Back to the initial state. */
+  /** Returns to the initial state. */
   clear(): void
   /**
    * Sets the one watcher.
@@ -77,7 +85,7 @@ export interface Folding<State extends object = object> {
    * @returns The function that removes it.
    */
   watch(watcher: FoldingWatcher): () => void
-  /** Whether the protocol has state to load. */
+  /** Whether the protocol has a snapshot rule. */
   readonly hasSnapshot: boolean
   /** How long peers stay unconfirmed once the connection is back, in milliseconds. */
   readonly leaveAfterMs: number
@@ -94,7 +102,7 @@ export interface FoldingOptions {
 /**
  * Makes the folding of a protocol's coordinator; without a definition the state stays `{}`.
  *
- * @throws SyncError `protocol-invalid` where the definition makes no sense.
+ * @throws SyncError `protocol-invalid` where a part of the definition is not valid.
  */
 export function createFolding<
   R extends MessageSchemas,
@@ -103,184 +111,227 @@ export function createFolding<
   C extends Schema,
 >(
   definition: CoordinatorDefinition<R, State, S, C> | undefined,
-  { clock, report }: FoldingOptions,
+  options: FoldingOptions,
 ): Folding<State> {
   if (definition !== undefined) assertCoordinatorDefinition(definition)
-  const rules = toRules(definition)
-  const { initial, snapshot, checkpoint, opened } = rules
-  const validateSnapshot = snapshot && createValidate(snapshot.schema)
-  const validateCheckpoint = checkpoint && createValidate(checkpoint.schema)
-  const userCode = createUserCode(report)
-  const workspace = createWorkspace(initial)
-  const batch = createBatch(rules, workspace, userCode, report)
-  const expiries = createExpiries(rules, userCode, clock)
-  const presence = rules.presence && createPresence(rules.presence, workspace, userCode)
+  return new RuleFolding<State>(toRules(definition), options)
+}
 
-  let published = initial
-  let seen: Set<string> | undefined
-  let watcher: FoldingWatcher | undefined
-  let announcedAt = Number.POSITIVE_INFINITY
-  expiries.reset(initial)
+class RuleFolding<State extends object> implements Folding<State> {
+  readonly report: ReportError
+  readonly #rules: Rules
+  readonly #validateSnapshot: Validate | undefined
+  readonly #validateCheckpoint: Validate | undefined
+  readonly #userCode: UserCode
+  readonly #workspace: Workspace
+  readonly #batch: Batch
+  readonly #expiries: Expiries
+  readonly #peers: PeerConfirmation | undefined
 
-  function fold(message: ReadMessage): void {
-    seen?.add(message.type)
-    batch.fold(message)
+  #published: StateFields
+  // The types of the messages that came during the load; `undefined` while nothing is loaded.
+  #seen: Set<string> | undefined
+  #watcher: FoldingWatcher | undefined
+  // The time that the watcher was told last; later ones are not told.
+  #announcedAt = Number.POSITIVE_INFINITY
+
+  constructor(rules: Rules, { clock, report }: FoldingOptions) {
+    const { initial, snapshot, checkpoint, presence } = rules
+    this.report = report
+    this.#rules = rules
+    this.#validateSnapshot = snapshot && createValidate(snapshot.schema)
+    this.#validateCheckpoint = checkpoint && createValidate(checkpoint.schema)
+    this.#userCode = new UserCode(report)
+    this.#workspace = new Workspace(initial)
+    this.#batch = new Batch(rules, this.#workspace, this.#userCode, report)
+    this.#expiries = new Expiries(rules, this.#userCode, clock)
+    this.#peers = presence && new PeerConfirmation(presence, this.#workspace, this.#userCode)
+    this.#published = initial
+    this.#expiries.reset(initial)
   }
 
-  function publish(): boolean {
-    batch.seal()
-    const before = published
-    if (workspace.base === before) return false
-    published = workspace.base
-    workspace.takeTouched((field, touched) => {
-      expiries.track(field, touched, before, published)
-    })
-    watcher?.committed(published)
-    announceExpiry()
-    return true
+  get state(): State {
+    return this.#published as State
   }
 
-  function announceExpiry(): void {
-    const next = expiries.nextAt()
-    if (watcher === undefined || next === undefined || next >= announcedAt) return
-    announcedAt = next
-    watcher.expiryScheduled(next)
+  get hasSnapshot(): boolean {
+    return this.#rules.snapshot !== undefined
   }
 
-  function removeExpired(): void {
-    // What is in the open batch is newer, and may keep an entry.
-    publish()
-    for (const [field, keys] of expiries.takeExpired()) {
-      for (const key of keys) entriesOf(workspace.draft, field).delete(key)
+  get hasCheckpoint(): boolean {
+    return this.#rules.checkpoint !== undefined
+  }
+
+  get leaveAfterMs(): number {
+    return this.#rules.presence?.leaveAfterMs ?? 0
+  }
+
+  fold(message: ReadMessage): void {
+    if (this.#userCode.isRunning) {
+      this.#userCode.whenFree(() => {
+        this.#foldNow(message)
+      })
+    } else {
+      this.#foldNow(message)
+      this.#userCode.catchUp()
     }
-    announcedAt = Number.POSITIVE_INFINITY
-    if (!publish()) announceExpiry()
   }
 
-  function applySnapshot(loaded: unknown): boolean {
-    const noted = seen ?? new Set<string>()
-    seen = undefined
-    if (snapshot === undefined || validateSnapshot === undefined) return false
-    const validated = validateSnapshot(loaded)
+  commit(): boolean {
+    if (this.#userCode.isRunning) return false
+    const isChanged = this.#publish()
+    this.#userCode.catchUp()
+    return isChanged
+  }
+
+  discard(): void {
+    this.#userCode.whenFree(() => {
+      this.#batch.drop()
+      this.#workspace.reset(this.#published)
+    })
+  }
+
+  openConnection(): void {
+    this.#userCode.whenFree(() => {
+      const { opened } = this.#rules
+      if (opened !== undefined) this.#batch.change('opened', opened, undefined)
+      this.#publish()
+    })
+  }
+
+  unconfirmPeers(): void {
+    this.#userCode.whenFree(() => {
+      this.#batch.seal()
+      this.#peers?.unconfirmAll()
+      this.#publish()
+    })
+  }
+
+  removeUnconfirmedPeers(): void {
+    this.#userCode.whenFree(() => {
+      this.#batch.seal()
+      this.#peers?.removeUnconfirmed()
+      this.#publish()
+    })
+  }
+
+  removeExpired(): void {
+    this.#userCode.whenFree(() => {
+      // The open batch is newer, and may give an entry more time.
+      this.#publish()
+      for (const [field, keys] of this.#expiries.takeExpired()) {
+        for (const key of keys) draftOf(this.#workspace.draft, field).delete(key)
+      }
+      this.#announcedAt = Number.POSITIVE_INFINITY
+      if (!this.#publish()) this.#announceExpiry()
+    })
+  }
+
+  nextExpiryAt(): number | undefined {
+    return this.#expiries.nextAt()
+  }
+
+  beginLoad(): void {
+    this.#seen = new Set()
+  }
+
+  applySnapshot(loaded: unknown): boolean {
+    const seen = this.#seen ?? new Set<string>()
+    this.#seen = undefined
+    const { snapshot } = this.#rules
+    if (snapshot === undefined || this.#validateSnapshot === undefined) return false
+    const validated = this.#validateSnapshot(loaded)
     if (!validated.ok) {
-      const message = `what was loaded does not fit the snapshot's schema: ${validated.detail}`
-      report(new SyncError('snapshot-failed', message))
+      this.#reportMisfit("what was loaded does not fit the snapshot's schema", validated.detail)
       return false
     }
-    const isDone = batch.change(
+    const isDone = this.#batch.change(
       'snapshot.fold',
-      (draft, value: unknown) => snapshot.fold(draft, value, noted),
+      (draft, value: unknown) => snapshot.fold(draft, value, seen),
       validated.value,
     )
-    publish()
+    this.#publish()
     return isDone
   }
 
-  function takeCheckpoint(): unknown {
+  abandonLoad(): void {
+    this.#seen = undefined
+  }
+
+  takeCheckpoint(): unknown {
+    this.removeExpired()
+    const { checkpoint } = this.#rules
     if (checkpoint === undefined) return undefined
-    const taken = userCode.run('checkpoint.take', checkpoint.take, workspace.base, undefined)
+    const { base } = this.#workspace
+    const taken = this.#userCode.run('checkpoint.take', checkpoint.take, base, undefined)
     return taken === threw ? undefined : taken
   }
 
-  function restoreCheckpoint(value: unknown): boolean {
-    if (checkpoint === undefined || validateCheckpoint === undefined) return false
-    const validated = validateCheckpoint(value)
+  restoreCheckpoint(value: unknown): boolean {
+    const { checkpoint } = this.#rules
+    if (checkpoint === undefined || this.#validateCheckpoint === undefined) return false
+    const validated = this.#validateCheckpoint(value)
     if (!validated.ok) {
-      const message = `the server's state does not fit the checkpoint's schema: ${validated.detail}`
-      report(new SyncError('snapshot-failed', message))
+      this.#reportMisfit(
+        "the server's state does not fit the checkpoint's schema",
+        validated.detail,
+      )
       return false
     }
-    return batch.change('checkpoint.restore', checkpoint.restore, validated.value)
+    return this.#batch.change('checkpoint.restore', checkpoint.restore, validated.value)
   }
 
-  function clear(): void {
-    const isChanged = published !== initial
-    batch.drop()
-    workspace.reset(initial)
-    published = initial
-    seen = undefined
-    expiries.reset(initial)
-    announcedAt = Number.POSITIVE_INFINITY
-    if (isChanged) watcher?.committed(published)
-    announceExpiry()
+  clear(): void {
+    this.#userCode.whenFree(() => {
+      const { initial } = this.#rules
+      const isChanged = this.#published !== initial
+      this.#batch.drop()
+      this.#workspace.reset(initial)
+      this.#published = initial
+      this.#seen = undefined
+      this.#expiries.reset(initial)
+      this.#announcedAt = Number.POSITIVE_INFINITY
+      if (isChanged) this.#watcher?.committed(initial)
+      this.#announceExpiry()
+    })
   }
 
-  return {
-    get state() {
-      return published as State
-    },
-    fold(message) {
-      if (userCode.isRunning) {
-        userCode.whenFree(() => {
-          fold(message)
-        })
-      } else {
-        fold(message)
-        userCode.catchUp()
-      }
-    },
-    commit() {
-      if (userCode.isRunning) return false
-      const isChanged = publish()
-      userCode.catchUp()
-      return isChanged
-    },
-    discard() {
-      userCode.whenFree(() => {
-        batch.drop()
-        workspace.reset(published)
-      })
-    },
-    openConnection() {
-      userCode.whenFree(() => {
-        if (opened !== undefined) batch.change('opened', opened, undefined)
-        publish()
-      })
-    },
-    dropConnection() {
-      userCode.whenFree(() => {
-        batch.seal()
-        presence?.unconfirmAll()
-        publish()
-      })
-    },
-    removeUnconfirmed() {
-      userCode.whenFree(() => {
-        batch.seal()
-        presence?.removeUnconfirmed()
-        publish()
-      })
-    },
-    removeExpired() {
-      userCode.whenFree(removeExpired)
-    },
-    nextExpiryAt: () => expiries.nextAt(),
-    beginLoad() {
-      seen = new Set()
-    },
-    applySnapshot,
-    abandonLoad() {
-      seen = undefined
-    },
-    hasCheckpoint: checkpoint !== undefined,
-    takeCheckpoint() {
-      userCode.whenFree(removeExpired)
-      return takeCheckpoint()
-    },
-    restoreCheckpoint,
-    clear() {
-      userCode.whenFree(clear)
-    },
-    watch(next) {
-      watcher = next
-      announcedAt = Number.POSITIVE_INFINITY
-      announceExpiry()
-      return () => {
-        if (watcher === next) watcher = undefined
-      }
-    },
-    hasSnapshot: snapshot !== undefined,
-    leaveAfterMs: rules.presence?.leaveAfterMs ?? 0,
-    report,
+  watch(watcher: FoldingWatcher): () => void {
+    this.#watcher = watcher
+    this.#announcedAt = Number.POSITIVE_INFINITY
+    this.#announceExpiry()
+    return () => {
+      if (this.#watcher === watcher) this.#watcher = undefined
+    }
+  }
+
+  #foldNow(message: ReadMessage): void {
+    this.#seen?.add(message.type)
+    this.#batch.fold(message)
+  }
+
+  #publish(): boolean {
+    this.#batch.seal()
+    const before = this.#published
+    const after = this.#workspace.base
+    if (after === before) return false
+    this.#published = after
+    this.#workspace.takeTouched((field, touched) => {
+      this.#expiries.track(field, touched, before, after)
+    })
+    this.#watcher?.committed(after)
+    this.#announceExpiry()
+    return true
+  }
+
+  #announceExpiry(): void {
+    const next = this.#expiries.nextAt()
+    if (this.#watcher === undefined || next === undefined || next >= this.#announcedAt) return
+    this.#announcedAt = next
+    this.#watcher.expiryScheduled(next)
+  }
+
+  #reportMisfit(what: string, detail: string): void {
+    this.report(new SyncError('snapshot-failed', `${what}: ${detail}`))
   }
 }

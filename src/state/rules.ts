@@ -1,27 +1,32 @@
 import type { CoordinatorDefinition } from '../schemas/coordinator.js'
 import type { ReadMessage } from '../schemas/reader.js'
 import type { MessageSchemas, Schema } from '../schemas/schema.js'
-import type { Fields } from './workspace.js'
+import type { StateFields } from './workspace.js'
 
-/** A function of the user's that changes the state: the draft itself, or by returning another. */
-export type Change<T> = (draft: Fields, value: T) => unknown
+/** A function of the user's that changes the state: it changes the draft, or returns another state. */
+export type DraftChange<T> = (draft: StateFields, value: T) => unknown
 
 /**
- * A coordinator definition without its types. What belongs together was checked by the compiler
- * where it was written; from here on it is looked up by name.
+ * A coordinator definition without its types. The compiler checked where the definition was written
+ * that its parts fit each other; from here on they are looked up by name.
  */
 export interface Rules {
-  readonly initial: Fields
-  readonly fold: Readonly<Record<string, Change<ReadMessage> | undefined>>
-  readonly expire?: Readonly<Record<string, ExpireRule | undefined>>
+  readonly initial: StateFields
+  readonly fold: Readonly<Record<string, DraftChange<ReadMessage> | undefined>>
+  readonly expire?: Readonly<
+    Record<
+      string,
+      { readonly when: (value: unknown) => boolean; readonly afterMs: number } | undefined
+    >
+  >
   readonly snapshot?: {
     readonly schema: Schema
-    readonly fold: (draft: Fields, loaded: unknown, seen: ReadonlySet<string>) => unknown
+    readonly fold: (draft: StateFields, loaded: unknown, seen: ReadonlySet<string>) => unknown
   }
   readonly checkpoint?: {
     readonly schema: Schema
-    readonly take: (state: Fields) => unknown
-    readonly restore: (draft: Fields, checkpoint: unknown) => unknown
+    readonly take: (state: StateFields) => unknown
+    readonly restore: (draft: StateFields, checkpoint: unknown) => unknown
   }
   readonly presence?: {
     readonly field: string
@@ -29,15 +34,10 @@ export interface Rules {
     readonly isUnconfirmed: (value: unknown) => boolean
     readonly leaveAfterMs: number
   }
-  readonly opened?: (draft: Fields) => unknown
+  readonly opened?: (draft: StateFields) => unknown
 }
 
-interface ExpireRule {
-  readonly when: (value: unknown) => boolean
-  readonly afterMs: number
-}
-
-/** Takes the types off a definition; none at all is one that does nothing. */
+/** Removes the types from a definition; without a definition the rules do nothing. */
 export function toRules<
   R extends MessageSchemas,
   State extends object,

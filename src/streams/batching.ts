@@ -1,16 +1,16 @@
 import type { Clock } from '../base/clock.js'
 
 /**
- * Decides when the messages of a batch are published: calls `flush` once, later or at once, and
- * gives the function that cancels it.
+ * Decides when a batch of messages is published: calls `flush` once, at once or later, and returns
+ * the function that cancels that call.
  */
 export type BatchScheduler = (flush: () => void) => () => void
 
 const nothing = (): void => undefined
 
 /**
- * At the end of the current microtask (the default). In Node the frames of one read of the socket
- * come together; in browsers every frame is a batch of its own.
+ * Publishes at the end of the current microtask: the default. In Node the frames of one read of the
+ * socket share a batch; in browsers every frame is a batch of its own.
  */
 export const microtaskBatches: BatchScheduler = (flush) => {
   let isCancelled = false
@@ -22,13 +22,13 @@ export const microtaskBatches: BatchScheduler = (flush) => {
   }
 }
 
-/** After every frame, before the socket gives the next. */
+/** Publishes after every frame, before the socket gives the next one. */
 export const immediateBatches: BatchScheduler = (flush) => {
   flush()
   return nothing
 }
 
-/** At most once every so many milliseconds: less work under load, at the price of latency. */
+/** Publishes once every `ms` milliseconds at most: less work under load, at the price of latency. */
 export function timedBatches(ms: number, clock: Clock): BatchScheduler {
   return (flush) => {
     const timer = clock.setTimeout(flush, ms)
@@ -39,8 +39,8 @@ export function timedBatches(ms: number, clock: Clock): BatchScheduler {
 }
 
 /**
- * With the browser's next frame, for state that is only drawn. A hidden page draws no frames, so
- * a timer (100 ms) stands in for them; outside browsers it is all there is.
+ * Publishes with the browser's next animation frame, for state that is only drawn. A hidden page
+ * gets no animation frames: there, and outside browsers, a timer of 100 ms takes their place.
  */
 export function frameBatches(clock: Clock): BatchScheduler {
   const { requestAnimationFrame, cancelAnimationFrame } = globalThis as Frames

@@ -1,26 +1,14 @@
 import type { Observable } from 'rxjs'
 import type { Clock } from '../base/clock.js'
 import type { ReportError } from '../base/errors.js'
-import type { ConnectionStatus } from '../machines/connection/status.js'
-import type { Folding } from '../state/folding.js'
+import type { WriteLog } from '../base/log.js'
 import type { InvalidFrame, UnknownMessage } from '../schemas/message.js'
 import type { ReaderSink, ReadMessage } from '../schemas/reader.js'
+import type { Folding } from '../state/folding.js'
 import { type BatchScheduler, microtaskBatches } from './batching.js'
-import { createEmissionQueue } from './emission-queue.js'
-import { createSelection, createStream, createValueStream, type Stream } from './streams.js'
-import type { OutboxState } from '../delivery/outbox-view.js'
-import type { WriteLog } from '../base/log.js'
-import { isShallowEqual } from '../base/shallow-equal.js'
-
-/** Everything that can be seen of a client, at one moment. Immutable. */
-export interface SyncSnapshot<State> {
-  readonly status: ConnectionStatus
-  readonly state: State
-  /** When the last message came, in ms since the epoch. */
-  readonly lastSyncTime: number | undefined
-  /** What waits to be sent, or acknowledged. */
-  readonly outbox: OutboxState
-}
+import { EmissionQueue } from './emission-queue.js'
+import { type PublishedSnapshot, SnapshotStreams } from './snapshot-streams.js'
+import { createSelection, createStream, type Stream } from './streams.js'
 
 /** Counts since the client was made. */
 export interface MessageCounts {
@@ -30,236 +18,250 @@ export interface MessageCounts {
   readonly invalid: number
 }
 
-/** What {@link createPublisher} needs. */
-export interface PublisherOptions<State extends object> {
+/** What a {@link Publisher} needs. */
+export interface PublisherOptions<State extends object, Status, Outbox> {
   readonly folding: Folding<State>
   readonly batches: BatchScheduler
   readonly clock: Clock
   readonly report: ReportError
   readonly log: WriteLog
-  /** What the outbox holds at first, and what it holds now. */
-  readonly firstOutbox: OutboxState
-  readonly outbox: () => OutboxState
+  readonly firstStatus: Status
+  readonly firstOutbox: Outbox
+  /** Reads what the outbox holds now. */
+  readonly outbox: () => Outbox
 }
 
-// Streams of several kinds of value side by side; each is only given its own.
-type Put = Pick<Stream<unknown>, 'isObserved' | 'next'>
+// Streams of several kinds of value in one list; each gets only values of its own kind.
+type AnyStream = Pick<Stream<unknown>, 'isObserved' | 'next'>
 
 const notYetScheduled = (): void => undefined
-
-// Values with the stream of each. `series` tells batches of before a stop from those after.
-interface Batch {
-  readonly values: readonly unknown[]
-  readonly streams: readonly Put[]
-  readonly series: number
-}
 
 // A flood is published in parts, so that a batch stays small in memory.
 const LARGEST_BATCH = 1_000
 
+// How many unknown types are logged, each once: their names come from the server.
+const MOST_LOGGED_TYPES = 100
+
 /**
- * Folds what comes in and publishes it in the one order that everybody sees: the state first,
+ * Folds incoming messages and publishes them in the one order that everybody sees: the state first,
  * then the messages that led to it, then whatever a handler caused.
  */
-export function createPublisher<State extends object>(options: PublisherOptions<State>) {
-  const { folding, batches, clock, report, log } = options
-  const queue = createEmissionQueue()
-  const typed = new Map<string, Stream<ReadMessage>>()
-  const messages = createStream<ReadMessage>(report)
-  const unknown = createStream<UnknownMessage>(report)
-  const invalid = createStream<InvalidFrame>(report)
+export class Publisher<State extends object, Status, Outbox extends object> {
+  readonly messages$: Observable<ReadMessage>
+  readonly unknown$: Observable<UnknownMessage>
+  readonly invalid$: Observable<InvalidFrame>
+  readonly status$: Observable<Status>
+  readonly state$: Observable<State>
+  readonly outbox$: Observable<Outbox>
+  readonly snapshots$: Observable<PublishedSnapshot<State, Status, Outbox>>
+  /** Takes what the reader found, in the order of the wire. */
+  readonly sink: Pick<ReaderSink, 'message' | 'unknown' | 'invalid'>
 
-  let latestStatus: ConnectionStatus = { state: 'disconnected' }
-  let lastSyncTime: number | undefined
-  let snapshot: SyncSnapshot<State> = {
-    status: latestStatus,
-    state: folding.state,
-    lastSyncTime,
-    outbox: options.firstOutbox,
+  readonly #folding: Folding<State>
+  readonly #batches: BatchScheduler
+  readonly #clock: Clock
+  readonly #report: ReportError
+  readonly #log: WriteLog
+  readonly #queue = new EmissionQueue()
+  readonly #typed = new Map<string, Stream<ReadMessage>>()
+  readonly #messages: Stream<ReadMessage>
+  readonly #unknown: Stream<UnknownMessage>
+  readonly #invalid: Stream<InvalidFrame>
+  readonly #snapshots: SnapshotStreams<State, Status, Outbox>
+
+  // The open batch: values, and at the same index the stream of each.
+  #values: unknown[] = []
+  #streams: AnyStream[] = []
+  #cancelFlush: (() => void) | undefined
+  // Counts the batches that were dropped: a batch of an earlier series is not emitted further.
+  #series = 0
+
+  #latestStatus: Status
+  #lastSyncTime: number | undefined
+  readonly #counts = { received: 0, unknown: 0, invalid: 0 }
+  readonly #loggedTypes = new Set<string>()
+
+  constructor(options: PublisherOptions<State, Status, Outbox>) {
+    const { folding, report, firstStatus, firstOutbox } = options
+    this.#folding = folding
+    this.#batches = options.batches
+    this.#clock = options.clock
+    this.#report = report
+    this.#log = options.log
+    this.#latestStatus = firstStatus
+    this.#messages = createStream(report)
+    this.#unknown = createStream(report)
+    this.#invalid = createStream(report)
+    this.#snapshots = new SnapshotStreams({
+      first: {
+        status: firstStatus,
+        state: folding.state,
+        lastSyncTime: undefined,
+        outbox: firstOutbox,
+      },
+      readOutbox: options.outbox,
+      report,
+    })
+    this.messages$ = this.#messages.observable
+    this.unknown$ = this.#unknown.observable
+    this.invalid$ = this.#invalid.observable
+    this.status$ = this.#snapshots.status.observable
+    this.state$ = this.#snapshots.state.observable
+    this.outbox$ = this.#snapshots.outbox.observable
+    this.snapshots$ = this.#snapshots.snapshots.observable
+    this.sink = {
+      message: (message) => {
+        this.#receive(message)
+      },
+      unknown: (message) => {
+        this.#receiveUnknown(message)
+      },
+      invalid: (frame) => {
+        this.#receiveInvalid(frame)
+      },
+    }
   }
-  const snapshots = createValueStream(snapshot, report, refreshOutbox)
-  const status = createValueStream<ConnectionStatus>(snapshot.status, report)
-  const state = createValueStream(snapshot.state, report)
-  const outbox = createValueStream(snapshot.outbox, report, refreshOutbox)
-  let isOutboxStale = false
 
-  // The open batch.
-  let values: unknown[] = []
-  let streams: Put[] = []
-  let cancelFlush: (() => void) | undefined
-  let series = 0
-  const counts = { received: 0, unknown: 0, invalid: 0 }
-  const seenUnknown = new Set<string>()
-
-  // Reading the time costs as much as emitting a message. A batch of one microtask came at the
-  // time at which it opened; any other scheduler may keep it open for long.
-  function noteSync(): void {
-    if (cancelFlush === undefined || batches !== microtaskBatches) lastSyncTime = clock.epoch()
-  }
-
-  function streamOf(type: string): Stream<ReadMessage> {
-    const known = typed.get(type)
+  /** The stream of a message type. */
+  streamOf(type: string): Stream<ReadMessage> {
+    const known = this.#typed.get(type)
     if (known !== undefined) return known
-    const stream = createStream<ReadMessage>(report)
-    typed.set(type, stream)
+    const stream = createStream<ReadMessage>(this.#report)
+    this.#typed.set(type, stream)
     return stream
   }
 
-  function add<T>(stream: Stream<T>, value: T): void {
-    values.push(value)
-    streams.push(stream)
-    if (values.length >= LARGEST_BATCH) flush()
-    else if (cancelFlush === undefined) schedule()
+  /** What a function makes of the state, whenever that changes. */
+  select<T>(selector: (state: State) => T): Observable<T> {
+    return createSelection(this.state$, selector, this.#report)
   }
 
-  function schedule(): void {
-    cancelFlush = notYetScheduled
-    const cancel = batches(flush)
-    // Not where the scheduler flushed at once.
-    if (cancelFlush === notYetScheduled) cancelFlush = cancel
+  /** The current snapshot; the same object until something changes. */
+  snapshot(): PublishedSnapshot<State, Status, Outbox> {
+    return this.#snapshots.latest
   }
 
-  function flush(): void {
-    cancelFlush?.()
-    cancelFlush = undefined
-    const batch = { values, streams, series }
-    const time = lastSyncTime
-    values = []
-    streams = []
-    folding.commit()
-    const { state } = folding
-    queue.emit(() => {
-      publish({ state, lastSyncTime: time })
-      publishBatch(batch)
+  counts(): MessageCounts {
+    return { ...this.#counts }
+  }
+
+  /** The status that was published last, or will be once the emissions under way are done. */
+  latestStatus(): Status {
+    return this.#latestStatus
+  }
+
+  publishStatus(status: Status): void {
+    this.#latestStatus = status
+    this.#queue.emit(() => {
+      this.#snapshots.publish({ status })
     })
   }
 
-  // By index, and past streams that nobody hears: this loop runs once per message.
-  function publishBatch(batch: Batch): void {
-    for (let at = 0; at < batch.values.length && batch.series === series; at += 1) {
-      const stream = batch.streams[at]
-      if (stream?.isObserved === true) stream.next(batch.values[at])
-      if (messages.isObserved && stream !== unknown && stream !== invalid) {
-        messages.next(batch.values[at] as ReadMessage)
-      }
+  /** Publishes the open batch now. */
+  flush(): void {
+    this.#cancelFlush?.()
+    this.#cancelFlush = undefined
+    const values = this.#values
+    const streams = this.#streams
+    const series = this.#series
+    const lastSyncTime = this.#lastSyncTime
+    this.#values = []
+    this.#streams = []
+    this.#folding.commit()
+    const { state } = this.#folding
+    this.#queue.emit(() => {
+      this.#snapshots.publish({ state, lastSyncTime })
+      this.#emitBatch(values, streams, series)
+    })
+  }
+
+  /** Drops the open batch, even while it is being published. */
+  dropBatch(): void {
+    this.#cancelFlush?.()
+    this.#cancelFlush = undefined
+    this.#values = []
+    this.#streams = []
+    this.#series += 1
+    this.#folding.discard()
+  }
+
+  /** Notes the time of a message that no stream is given. */
+  noteSync(): void {
+    this.#noteTime()
+    if (this.#cancelFlush === undefined) this.#schedule()
+  }
+
+  /** Notes that the outbox changed: it is published with the next batch, if anybody observes it. */
+  noteOutbox(): void {
+    this.#snapshots.markOutboxStale()
+    if (this.#snapshots.isOutboxObserved && this.#cancelFlush === undefined) this.#schedule()
+  }
+
+  /** Completes all streams, after the emissions under way. */
+  complete(): void {
+    this.#queue.emit(() => {
+      for (const stream of this.#typed.values()) stream.complete()
+      for (const stream of [this.#messages, this.#unknown, this.#invalid]) stream.complete()
+      this.#snapshots.complete()
+    })
+  }
+
+  #receive(message: ReadMessage): void {
+    this.#counts.received += 1
+    this.#noteTime()
+    this.#folding.fold(message)
+    this.#add(this.streamOf(message.type), message)
+  }
+
+  #receiveUnknown(message: UnknownMessage): void {
+    const { type } = message
+    this.#counts.unknown += 1
+    this.#noteTime()
+    if (!this.#loggedTypes.has(type) && this.#loggedTypes.size < MOST_LOGGED_TYPES) {
+      this.#loggedTypes.add(type)
+      this.#log('info', 'messages', 'type.unknown', { type })
+    }
+    this.#add(this.#unknown, message)
+  }
+
+  #receiveInvalid(frame: InvalidFrame): void {
+    this.#counts.invalid += 1
+    this.#log('warn', 'messages', 'frame.invalid', { reason: frame.reason, type: frame.type })
+    this.#add(this.#invalid, frame)
+  }
+
+  // Reading the clock costs as much as emitting a message. A microtask's batch takes the time at
+  // which it opened for all its messages; any other scheduler may keep a batch open for long.
+  #noteTime(): void {
+    if (this.#cancelFlush === undefined || this.#batches !== microtaskBatches) {
+      this.#lastSyncTime = this.#clock.epoch()
     }
   }
 
-  function publish(change: Partial<SyncSnapshot<State>>): void {
-    const before = snapshot
-    const after = { ...before, ...change, outbox: currentOutbox() }
-    const hasChanged = {
-      status: after.status !== before.status,
-      state: after.state !== before.state,
-      time: after.lastSyncTime !== before.lastSyncTime,
-      outbox: after.outbox !== before.outbox,
-    }
-    if (!Object.values(hasChanged).includes(true)) return
-    snapshot = after
-    if (hasChanged.state) state.next(after.state)
-    if (hasChanged.status) status.next(after.status)
-    if (hasChanged.outbox) outbox.next(after.outbox)
-    snapshots.next(after)
+  #add<T>(stream: Stream<T>, value: T): void {
+    this.#values.push(value)
+    this.#streams.push(stream)
+    if (this.#values.length >= LARGEST_BATCH) this.flush()
+    else if (this.#cancelFlush === undefined) this.#schedule()
   }
 
-  function isOutboxObserved(): boolean {
-    return outbox.isObserved || snapshots.isObserved
+  #schedule(): void {
+    this.#cancelFlush = notYetScheduled
+    const cancel = this.#batches(() => {
+      this.flush()
+    })
+    // A scheduler that flushed at once has cleared it by now.
+    if (this.#cancelFlush === notYetScheduled) this.#cancelFlush = cancel
   }
 
-  function refreshOutbox(): void {
-    if (isOutboxStale && !isOutboxObserved()) publish({})
-  }
-
-  function currentOutbox(): OutboxState {
-    if (!isOutboxStale) return snapshot.outbox
-    isOutboxStale = false
-    const next = options.outbox()
-    return isShallowEqual(next, snapshot.outbox) ? snapshot.outbox : next
-  }
-
-  const sink = {
-    message(message) {
-      counts.received += 1
-      noteSync()
-      folding.fold(message)
-      add(streamOf(message.type), message)
-    },
-    unknown(message) {
-      counts.unknown += 1
-      noteSync()
-      if (!seenUnknown.has(message.type) && seenUnknown.size < 100) {
-        seenUnknown.add(message.type)
-        log('info', 'messages', 'type.unknown', { type: message.type })
+  // By index, and past streams that nobody observes: this loop runs once per message.
+  #emitBatch(values: readonly unknown[], streams: readonly AnyStream[], series: number): void {
+    for (let at = 0; at < values.length && series === this.#series; at += 1) {
+      const stream = streams[at]
+      if (stream?.isObserved === true) stream.next(values[at])
+      if (this.#messages.isObserved && stream !== this.#unknown && stream !== this.#invalid) {
+        this.#messages.next(values[at] as ReadMessage)
       }
-      add(unknown, message)
-    },
-    invalid(frame) {
-      counts.invalid += 1
-      log('warn', 'messages', 'frame.invalid', { reason: frame.reason, type: frame.type })
-      add(invalid, frame)
-    },
-  } satisfies Partial<ReaderSink>
-
-  return {
-    sink,
-    /** Publishes the open batch now. */
-    flush,
-    /** Throws the open batch away, even while it is being published. */
-    dropBatch(): void {
-      cancelFlush?.()
-      cancelFlush = undefined
-      values = []
-      streams = []
-      series += 1
-      folding.discard()
-    },
-    /** A message came that nobody is told of. */
-    noteSync(): void {
-      noteSync()
-      if (cancelFlush === undefined) schedule()
-    },
-    /** The outbox holds something else: to be published with the next batch. */
-    noteOutbox(): void {
-      isOutboxStale = true
-      // Where nobody hears of it, it is looked at when somebody asks.
-      if (isOutboxObserved() && cancelFlush === undefined) schedule()
-    },
-    latestStatus: (): ConnectionStatus => latestStatus,
-    publishStatus(next: ConnectionStatus): void {
-      latestStatus = next
-      queue.emit(() => {
-        publish({ status: next })
-      })
-    },
-    complete(): void {
-      queue.emit(() => {
-        const all = [
-          ...typed.values(),
-          messages,
-          unknown,
-          invalid,
-          status,
-          state,
-          outbox,
-          snapshots,
-        ]
-        for (const stream of all) stream.complete()
-      })
-    },
-    counts: (): MessageCounts => ({ ...counts }),
-    snapshot(): SyncSnapshot<State> {
-      refreshOutbox()
-      return snapshot
-    },
-    streamOf,
-    messages$: messages.observable,
-    unknown$: unknown.observable,
-    invalid$: invalid.observable,
-    status$: status.observable,
-    state$: state.observable,
-    outbox$: outbox.observable,
-    snapshots$: snapshots.observable,
-    select: <T>(selector: (state: State) => T): Observable<T> =>
-      createSelection(state.observable, selector, report),
+    }
   }
 }

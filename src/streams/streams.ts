@@ -9,9 +9,9 @@ import {
 import { type ReportError, SyncError } from '../base/errors.js'
 
 /**
- * An observable whose subscribers may throw. RxJS would rethrow such an error from a timer, where
- * it ends a Node process; here it is reported, and the subscriber, like all others, gets the next
- * value. That holds at the end of a `pipe` too.
+ * An observable whose subscribers may throw. RxJS rethrows such an error from a timer, where it ends
+ * a Node process. Here it is reported, and the subscriber gets the next value, as all others do.
+ * The same holds for the result of a `pipe`.
  */
 class ReportingObservable<T> extends Observable<T> {
   private readonly report: ReportError
@@ -21,7 +21,7 @@ class ReportingObservable<T> extends Observable<T> {
     this.report = report
   }
 
-  // `never` fits each of the overloads that this stands in for; callers see those.
+  // `never` fits each overload of `pipe`, and callers see those of the base class.
   override pipe(
     ...operators: ((from: Observable<never>) => Observable<never>)[]
   ): Observable<never> {
@@ -41,7 +41,7 @@ class ReportingObservable<T> extends Observable<T> {
     error?: ((error: unknown) => void) | null,
     complete?: (() => void) | null,
   ): Subscription {
-    // An operator's own subscriber, on the way to the one at the end of the pipe.
+    // The subscriber of an operator: the user's own stands at the end of the pipe.
     if (target instanceof Subscriber) return super.subscribe(target)
     const observer =
       typeof target === 'object' && target !== null
@@ -51,18 +51,18 @@ class ReportingObservable<T> extends Observable<T> {
   }
 }
 
-// What a subscriber gave of an observer.
-interface Listener<T> {
+// The handlers that a subscriber passed.
+interface ObserverParts<T> {
   readonly next?: ((value: T) => void) | undefined
   readonly error?: ((error: unknown) => void) | undefined
   readonly complete?: (() => void) | undefined
 }
 
 class ReportingObserver<T> implements Observer<T> {
-  private readonly to: Listener<T>
+  private readonly to: ObserverParts<T>
   private readonly report: ReportError
 
-  constructor(to: Listener<T>, report: ReportError) {
+  constructor(to: ObserverParts<T>, report: ReportError) {
     this.to = to
     this.report = report
   }
@@ -100,24 +100,39 @@ class ReportingObserver<T> implements Observer<T> {
   }
 }
 
-/** The end of a stream that values are put in at. */
-export interface Stream<T> {
-  /** What is handed to users. */
+/** A stream: values are put in with `next`, and come out of `observable`. */
+export class Stream<T> {
+  /** What users are given. */
   readonly observable: Observable<T>
-  /** Whether anybody listens: with nobody there, `next` costs nothing. */
-  readonly isObserved: boolean
-  next(value: T): void
-  complete(): void
+  readonly #subject: Subject<T>
+
+  constructor(subject: Subject<T>, report: ReportError, source: Observable<T> = subject) {
+    this.#subject = subject
+    this.observable = new ReportingObservable<T>(source, report)
+  }
+
+  /** Whether anybody subscribed. */
+  get isObserved(): boolean {
+    return this.#subject.observed
+  }
+
+  next(value: T): void {
+    this.#subject.next(value)
+  }
+
+  complete(): void {
+    this.#subject.complete()
+  }
 }
 
-/** A stream of events: who subscribes hears what comes after. */
+/** A stream of events: a subscriber gets those that come after it subscribed. */
 export function createStream<T>(report: ReportError): Stream<T> {
-  return wrap(new Subject<T>(), report)
+  return new Stream(new Subject<T>(), report)
 }
 
 /**
- * A stream of values over time: who subscribes hears the current one first. `refresh` brings that
- * up to date, where values are put in only while somebody listens.
+ * A stream of values over time: a subscriber gets the current value first. `refresh` runs before
+ * that and may put in a newer value, for values that are not put in while nobody subscribes.
  */
 export function createValueStream<T>(
   initial: T,
@@ -125,36 +140,17 @@ export function createValueStream<T>(
   refresh?: () => void,
 ): Stream<T> {
   const subject = new BehaviorSubject<T>(initial)
-  if (refresh === undefined) return wrap(subject, report)
+  if (refresh === undefined) return new Stream(subject, report)
   const refreshed = new Observable<T>((subscriber) => {
     refresh()
     return subject.subscribe(subscriber)
   })
-  return wrap(subject, report, refreshed)
-}
-
-function wrap<T>(
-  subject: Subject<T>,
-  report: ReportError,
-  from: Observable<T> = subject,
-): Stream<T> {
-  return {
-    observable: new ReportingObservable<T>(from, report),
-    get isObserved() {
-      return subject.observed
-    },
-    next(value) {
-      subject.next(value)
-    },
-    complete() {
-      subject.complete()
-    },
-  }
+  return new Stream(subject, report, refreshed)
 }
 
 /**
- * What a function makes of each value, whenever that differs from before. A function that throws
- * is reported, and asked again with the next value.
+ * What a function makes of each value, whenever the result differs from the one before. An error of
+ * the function is reported; the function is called again with the next value.
  */
 export function createSelection<T, U>(
   source: Observable<T>,

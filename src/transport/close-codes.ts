@@ -8,19 +8,19 @@ const REFRESH: CloseVerdict = { next: 'refresh' }
 const FAIL_POLICY: CloseVerdict = { next: 'fail', why: 'policy' }
 const FAIL_PROTOCOL: CloseVerdict = { next: 'fail', why: 'protocol' }
 
-// A peer that says "try again later" means more than the first second of a backoff.
+// "Try again later" means longer than the first second of a backoff.
 const LATER: CloseVerdict = { next: 'retry', minWaitMs: 30_000 }
-// A restarting server has told all its clients at once.
+// A restarting server closes all its clients at once: their attempts are spread.
 const RESTARTING: CloseVerdict = { next: 'retry', spread: true }
-// A server whose own code fails for this client is not cured by an endless series of attempts.
+// Where the server's own code fails for this client, an endless series of attempts does not help.
 const SERVER_ERROR: CloseVerdict = { next: 'retry', inARow: 5 }
 
-/** The longest that a peer's `Retry-After` can make us wait, in milliseconds. */
+/** The longest wait that a server can ask for, by `Retry-After` or otherwise, in milliseconds. */
 const LONGEST_RETRY_AFTER_MS = 15 * 60_000
 
 /**
- * What the library makes of a close code (RFC 6455, the IANA registry, and the field's practice
- * for 4401, 4403 and 4429). A protocol's own table goes first.
+ * Decides what follows a close code: by the protocol's own table, or else by RFC 6455, the IANA
+ * registry, and common practice for 4401, 4403 and 4429.
  */
 export function classifyCloseCode(code: number, protocol?: CloseCodes): CloseVerdict {
   return protocol?.(code) ?? standardVerdict(code)
@@ -50,16 +50,16 @@ function standardVerdict(code: number): CloseVerdict {
   }
 }
 
-// The registry leaves 3000-4999 to libraries and applications; in the practice of Centrifuge and
-// others the upper half of each thousand says "do not come back".
+// The registry leaves 3000-4999 to libraries and applications. Centrifuge and others use the upper
+// half of each thousand for "do not reconnect".
 function isTerminalRange(code: number): boolean {
   return (code >= 3500 && code <= 3999) || (code >= 4500 && code <= 4999)
 }
 
 /**
- * Makes a protocol's table safe to ask from inside a machine: each code is asked for once, so that
- * a guard and an action see the same verdict, and a table that throws is reported and leaves the
- * code to the standard one.
+ * Makes a protocol's table safe to call inside a machine. Each code is asked for once, so that a
+ * guard and an action get the same verdict. An error of the table is reported; the library's table
+ * then decides.
  */
 export function createCloseTable(
   protocol: CloseCodes | undefined,
@@ -81,7 +81,7 @@ export function createCloseTable(
   }
 }
 
-/** What a failure of any kind leads to. */
+/** Decides what follows a failure of any kind. */
 export function classifyFailure(failure: ConnectionFailure, protocol?: CloseCodes): CloseVerdict {
   switch (failure.code) {
     case 'closed':

@@ -1,40 +1,40 @@
 /**
- * Why a connection ended, or could not be made: data, to show and to switch on.
+ * Why a connection ended or could not be made: data, to show and to switch on.
  *
- * `message` is for people and holds neither URL, token nor the peer's reason text. `retryable`
- * is not here: what a failure leads to is for the connection machine to decide.
+ * `message` is for people and contains neither the URL, a token, nor the peer's reason text. Whether
+ * a retry follows is not part of a failure: the connection machine decides it.
  */
 export type ConnectionFailure =
-  /** The peer closed, or the network did (1006). `reason` is the peer's text, never parsed. */
-  | FailureOf<
+  /** The peer closed the connection, or the network broke it (1006). `reason` is the peer's text, never parsed. */
+  | FailureWith<
       'closed',
       {
         readonly closeCode: number
         readonly reason: string
-        /** The server had said how long to stay away. */
+        /** How long the server asked the client to stay away, in milliseconds. */
         readonly returnAfterMs?: number
       }
     >
-  /** The upgrade was answered with an HTTP status instead. Node only: browsers see `network`. */
-  | FailureOf<'upgrade-refused', { readonly status: number; readonly retryAfterMs?: number }>
-  /** Never reached: DNS, refused, TLS. `systemCode` is Node's, for example `ECONNREFUSED`. */
-  | FailureOf<'network', { readonly systemCode?: string }>
-  /** Not connected within the connect bound. */
-  | FailureOf<'connect-timeout', { readonly afterMs: number }>
-  /** No sign of life within the pong bound. */
-  | FailureOf<'pong-timeout', { readonly afterMs: number }>
-  /** A server with delivery owed an answer for too long. */
-  | FailureOf<'answer-timeout', { readonly afterMs: number }>
-  /** The peer sent a message over the limit. */
-  | FailureOf<'message-too-large', { readonly limitBytes: number }>
-  /** The `url` or `credentials` function threw or rejected. What it threw went to `onError`. */
-  | FailureOf<'provider-rejected', { readonly provider: 'url' | 'credentials' }>
-  /** What the `url` option gave is no usable WebSocket address. */
-  | FailureOf<'url-unusable', unknown>
-  /** The credentials do not fit what the protocol asks for. */
-  | FailureOf<'credentials-missing', unknown>
+  /** The server answered the upgrade with an HTTP status. Node only: browsers report `network`. */
+  | FailureWith<'upgrade-refused', { readonly status: number; readonly retryAfterMs?: number }>
+  /** The server was not reached: DNS, refused, TLS. `systemCode` is Node's, such as `ECONNREFUSED`. */
+  | FailureWith<'network', { readonly systemCode?: string }>
+  /** The connection did not open within `connectTimeoutMs`. */
+  | FailureWith<'connect-timeout', { readonly afterMs: number }>
+  /** No pong within `pongTimeoutMs`. */
+  | FailureWith<'pong-timeout', { readonly afterMs: number }>
+  /** A server with delivery did not answer in time. */
+  | FailureWith<'answer-timeout', { readonly afterMs: number }>
+  /** The peer sent a message over `maxMessageBytes`. */
+  | FailureWith<'message-too-large', { readonly limitBytes: number }>
+  /** The `url` or `credentials` function threw or rejected. The error went to `onError`. */
+  | FailureWith<'provider-rejected', { readonly provider: 'url' | 'credentials' }>
+  /** The value of the `url` option is not a WebSocket address. */
+  | FailureWith<'url-unusable', unknown>
+  /** The credentials do not fit the protocol's schema. */
+  | FailureWith<'credentials-missing', unknown>
 
-type FailureOf<Code extends string, Detail> = {
+type FailureWith<Code extends string, Detail> = {
   readonly code: Code
   readonly message: string
 } & Detail

@@ -1,24 +1,24 @@
 import type { InvalidReason, RawFrame } from '../schemas/message.js'
 
-/** A frame taken apart, or why it could not be. */
+/** The value of a frame, or why the frame could not be decoded. */
 export type Decoded =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly reason: InvalidReason; readonly detail: string }
 
-/** A value made into a frame, or why it cannot be. */
+/** The frame of a value, or why the value could not be encoded. */
 export type Encoded =
   | { readonly ok: true; readonly frame: string }
   | { readonly ok: false; readonly detail: string }
 
 /**
- * The deepest nesting that is read. `JSON.parse` takes a million levels, but what it gives then
- * overflows the stack of whoever copies, compares or prints it.
+ * The deepest nesting that is decoded. `JSON.parse` accepts a million levels, but its result then
+ * overflows the stack of code that copies, compares or prints it.
  */
 export const DEEPEST_JSON = 512
 
 const TOO_DEEP = `nested deeper than ${DEEPEST_JSON} levels`
 
-/** Parses a text frame. Never throws. */
+/** Decodes a text frame. Never throws. */
 export function decodeJson(frame: RawFrame): Decoded {
   if (typeof frame !== 'string') {
     return { ok: false, reason: 'not-text', detail: 'a binary frame' }
@@ -29,20 +29,20 @@ export function decodeJson(frame: RawFrame): Decoded {
   try {
     return { ok: true, value: JSON.parse(frame) }
   } catch {
-    // V8's message quotes the text, which may hold anything.
+    // V8's message is dropped: it quotes the text, which may hold a secret.
     return { ok: false, reason: 'not-json', detail: 'not JSON' }
   }
 }
 
 /**
- * Makes a text frame that `decodeJson` reads as an equal value. Keys whose value is `undefined`
- * are left out; what JSON would silently turn into `null` (`NaN`, infinities, dates that are none,
- * `undefined` in an array) or cannot hold (cycles, `BigInt`, functions, maps, bytes, too deep a
- * nesting) is an error instead. Never throws.
+ * Encodes a value as a text frame that `decodeJson` decodes to an equal value. Keys whose value is
+ * `undefined` are left out. An error is given for what JSON would turn into `null` (`NaN`,
+ * infinities, invalid dates, `undefined` in an array), and for what JSON cannot hold (cycles,
+ * `BigInt`, functions, maps, bytes, nesting that is too deep). Never throws.
  */
 export function encodeJson(value: unknown): Encoded {
   try {
-    // Its types leave out that `undefined` gives no text.
+    // The types of `JSON.stringify` leave out that it gives `undefined` for some values.
     const frame = JSON.stringify(value, refuseWhatIsLost) as string | undefined
     if (frame === undefined) return { ok: false, detail: 'not a JSON value' }
     if (isTooDeep(frame)) return { ok: false, detail: TOO_DEEP }
@@ -55,8 +55,8 @@ export function encodeJson(value: unknown): Encoded {
 }
 
 /**
- * The same for what has been encoded before, or is put together of that: without a look at each
- * value, which costs most of encoding.
+ * Encodes a value made of values that were encoded before. Does not check each value, which is most
+ * of the cost of encoding.
  */
 export function encodeCheckedJson(value: unknown): Encoded {
   try {
@@ -84,7 +84,7 @@ function nameWhatIsLost(holder: unknown, key: string, value: unknown): string | 
     case 'undefined':
       return Array.isArray(holder) ? 'an item without a value' : undefined
     case 'object':
-      // A date that is none has said by now that it is `null`.
+      // The `toJSON` of an invalid date has turned it into `null` by now.
       if (value === null) return isDate(holder, key) ? 'a date that is none' : undefined
       return bags.find((bag) => value instanceof bag)?.name
     default:
@@ -92,15 +92,15 @@ function nameWhatIsLost(holder: unknown, key: string, value: unknown): string | 
   }
 }
 
-// What JSON would take for an object without, or with other, keys.
+// JSON would encode these as objects, without keys or with other keys.
 const bags = [Map, Set, ArrayBuffer, Object.getPrototypeOf(Uint8Array) as typeof Uint8Array]
 
 function isDate(holder: unknown, key: string): boolean {
   return (holder as Readonly<Record<string, unknown>>)[key] instanceof Date
 }
 
-// Only text that is long enough to be that deep is looked at: for messages of the usual size
-// this costs one comparison. Strings, most of what is in a message, are jumped over.
+// Short text cannot be that deep: for messages of the usual size this costs one comparison. Strings
+// are skipped, which most of a message consists of.
 function isTooDeep(text: string): boolean {
   if (text.length <= 2 * DEEPEST_JSON) return false
   let depth = 0

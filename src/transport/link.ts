@@ -5,10 +5,10 @@ import type { ConnectRequest, CredentialsRule } from '../schemas/protocol.js'
 import type { Schema } from '../schemas/schema.js'
 import type { ConnectionFailure } from './failure.js'
 import { isLarger } from './frame-size.js'
-import { resolveTarget, type Target } from './target.js'
-import type { Socket, Transport } from './transport.js'
+import { type Resolved, resolveTarget, type Target } from './target.js'
+import type { Socket, SocketHandlers, Transport } from './transport.js'
 
-/** A fact about a connection. `generation` tells the attempt it belongs to. */
+/** What happened to a connection. `generation` names the attempt that it belongs to. */
 export type LinkEvent =
   | { readonly type: 'socket.opened'; readonly generation: number }
   | { readonly type: 'socket.ponged'; readonly generation: number }
@@ -18,7 +18,7 @@ export type LinkEvent =
       readonly failure: ConnectionFailure
     }
 
-/** What is to be opened. */
+/** An attempt to connect. */
 export interface LinkAttempt {
   /** Never used before, and larger than any before. */
   readonly generation: number
@@ -28,40 +28,40 @@ export interface LinkAttempt {
   readonly refused: boolean
 }
 
-/** What became of a frame handed to {@link Link.send}. */
+/** What {@link Link.send} did with a frame; `full`: too many bytes wait in the socket. */
 export type Handover = 'sent' | 'notConnected' | 'full'
 
 /**
- * The owner of sockets. At most one is live, the newest generation's; resolving URL and
- * credentials happens in here, so that no secret is ever in an event, a context or an inspector.
+ * The owner of sockets. At most one is live: that of the newest generation. The link resolves URL
+ * and credentials itself, so that no secret is ever in an event, a context or an inspector.
  *
- * Nothing that a generation does after its release is heard.
+ * No event of a generation follows its release.
  */
 export interface Link {
-  /** Starts an attempt, releasing whatever was there. Its outcome is an event. */
+  /** Starts an attempt, and releases the one before. The outcome is an event. */
   open(attempt: LinkAttempt): void
-  /** Lets go of a generation: no event of it follows, and its socket is gone within the close bound. */
+  /** Releases a generation: no event of it follows, and its socket is closed or terminated within `closeTimeoutMs`. */
   release(generation: number): void
-  /** Sends a ping on a generation's socket, if it is still the live one. */
+  /** Sends a ping on the socket of a generation, if that is still the live one. */
   ping(generation: number): void
   /** Hands a frame to the open socket. */
   send(frame: RawFrame): Handover
-  /** To be called when the frame just received was a pong. */
+  /** Reports that the frame just received was a pong. */
   ponged(): void
-  /** Ends the live connection as failed, whoever noticed. */
+  /** Closes the live connection and reports it as failed. */
   abandon(failure: ConnectionFailure): void
-  /** The peer will close the live connection, and is not to see us again sooner than this after. */
+  /** Notes that the peer will close the live connection, and how long the client is to stay away then. */
   returnAfter(ms: number): void
   /**
-   * Where the live connection leads to, without its query. A function, since a link is part of a
-   * machine's input, and inspectors write down the properties of what they see there.
+   * The address of the live connection, without its query. A function, since a link is part of a
+   * machine's input, and inspectors record the properties of inputs.
    */
   address(): string | undefined
   /** Replaces what the next attempt connects to. */
   retarget(target: Partial<Target>): void
-  /** Hears events from now on; gives the function that stops it. One listener at a time. */
+  /** Sets the one listener of events; returns the function that removes it. */
   listen(listener: (event: LinkEvent) => void): () => void
-  /** Releases everything, at once. */
+  /** Releases the live connection and removes the listener. */
   dispose(): void
 }
 
@@ -71,214 +71,230 @@ export interface LinkOptions {
   readonly clock: Clock
   readonly target: Target
   readonly credentials?: CredentialsRule<Schema> | undefined
-  /** Has the last word on a request. Does not throw. */
+  /** Changes a request just before it is sent. Must not throw. */
   readonly prepare?: ((request: ConnectRequest) => void) | undefined
   /** Makes a ping; `undefined` where the protocol has none. */
   readonly makePing: () => RawFrame | undefined
-  /** Takes each frame of the live socket. */
+  /** Gets each frame of the live socket. */
   readonly onFrame: (frame: RawFrame) => void
   readonly report: ReportError
   /** Largest message accepted, in bytes. */
   readonly maxMessageBytes: number
-  /** Most bytes that may wait in the socket before `send` says `full`. */
+  /** Most bytes that may wait in the socket; beyond them `send` gives `full`. */
   readonly maxBufferedBytes: number
   /** How long a closing handshake may take, in milliseconds. */
   readonly closeTimeoutMs: number
 }
 
+// The live attempt, from `open` until it ends or is released.
 interface Live {
   readonly generation: number
   readonly abort: AbortController
   socket: Socket | undefined
   address: string | undefined
   returnAfterMs: number | undefined
-  isOpen: boolean
-  hasEnded: boolean
+  phase: 'opening' | 'open' | 'ended'
+  // Terminates the socket where its closing handshake takes too long.
+  closeTimer: TimerHandle
 }
 
 /** Makes the owner of a client's sockets. */
 export function createLink(options: LinkOptions): Link {
-  const { transport, clock, report } = options
-  let target = options.target
-  let live: Live | undefined
-  let listener: ((event: LinkEvent) => void) | undefined
-  // Sockets that were let go of and have not closed yet, each with the timer that ends its grace.
-  const closing = new Map<Socket, TimerHandle>()
+  return new SocketLink(options)
+}
 
-  function emit(event: LinkEvent): void {
-    listener?.(event)
+class SocketLink implements Link {
+  readonly #options: LinkOptions
+  #target: Target
+  #live: Live | undefined
+  #listener: ((event: LinkEvent) => void) | undefined
+
+  constructor(options: LinkOptions) {
+    this.#options = options
+    this.#target = options.target
   }
 
-  function fail(attempt: Live, failure: ConnectionFailure): void {
-    if (live !== attempt) return
-    live = undefined
-    emit({ type: 'socket.closed', generation: attempt.generation, failure })
+  open({ generation, attempt, refused }: LinkAttempt): void {
+    this.#drop()
+    const opening: Live = {
+      generation,
+      abort: new AbortController(),
+      socket: undefined,
+      address: undefined,
+      returnAfterMs: undefined,
+      phase: 'opening',
+      closeTimer: undefined,
+    }
+    this.#live = opening
+    const info = { attempt, refused, signal: opening.abort.signal }
+    resolveTarget(this.#target, this.#options.credentials, info, (resolved) => {
+      this.#useResolved(opening, resolved)
+    })
   }
 
-  function connect(attempt: Live, request: ConnectRequest): void {
-    options.prepare?.(request)
+  release(generation: number): void {
+    if (this.#live?.generation === generation) this.#drop()
+  }
+
+  ping(generation: number): void {
+    const live = this.#live
+    if (live?.generation !== generation || live.phase !== 'open') return
+    this.#guard('handler-threw', 'The ping could not be made.', () => {
+      const frame = this.#options.makePing()
+      if (frame !== undefined && live.socket !== undefined) this.#hand(live.socket, frame)
+    })
+  }
+
+  send(frame: RawFrame): Handover {
+    const live = this.#live
+    if (live?.socket === undefined || live.phase !== 'open') return 'notConnected'
+    return this.#hand(live.socket, frame)
+  }
+
+  ponged(): void {
+    const live = this.#live
+    if (live?.phase === 'open')
+      this.#listener?.({ type: 'socket.ponged', generation: live.generation })
+  }
+
+  abandon(failure: ConnectionFailure): void {
+    const live = this.#live
+    if (live === undefined) return
+    this.#drop()
+    this.#listener?.({ type: 'socket.closed', generation: live.generation, failure })
+  }
+
+  returnAfter(ms: number): void {
+    if (this.#live !== undefined) this.#live.returnAfterMs = ms
+  }
+
+  address(): string | undefined {
+    return this.#live?.address
+  }
+
+  retarget(change: Partial<Target>): void {
+    this.#target = { ...this.#target, ...change }
+  }
+
+  listen(listener: (event: LinkEvent) => void): () => void {
+    this.#listener = listener
+    return () => {
+      if (this.#listener === listener) this.#listener = undefined
+    }
+  }
+
+  dispose(): void {
+    this.#drop()
+    this.#listener = undefined
+  }
+
+  #useResolved(opening: Live, resolved: Resolved): void {
+    // The user's code that writes the credentials may have ended the attempt.
+    if (this.#live !== opening) return
+    if (resolved.ok) {
+      this.#connect(opening, resolved.request)
+      return
+    }
+    if ('thrown' in resolved) {
+      this.#report('provider-rejected', resolved.failure.message, resolved.thrown)
+    }
+    this.#fail(opening, resolved.failure)
+  }
+
+  #connect(attempt: Live, request: ConnectRequest): void {
+    const { transport, prepare, maxMessageBytes, closeTimeoutMs } = this.#options
+    prepare?.(request)
     const { url, headers, protocols } = request
     attempt.address = `${url.protocol}//${url.host}${url.pathname}`
-    const { maxMessageBytes, closeTimeoutMs } = options
-    let socket: Socket | undefined
+    let socket: Socket
     try {
       socket = transport.connect(
         { url: url.href, headers, protocols, maxMessageBytes, closeTimeoutMs },
-        {
-          opened() {
-            if (live !== attempt) return
-            attempt.isOpen = true
-            emit({ type: 'socket.opened', generation: attempt.generation })
-          },
-          received(frame) {
-            if (live !== attempt) return
-            // An exception in a socket's listener would end all delivery, with the socket open.
-            guard('handler-threw', 'A frame could not be taken.', () => {
-              options.onFrame(frame)
-            })
-          },
-          closed(failure) {
-            attempt.hasEnded = true
-            forget(socket)
-            const { returnAfterMs } = attempt
-            const isAskedTo = failure.code === 'closed' && returnAfterMs !== undefined
-            fail(attempt, isAskedTo ? { ...failure, returnAfterMs } : failure)
-          },
-        },
+        this.#handlersOf(attempt),
       )
     } catch (cause) {
-      report(new SyncError('transport-threw', 'The transport failed to connect.', { cause }))
-      fail(attempt, { code: 'network', message: 'The transport failed to connect.' })
+      this.#report('transport-threw', 'The transport failed to connect.', cause)
+      this.#fail(attempt, { code: 'network', message: 'The transport failed to connect.' })
       return
     }
-    // It may have failed, or a listener let go of the attempt, before the socket was ours.
-    if (attempt.hasEnded) return
-    if (live === attempt) attempt.socket = socket
-    else letGo(socket)
+    // The attempt may have ended or been released before `connect` returned the socket.
+    if (attempt.phase === 'ended') return
+    attempt.socket = socket
+    if (this.#live !== attempt) this.#close(attempt, socket)
   }
 
-  function letGo(socket: Socket): void {
-    const timer = clock.setTimeout(() => {
-      closing.delete(socket)
-      guard('transport-threw', 'The transport failed to terminate.', () => {
+  #handlersOf(attempt: Live): SocketHandlers {
+    return {
+      opened: () => {
+        if (this.#live !== attempt) return
+        attempt.phase = 'open'
+        this.#listener?.({ type: 'socket.opened', generation: attempt.generation })
+      },
+      received: (frame) => {
+        if (this.#live !== attempt) return
+        // Not by `#guard`, which costs a closure per frame.
+        try {
+          this.#options.onFrame(frame)
+        } catch (cause) {
+          this.#report('handler-threw', 'A frame could not be processed.', cause)
+        }
+      },
+      closed: (failure) => {
+        attempt.phase = 'ended'
+        this.#options.clock.clearTimeout(attempt.closeTimer)
+        const { returnAfterMs } = attempt
+        const isAskedTo = failure.code === 'closed' && returnAfterMs !== undefined
+        this.#fail(attempt, isAskedTo ? { ...failure, returnAfterMs } : failure)
+      },
+    }
+  }
+
+  #fail(attempt: Live, failure: ConnectionFailure): void {
+    if (this.#live !== attempt) return
+    this.#live = undefined
+    this.#listener?.({ type: 'socket.closed', generation: attempt.generation, failure })
+  }
+
+  // Releases the live attempt: from here on its events are not heard.
+  #drop(): void {
+    const dropped = this.#live
+    this.#live = undefined
+    dropped?.abort.abort()
+    if (dropped?.socket !== undefined) this.#close(dropped, dropped.socket)
+  }
+
+  // Begins the closing handshake, and terminates the socket where that takes too long.
+  #close(attempt: Live, socket: Socket): void {
+    const { clock, closeTimeoutMs } = this.#options
+    attempt.closeTimer = clock.setTimeout(() => {
+      this.#guard('transport-threw', 'The transport failed to terminate.', () => {
         socket.terminate()
       })
-    }, options.closeTimeoutMs)
-    closing.set(socket, timer)
-    guard('transport-threw', 'The transport failed to close.', () => {
+    }, closeTimeoutMs)
+    this.#guard('transport-threw', 'The transport failed to close.', () => {
       socket.close(1000, '')
     })
   }
 
-  function forget(socket: Socket | undefined): void {
-    if (socket === undefined) return
-    clock.clearTimeout(closing.get(socket))
-    closing.delete(socket)
-  }
-
-  function drop(): void {
-    const dropped = live
-    live = undefined
-    dropped?.abort.abort()
-    if (dropped?.socket !== undefined) letGo(dropped.socket)
-  }
-
-  function hand(socket: Socket, frame: RawFrame): Handover {
+  #hand(socket: Socket, frame: RawFrame): Handover {
     try {
-      if (isLarger(frame, options.maxBufferedBytes - socket.bufferedAmount)) return 'full'
+      if (isLarger(frame, this.#options.maxBufferedBytes - socket.bufferedAmount)) return 'full'
       return socket.send(frame) ? 'sent' : 'notConnected'
     } catch (cause) {
-      report(new SyncError('transport-threw', 'The transport failed to send.', { cause }))
+      this.#report('transport-threw', 'The transport failed to send.', cause)
       return 'notConnected'
     }
   }
 
-  function guard(code: SyncErrorCode, message: string, run: () => void): void {
+  #guard(code: SyncErrorCode, message: string, run: () => void): void {
     try {
       run()
     } catch (cause) {
-      report(new SyncError(code, message, { cause }))
+      this.#report(code, message, cause)
     }
   }
 
-  return {
-    open({ generation, attempt, refused }) {
-      drop()
-      const opening: Live = {
-        generation,
-        abort: new AbortController(),
-        socket: undefined,
-        address: undefined,
-        returnAfterMs: undefined,
-        isOpen: false,
-        hasEnded: false,
-      }
-      live = opening
-      const info = { attempt, refused, signal: opening.abort.signal }
-      resolveTarget(target, options.credentials, info, (resolved) => {
-        // The protocol's own code, which writes the credentials, may have given the attempt up.
-        if (live !== opening) return
-        if (resolved.ok) {
-          connect(opening, resolved.request)
-          return
-        }
-        if ('thrown' in resolved) {
-          const { message } = resolved.failure
-          report(new SyncError('provider-rejected', message, { cause: resolved.thrown }))
-        }
-        fail(opening, resolved.failure)
-      })
-    },
-
-    release(generation) {
-      if (live?.generation === generation) drop()
-    },
-
-    ping(generation) {
-      if (live?.generation !== generation || !live.isOpen) return
-      const { socket } = live
-      guard('handler-threw', 'The ping could not be made.', () => {
-        const frame = options.makePing()
-        if (frame !== undefined && socket !== undefined) hand(socket, frame)
-      })
-    },
-
-    send(frame) {
-      if (live?.socket === undefined || !live.isOpen) return 'notConnected'
-      return hand(live.socket, frame)
-    },
-
-    ponged() {
-      if (live?.isOpen === true) emit({ type: 'socket.ponged', generation: live.generation })
-    },
-
-    abandon(failure) {
-      const given = live
-      if (given === undefined) return
-      drop()
-      emit({ type: 'socket.closed', generation: given.generation, failure })
-    },
-
-    returnAfter(ms) {
-      if (live !== undefined) live.returnAfterMs = ms
-    },
-
-    address: () => live?.address,
-
-    retarget(change) {
-      target = { ...target, ...change }
-    },
-
-    listen(heard) {
-      listener = heard
-      return () => {
-        if (listener === heard) listener = undefined
-      }
-    },
-
-    dispose() {
-      drop()
-      listener = undefined
-    },
+  #report(code: SyncErrorCode, message: string, cause: unknown): void {
+    this.#options.report(new SyncError(code, message, { cause }))
   }
 }

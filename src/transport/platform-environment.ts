@@ -1,7 +1,7 @@
 import { type Clock, type TimerHandle } from '../base/clock.js'
 import type { EnvironmentSignal, EnvironmentSource } from './environment.js'
 
-// What is used of a browser's `window` and `document`. Node has neither.
+// A browser's `window` and `document`, as far as they are used. Node has neither.
 interface Listening {
   addEventListener(type: string, listener: (event: { readonly persisted?: boolean }) => void): void
   removeEventListener(
@@ -13,14 +13,14 @@ interface Platform extends Partial<Listening> {
   readonly document?: Listening & { readonly visibilityState?: string }
 }
 
-// Often enough to notice a sleep soon after it ended, seldom enough to cost nothing.
+// Often enough to notice a sleep soon after it ended; seldom enough to cost nothing.
 const LOOK_EVERY_MS = 10_000
-// A background tab's timers run once a minute; that is no sleep.
+// Longer than the minute between two timers of a background tab, which does not sleep.
 const SLEPT_MS = 90_000
 
 /**
- * The signals of the platform the code runs on: `online`, `offline`, visibility, page freeze and
- * restore in browsers, and everywhere `woke`, told from a timer that came back far too late.
+ * Makes the source of the platform's signals. Browsers give `online`, `offline`, visibility, and the
+ * freeze and restore of a page. Everywhere a timer that fires far too late gives `woke`.
  */
 export function createPlatformEnvironment(clock: Clock): EnvironmentSource {
   return {
@@ -53,7 +53,7 @@ function watchPage(platform: Platform, signal: (signal: EnvironmentSignal) => vo
   if (document !== undefined) {
     listen(platform, 'online', () => 'online')
     listen(platform, 'offline', () => 'offline')
-    // A page restored from the back-forward cache finds its sockets dead.
+    // The sockets of a page that returns from the back-forward cache are dead.
     listen(platform, 'pageshow', (event) => (event.persisted === true ? 'woke' : undefined))
     listen(document, 'visibilitychange', () =>
       document.visibilityState === 'hidden' ? 'hidden' : 'visible',
@@ -66,8 +66,8 @@ function watchPage(platform: Platform, signal: (signal: EnvironmentSignal) => vo
   }
 }
 
-// The calendar goes on while a machine sleeps; a monotonic clock may not. A calendar set forward
-// looks the same, and costs one probe.
+// Wall time goes on while a machine sleeps; monotonic time may not. Wall time that is set forward
+// looks like a sleep, and costs one ping.
 function watchForWake(clock: Clock, signal: (signal: EnvironmentSignal) => void): () => void {
   let timer: TimerHandle
   let lookedAt = 0

@@ -2,36 +2,37 @@ import { type ConnectRequest, type CredentialsRule } from '../schemas/protocol.j
 import { createValidate, type Schema } from '../schemas/schema.js'
 import type { ConnectionFailure } from './failure.js'
 
-/** What is known of an attempt by whoever provides its URL or credentials. */
+/** What the `url` and `credentials` functions are told of an attempt. */
 export interface AttemptInfo {
   /** 0 for the first connection, then the number of the attempt to reconnect. */
   readonly attempt: number
-  /** The server refused the credentials of the attempt before: give fresh ones. */
+  /** The server refused the credentials of the attempt before: return fresh ones. */
   readonly refused: boolean
-  /** Aborted when the attempt is given up. */
+  /** Aborted when the attempt is released. */
   readonly signal: AbortSignal
 }
 
-/** A value, or a function that gives it for each attempt, now or later. */
+/** A value, or a function that gives it for each attempt, at once or as a promise. */
 export type Provider<T> = T | ProviderFunction<T>
 
-/** Gives a value for one attempt. A rejection is a failed attempt, and is followed by the next. */
+/** Gives a value for one attempt. A rejection makes the attempt fail; the next one follows. */
 export type ProviderFunction<T> = (info: AttemptInfo) => T | PromiseLike<T>
 
-/** Where to connect and as whom. Both are asked anew for each attempt. */
+/** Where to connect and as whom. Both are read again for each attempt. */
 export interface Target {
   readonly url: Provider<string | URL>
   readonly credentials?: Provider<unknown>
 }
 
-/** A request ready to be sent, or why there is none. */
+/** A request that is ready to be sent, or why there is none. */
 export type Resolved =
   | { readonly ok: true; readonly request: ConnectRequest }
   | { readonly ok: false; readonly failure: ConnectionFailure; readonly thrown?: unknown }
 
 /**
- * Asks the providers of a target, then calls `done`; at once where neither gives a promise, so
- * that attempts keep their exact time. Never throws; never calls back after the signal aborted.
+ * Reads URL and credentials of a target, then calls `done`. Where neither is a promise it does so at
+ * once, so that attempts keep their exact time. Never throws, and never calls back once the signal
+ * is aborted.
  */
 export function resolveTarget(
   target: Target,
@@ -50,15 +51,15 @@ export function resolveTarget(
   })
 }
 
-type Answer<T> = { readonly ok: true; readonly value: T } | Extract<Resolved, { ok: false }>
+type ProviderAnswer<T> = { readonly ok: true; readonly value: T } | Extract<Resolved, { ok: false }>
 
 function ask<T>(
   provider: Provider<T>,
   name: 'url' | 'credentials',
   info: AttemptInfo,
-  done: (answer: Answer<T>) => void,
+  done: (answer: ProviderAnswer<T>) => void,
 ): void {
-  const give = (answer: Answer<T>): void => {
+  const give = (answer: ProviderAnswer<T>): void => {
     if (!info.signal.aborted) done(answer)
   }
   const reject = (thrown: unknown): void => {
@@ -68,7 +69,7 @@ function ask<T>(
   let value: T | Promise<T>
   try {
     const given = isFunction(provider) ? provider(info) : provider
-    // A thenable may throw, or answer twice; a promise made of it does neither.
+    // A thenable may throw or settle twice; a promise made of it does neither.
     value = isPromiseLike(given) ? Promise.resolve(given) : given
   } catch (thrown) {
     reject(thrown)
@@ -109,7 +110,7 @@ function prepare(
   return { ok: true, request }
 }
 
-/** A WebSocket URL, or `undefined`. Relative addresses count from the page, where there is one. */
+/** Gives a WebSocket URL, or `undefined`. A relative address is resolved against the page, if there is one. */
 export function parseAddress(address: unknown): URL | undefined {
   if (typeof address !== 'string' && !(address instanceof URL)) return undefined
   if (address === '') return undefined
@@ -118,7 +119,7 @@ export function parseAddress(address: unknown): URL | undefined {
     if (url.protocol === 'http:') url.protocol = 'ws:'
     if (url.protocol === 'https:') url.protocol = 'wss:'
     if (url.protocol !== 'ws:' && url.protocol !== 'wss:') return undefined
-    // A WebSocket constructor throws on a fragment.
+    // WebSocket constructors throw on a fragment.
     url.hash = ''
     return url
   } catch {

@@ -1,21 +1,21 @@
 import type { ConnectionFailure } from './failure.js'
 
-/** What a transport is asked to connect to. */
+/** The connection that a transport is asked for. */
 export interface SocketRequest {
-  /** Where to, credentials included: never to be logged, nor repeated in an error. */
+  /** The address, credentials included: never to be logged or repeated in an error. */
   readonly url: string
   readonly protocols: readonly string[]
-  /** Headers of the upgrade request; a transport that cannot send them leaves them out. */
+  /** Headers of the upgrade request. A transport that cannot send headers leaves them out. */
   readonly headers: Readonly<Record<string, string>>
   /** A message larger than this ends the connection with `message-too-large`. */
   readonly maxMessageBytes: number
-  /** How long a closing handshake that the peer began may take, in ms. Default 2,000. */
+  /** How long a closing handshake begun by the peer may take, in ms. Default 2,000. */
   readonly closeTimeoutMs?: number
 }
 
 /**
- * What a socket tells. `opened` comes at most once, `closed` exactly once and last, whatever the
- * order in which the platform gives its events. Handlers do not throw.
+ * Receives the events of a socket. `opened` is called at most once, `closed` exactly once and last,
+ * in whatever order the platform gives its events. Handlers must not throw.
  */
 export interface SocketHandlers {
   opened(): void
@@ -28,24 +28,24 @@ export interface Socket {
   /** Bytes accepted but not yet handed to the network. */
   readonly bufferedAmount: number
   /**
-   * Hands a frame over; `false` where the connection is not open, or is closing already, so that
-   * nothing was taken. Says nothing about delivery.
+   * Hands a frame to the platform. Returns `false`, and sends nothing, where the connection is not
+   * open or is closing. `true` does not mean that the frame was delivered.
    */
   send(frame: string | Uint8Array): boolean
-  /** Begins the closing handshake; `closed` follows when it ends. */
+  /** Begins the closing handshake; `closed` follows when the handshake ends. */
   close(code: number, reason: string): void
-  /** Lets go at once, without a handshake where the platform allows; `closed` follows. */
+  /** Ends the connection at once, without a handshake where the platform allows; `closed` follows. */
   terminate(): void
 }
 
 /**
- * How bytes travel. The contract that the WebSocket transport, the fake of `statewire/testing`
- * and any of your own fulfil; the compliance suite in test/compliance says what it means.
+ * How bytes travel. The WebSocket transport and the fake of `statewire/testing` implement this
+ * contract, and so can one of your own; the suite in test/compliance tests it.
  */
 export interface Transport {
   /**
-   * Starts to connect. The outcome comes to the handlers, never as a throw, and never before this
-   * has returned.
+   * Starts to connect. The handlers get the outcome. Never throws, and never calls a handler before
+   * it has returned.
    */
   connect(request: SocketRequest, handlers: SocketHandlers): Socket
 }

@@ -1,12 +1,12 @@
 import type { ConnectionFailure } from './failure.js'
 
-/** What is needed of Node's `IncomingMessage`. */
+/** Node's `IncomingMessage`, as far as it is used. */
 export interface UpgradeResponse {
   readonly statusCode?: number
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
 }
 
-/** The peer closed, or the network broke off (1006). */
+/** The peer closed the connection, or the network broke it (1006). */
 export function closed(closeCode: number, reason: string): ConnectionFailure {
   const message =
     closeCode === 1006
@@ -15,7 +15,7 @@ export function closed(closeCode: number, reason: string): ConnectionFailure {
   return { code: 'closed', closeCode, reason, message }
 }
 
-/** The server was never reached. */
+/** The server was not reached. */
 export function network(error?: { readonly code?: unknown }): ConnectionFailure {
   const message = 'The server could not be reached.'
   const systemCode = error?.code
@@ -27,7 +27,7 @@ export function network(error?: { readonly code?: unknown }): ConnectionFailure 
   }
 }
 
-/** A message came that is over the limit. */
+/** The peer sent a message over the limit. */
 export function tooLarge(limitBytes: number): ConnectionFailure {
   return {
     code: 'message-too-large',
@@ -36,7 +36,7 @@ export function tooLarge(limitBytes: number): ConnectionFailure {
   }
 }
 
-/** The upgrade was answered with an HTTP response instead. */
+/** The server answered the upgrade with an HTTP response. */
 export function upgradeRefused(response: UpgradeResponse): ConnectionFailure {
   const status = response.statusCode ?? 0
   const message = `The server answered the upgrade with HTTP ${status}.`
@@ -46,7 +46,8 @@ export function upgradeRefused(response: UpgradeResponse): ConnectionFailure {
     : { code: 'upgrade-refused', status, retryAfterMs, message }
 }
 
-// Seconds, or an HTTP date, which is measured against the server's own clock rather than ours.
+// The header holds seconds or an HTTP date. A date is compared with the server's own `Date`: the
+// client's clock may be wrong.
 function readRetryAfter(
   header: string | string[] | undefined,
   serverDate: string | string[] | undefined,

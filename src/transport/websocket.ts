@@ -1,6 +1,6 @@
-// The one place that imports isomorphic-ws. Its types promise ws's API everywhere, browsers'
-// sockets included, so nothing but this file sees them; what the two share and where they differ
-// is told apart here.
+// The only file that imports isomorphic-ws. The types of isomorphic-ws promise the API of ws
+// everywhere, browsers included, so no other file may see them. This file knows where the two APIs
+// differ.
 import IsomorphicWebSocket from 'isomorphic-ws'
 import type { ConnectionFailure } from './failure.js'
 import { isLarger } from './frame-size.js'
@@ -21,14 +21,14 @@ export interface WebSocketTransportOptions {
   readonly WebSocket?: WebSocketConstructor
 }
 
-/** What is needed of a WebSocket class, built-in or `ws`. */
+/** A WebSocket class, built-in or of `ws`, as far as it is used. */
 export type WebSocketConstructor = new (
   url: string,
   protocols: string[],
   options?: NodeSocketOptions,
 ) => WebSocketLike
 
-/** What every WebSocket has. */
+/** A WebSocket, as far as built-in ones and those of `ws` are alike. */
 export interface WebSocketLike {
   binaryType: string
   readonly readyState: number
@@ -41,7 +41,7 @@ export interface WebSocketLike {
   close(code?: number, reason?: string): void
 }
 
-// What ws has beyond that.
+// What a socket of ws has beyond that.
 interface NodeSocket extends WebSocketLike {
   terminate(): void
   on(event: 'message', listener: (data: NodeData, isBinary: boolean) => void): void
@@ -79,7 +79,7 @@ const CLOSE_TIMEOUT_MS = 2_000
 const CONNECTING = 0
 const OPEN = 1
 
-/** The transport over WebSocket: `ws` in Node, the platform's own in browsers. */
+/** Makes the transport over WebSocket: `ws` in Node, the built-in class in browsers. */
 export function createWebSocketTransport(options: WebSocketTransportOptions = {}): Transport {
   const WebSocket = options.WebSocket ?? IsomorphicWebSocket
   return {
@@ -89,19 +89,19 @@ export function createWebSocketTransport(options: WebSocketTransportOptions = {}
         socket = new WebSocket(request.url, [...request.protocols], {
           headers: request.headers,
           maxPayload: request.maxMessageBytes,
-          // Costs 20 times the CPU and, with context, 240 kB a connection.
+          // Compression costs 20 times the CPU and, with context, 240 kB a connection.
           perMessageDeflate: false,
-          // A peer that closes and does not end the stream would keep us for 30 s, deaf.
+          // By default ws waits 30 s for a peer that closes and does not end the stream.
           closeTimeout: request.closeTimeoutMs ?? CLOSE_TIMEOUT_MS,
         })
       } catch {
-        // The platform's message quotes the URL, which holds the token.
+        // The platform's own message is dropped: it quotes the URL, which holds the token.
         queueMicrotask(() => {
           handlers.closed({ code: 'url-unusable', message: 'The address cannot be connected to.' })
         })
         return closedSocket
       }
-      return adapt(socket, request.maxMessageBytes, handlers)
+      return new AdaptedSocket(socket, request.maxMessageBytes, handlers)
     },
   }
 }
@@ -113,105 +113,116 @@ const closedSocket: Socket = {
   terminate() {},
 }
 
-// Platforms disagree on the order and number of events around an end: ws gives error, then close;
-// Node's built-in socket may give error and no close; closing while connecting gives both. The
-// adapter settles once, with the most telling of what it has heard.
-function adapt(socket: WebSocketLike, maxMessageBytes: number, handlers: SocketHandlers): Socket {
-  let opened = false
-  let settled = false
-  let known: ConnectionFailure | undefined
+// Platforms disagree on the order and number of events around an end: ws gives an error, then a
+// close; Node's built-in socket may give an error and no close; a socket that is closed while
+// connecting gives both. The adapter reports one end, with the most specific failure that it heard.
+class AdaptedSocket implements Socket {
+  readonly #socket: WebSocketLike
+  readonly #maxMessageBytes: number
+  readonly #handlers: SocketHandlers
+  #phase: 'connecting' | 'open' | 'ended' = 'connecting'
+  // More specific than what the close event will say.
+  #known: ConnectionFailure | undefined
 
-  function settle(failure: ConnectionFailure): void {
-    if (settled) return
-    settled = true
-    handlers.closed(known ?? failure)
+  constructor(socket: WebSocketLike, maxMessageBytes: number, handlers: SocketHandlers) {
+    this.#socket = socket
+    this.#maxMessageBytes = maxMessageBytes
+    this.#handlers = handlers
+    socket.binaryType = 'arraybuffer'
+    socket.onopen = () => {
+      if (this.#phase === 'ended') return
+      this.#phase = 'open'
+      handlers.opened()
+    }
+    socket.onclose = (event: CloseEventLike) => {
+      this.#settle(closed(event.code, event.reason))
+    }
+    // Stays for good: ws throws an error that has no listener.
+    socket.onerror = () => {
+      // A built-in socket may give no close event after an error; ws always does.
+      if (!isNodeSocket(socket)) queueMicrotask(() => this.#settleIfClosed())
+    }
+    if (isNodeSocket(socket)) this.#listenToNodeSocket(socket)
+    else {
+      socket.onmessage = (event: MessageEventLike) => {
+        const { data } = event
+        if (typeof data === 'string') this.#receive(data)
+        else if (data instanceof ArrayBuffer) this.#receive(new Uint8Array(data))
+      }
+    }
   }
 
-  function receive(frame: string | Uint8Array): void {
-    if (settled) return
-    if (isLarger(frame, maxMessageBytes)) refuseLarge()
-    else handlers.received(frame)
+  get bufferedAmount(): number {
+    return this.#socket.bufferedAmount
   }
 
-  // Over at once: a peer that sends too much need not be one that completes the closing handshake.
-  function refuseLarge(): void {
-    end(1009, 'message too big')
-    settle(tooLarge(maxMessageBytes))
+  send(frame: string | Uint8Array): boolean {
+    if (this.#phase === 'ended' || this.#socket.readyState !== OPEN) return false
+    this.#socket.send(frame)
+    return true
   }
 
-  function end(code: number, reason: string): void {
+  close(code: number, reason: string): void {
+    const socket = this.#socket
     if (socket.readyState > OPEN) return
     // Browsers accept no code but 1000 and 3000-4999 from a page.
-    const allowed = code === 1000 || code >= 3000
+    const isAllowed = code === 1000 || code >= 3000
     try {
       if (socket.readyState === CONNECTING) socket.close()
-      else if (allowed || isNodeSocket(socket)) socket.close(code, reason)
+      else if (isAllowed || isNodeSocket(socket)) socket.close(code, reason)
       else socket.close(4000 + (code % 1000), reason)
     } catch {
-      terminate()
+      this.terminate()
     }
   }
 
-  function terminate(): void {
-    if (isNodeSocket(socket)) socket.terminate()
-    else end(1000, '')
-    // What a browser's socket still does after this is its own affair.
-    settle({ code: 'closed', closeCode: 1006, reason: '', message: 'The connection was let go.' })
+  terminate(): void {
+    if (isNodeSocket(this.#socket)) this.#socket.terminate()
+    else this.close(1000, '')
+    // A browser's socket cannot be terminated; what it still does is ignored from here on.
+    this.#settle({
+      code: 'closed',
+      closeCode: 1006,
+      reason: '',
+      message: 'The connection was terminated.',
+    })
   }
 
-  socket.binaryType = 'arraybuffer'
-  socket.onopen = () => {
-    if (settled) return
-    opened = true
-    handlers.opened()
-  }
-  socket.onclose = (event: CloseEventLike) => {
-    settle(closed(event.code, event.reason))
-  }
-  // Stays for ever: an error without a listener would be thrown by ws.
-  socket.onerror = () => {
-    // A built-in socket may give no close event after an error; ws always does.
-    if (!isNodeSocket(socket)) queueMicrotask(settleIfClosed)
-  }
-  function settleIfClosed(): void {
-    if (socket.readyState > OPEN) settle(opened ? closed(1006, '') : network())
+  #settle(failure: ConnectionFailure): void {
+    if (this.#phase === 'ended') return
+    this.#phase = 'ended'
+    this.#handlers.closed(this.#known ?? failure)
   }
 
-  if (isNodeSocket(socket)) {
-    listenToNodeSocket(socket)
-  } else {
-    socket.onmessage = (event: MessageEventLike) => {
-      const { data } = event
-      if (typeof data === 'string') receive(data)
-      else if (data instanceof ArrayBuffer) receive(new Uint8Array(data))
-    }
+  #settleIfClosed(): void {
+    if (this.#socket.readyState <= OPEN) return
+    this.#settle(this.#phase === 'open' ? closed(1006, '') : network())
   }
 
-  return {
-    get bufferedAmount() {
-      return socket.bufferedAmount
-    },
-    send(frame) {
-      if (settled || socket.readyState !== OPEN) return false
-      socket.send(frame)
-      return true
-    },
-    close: end,
-    terminate,
+  #receive(frame: string | Uint8Array): void {
+    if (this.#phase === 'ended') return
+    if (isLarger(frame, this.#maxMessageBytes)) this.#refuseLarge()
+    else this.#handlers.received(frame)
   }
 
-  function listenToNodeSocket(socket: NodeSocket): void {
+  // Ends at once: a peer that sends too much may not complete the closing handshake either.
+  #refuseLarge(): void {
+    this.close(1009, 'message too big')
+    this.#settle(tooLarge(this.#maxMessageBytes))
+  }
+
+  #listenToNodeSocket(socket: NodeSocket): void {
     socket.on('message', (data, isBinary) => {
-      receive(isBinary ? new Uint8Array(data) : data.toString('utf8'))
+      this.#receive(isBinary ? new Uint8Array(data) : data.toString('utf8'))
     })
     socket.on('error', (error) => {
-      if (error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') refuseLarge()
-      // Once open, the close event that follows says more.
-      else if (!opened) known ??= network(error)
+      if (error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') this.#refuseLarge()
+      // Of an open socket the close event, which follows, says more.
+      else if (this.#phase === 'connecting') this.#known ??= network(error)
     })
-    // Listening here makes the request ours to end: without it ws would hang or throw.
+    // With a listener here, ending the request is up to us; without one, ws would hang or throw.
     socket.on('unexpected-response', (request, response) => {
-      known ??= upgradeRefused(response)
+      this.#known ??= upgradeRefused(response)
       request.destroy()
       socket.terminate()
     })

@@ -1,12 +1,16 @@
+import assert from 'node:assert'
+import { inspect } from 'node:util'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createSummary } from '../../src/base/map-summary.js'
-import { PersistentMap } from '../../src/base/persistent-map.js'
+import { type MapDraft, OpenMap, PersistentMap } from '../../src/base/persistent-map.js'
 
 interface Version {
-  readonly map: PersistentMap<number>
+  readonly map: PersistentMap<number> | MapDraft<number>
   readonly model: ReadonlyMap<string, number>
 }
+
+type MapVersion = Version & { readonly map: PersistentMap<number> }
 
 // Few keys, so that they are deleted and come back; numbers into the past pick older versions.
 const key = fc.integer({ min: 0, max: 7 }).map((n) => `k${n}`)
@@ -16,8 +20,11 @@ const update = fc.oneof(
 )
 type Update = { readonly op: string; readonly key: string; readonly value: number }
 
-function applyTo(map: PersistentMap<number>, { op, key, value }: Update): PersistentMap<number> {
-  return op === 'set' ? map.set(key, value) : map.delete(key)
+function applyTo<M extends PersistentMap<number> | MapDraft<number>>(
+  map: M,
+  { op, key, value }: Update,
+): ReturnType<M['set']> {
+  return (op === 'set' ? map.set(key, value) : map.delete(key)) as ReturnType<M['set']>
 }
 
 function applyToModel(model: ReadonlyMap<string, number>, { op, key, value }: Update) {
@@ -48,8 +55,12 @@ function expectSame(...versions: readonly Version[]): void {
   expect(different).toBeUndefined()
 }
 
+function chunksOf<V>(map: PersistentMap<V>) {
+  return OpenMap.tableOf(map).chunks
+}
+
 function slotsOf(map: PersistentMap<unknown>): number {
-  return PersistentMap.chunksOf(map).reduce((sum, chunk) => sum + chunk.entries.length, 0)
+  return chunksOf(map).reduce((sum, chunk) => sum + chunk.length, 0)
 }
 
 describe('a persistent map', () => {
@@ -84,7 +95,7 @@ describe('a persistent map', () => {
     const steps = fc.array(step, { size: 'max', minLength: 600, maxLength: 1_600 })
     fc.assert(
       fc.property(steps, (all) => {
-        const versions: Version[] = [{ map: PersistentMap.empty(), model: new Map() }]
+        const versions: MapVersion[] = [{ map: PersistentMap.empty(), model: new Map() }]
         for (const [one, back] of all) {
           const from = versions.at(-1 - Math.min(back, versions.length - 1))!
           const model = applyToModel(from.model, one)
@@ -129,35 +140,65 @@ describe('a persistent map', () => {
     expect(map.set('a', 0).set('a', -0)).not.toBe(map.set('a', 0))
   })
 
-  it('[MAP-4] changes a copy in place while an edit is open, and only then', () => {
+  it('[MAP-4] changes a draft in place until it is closed, and leaves the map as it was', () => {
     const original = PersistentMap.from([
       ['a', 1],
       ['b', 2],
     ])
-    const edit = original.openEdit()
-    expect(edit.map.set('a', 3).set('c', 4).delete('b')).toBe(edit.map)
-    expect([...edit.map.keys()]).toEqual(['a', 'c'])
-    expect(edit.changed).toEqual(['a', 'c', 'b'])
+    const draft = new OpenMap(original)
+    expect(draft.set('a', 3).set('c', 4).delete('b')).toBe(draft)
+    expect([...draft.keys()]).toEqual(['a', 'c'])
+    expect(draft.changed).toEqual(['a', 'c', 'b'])
     expect([...original]).toEqual([
       ['a', 1],
       ['b', 2],
     ])
 
-    const closed = edit.close()
+    const closed = draft.close()
     const after = closed.set('a', 5)
     expect(after).not.toBe(closed)
     expect([closed.get('a'), after.get('a')]).toEqual([3, 5])
-    expect(edit.close()).toBe(closed)
+    expect(draft.close()).toBe(closed)
   })
 
-  it('[MAP-4] gives the original back where an edit changed nothing', () => {
+  it('[MAP-4] gives the original back where a draft changed nothing', () => {
     const original = PersistentMap.from([['a', 1]])
-    const edit = original.openEdit()
-    edit.map.set('a', 1).delete('b')
-    expect(edit.close()).toBe(original)
+    const draft = new OpenMap(original)
+    draft.set('a', 1).delete('b')
+    expect(PersistentMap.from(draft)).toBe(original)
+    expect(draft.close()).toBe(original)
   })
 
-  it('[MAP-4] [MAP-5] gives a model of Map for any edits, nested ones and abandoned ones too', () => {
+  it('[MAP-4] refuses to change a draft that is closed, which still reads as it was', () => {
+    const draft = new OpenMap(PersistentMap.from([['a', 1]]))
+    const closed = draft.set('b', 2).close()
+    const misuse = expect.objectContaining({ code: 'protocol-invalid' }) as Error
+    expect(() => draft.set('a', 3)).toThrow(misuse)
+    expect(() => draft.delete('a')).toThrow(misuse)
+    expect([...draft]).toEqual([...closed])
+    expect(PersistentMap.from(draft)).toBe(closed)
+  })
+
+  it('[MAP-4] reads a draft as a map', () => {
+    const draft = new OpenMap(PersistentMap.from([['a', 1]])).set('b', 2)
+    expect([draft.size, draft.get('b'), draft.has('c')]).toEqual([2, 2, false])
+    expect([[...draft.keys()], [...draft.values()]]).toEqual([
+      ['a', 'b'],
+      [1, 2],
+    ])
+    const visited: unknown[] = []
+    draft.forEach(function (this: unknown, value, key, whole) {
+      visited.push([this, value, key, whole === draft])
+    }, 'this')
+    expect(visited).toEqual([
+      ['this', 1, 'a', true],
+      ['this', 2, 'b', true],
+    ])
+    expect(JSON.stringify(draft)).toBe('{"a":1,"b":2}')
+    expect(inspect(draft)).toBe("MapDraft(2) { 'a' => 1, 'b' => 2 }")
+  })
+
+  it('[MAP-4] [MAP-5] gives a model of Map for any drafts, nested ones and abandoned ones too', () => {
     const witnessed = { nested: 0, abandoned: 0 }
     const part = fc.record({
       before: fc.array(update, { size: 'max', maxLength: 60 }),
@@ -167,21 +208,21 @@ describe('a persistent map', () => {
     })
     fc.assert(
       fc.property(fc.array(part, { size: 'max', minLength: 5, maxLength: 40 }), (parts) => {
-        const versions: Version[] = [{ map: PersistentMap.empty(), model: new Map() }]
+        const versions: MapVersion[] = [{ map: PersistentMap.empty(), model: new Map() }]
         for (const { before, inner, after, isKept } of parts) {
           const base = versions.at(-1)!
-          const edit = base.map.openEdit()
-          for (const one of before) applyTo(edit.map, one)
+          const draft = new OpenMap(base.map)
+          for (const one of before) applyTo(draft, one)
           const model = before.reduce(applyToModel, base.model)
 
-          const nested = edit.map.openEdit()
-          for (const one of inner) applyTo(nested.map, one)
+          const nested = new OpenMap(draft.snapshot())
+          for (const one of inner) applyTo(nested, one)
           const innerModel = inner.reduce(applyToModel, model)
-          for (const one of after) applyTo(edit.map, one)
+          for (const one of after) applyTo(draft, one)
           witnessed.nested += inner.length > 0 && after.length > 0 ? 1 : 0
-          expectSame({ map: nested.map, model: innerModel })
+          expectSame({ map: nested, model: innerModel })
 
-          const outer = { map: edit.close(), model: after.reduce(applyToModel, model) }
+          const outer = { map: draft.close(), model: after.reduce(applyToModel, model) }
           expectSame(outer)
           versions.push({ map: nested.close(), model: innerModel })
           if (isKept) versions.push(outer)
@@ -195,22 +236,56 @@ describe('a persistent map', () => {
     expect(witnessed.abandoned).toBeGreaterThan(200)
   })
 
-  it('[MAP-5] keeps what was forked from an open edit apart from it, changed or not', () => {
-    const edit = PersistentMap.from([['a', 1]]).openEdit()
-    edit.map.set('a', 2)
-    const fork = edit.map.openEdit().close()
-    edit.map.set('a', 3)
-    expect([fork.get('a'), edit.map.get('a')]).toEqual([2, 3])
+  it('[MAP-5] keeps a map that was taken from an open draft apart from it', () => {
+    const draft = new OpenMap(PersistentMap.from([['a', 1]]))
+    draft.set('a', 2)
+    const taken = PersistentMap.from(draft)
+    draft.set('a', 3)
+    expect([taken.get('a'), draft.get('a')]).toEqual([2, 3])
+  })
+
+  it('[MAP-1] equals a map with the same entries, whatever its history', () => {
+    const one = PersistentMap.from<unknown>([
+      ['a', { n: 1 }],
+      ['b', 2],
+    ])
+    const same = PersistentMap.from<unknown>([['b', 0]])
+      .delete('b')
+      .set('a', { n: 1 })
+      .set('b', 2)
+    expect(one).toEqual(same)
+    expect(one).toStrictEqual(same)
+    expect({ map: one }).toEqual({ map: same })
+    expect(one).not.toEqual(one.set('a', { n: 2 }))
+    expect(one).not.toEqual(one.delete('a'))
+    expect(one).not.toEqual(one.delete('a').set('a', { n: 1 }))
+
+    assert.deepStrictEqual(one, PersistentMap.from([...one]))
+    assert.notDeepStrictEqual(one, one.set('a', { n: 2 }))
+    assert.notDeepStrictEqual(one, one.set('c', 3))
+    assert.deepStrictEqual([...one], [...same])
+  })
+
+  it('[MAP-1] prints in Node as a Map does', () => {
+    const map = PersistentMap.from<unknown>([['a', { b: { c: 1 } }]])
+    expect(inspect(map)).toBe("PersistentMap(1) { 'a' => { b: { c: 1 } } }")
+    expect(inspect({ map }, { depth: 0 })).toBe('{ map: [PersistentMap] }')
+    expect(inspect(PersistentMap.empty())).toBe('PersistentMap(0) {}')
+  })
+
+  it('[MAP-1] comes through a structured clone by its entries', () => {
+    const map = PersistentMap.from([['a', 1]])
+    expect(PersistentMap.from(structuredClone([...map]))).toEqual(map)
   })
 
   it('[MAP-6] shares all chunks but the one that was written to', () => {
     const map = PersistentMap.from(Array.from({ length: 10_000 }, (_, n) => [`k${n}`, n]))
     const after = map.set('k5000', -1)
-    const before = PersistentMap.chunksOf(map)
-    const written = PersistentMap.chunksOf(after).filter((chunk, at) => chunk !== before[at])
+    const before = chunksOf(map)
+    const written = chunksOf(after).filter((chunk, at) => chunk !== before[at])
     expect(before).toHaveLength(40)
     expect(written).toHaveLength(1)
-    expect(written[0]?.entries.length).toBe(256)
+    expect(written[0]?.length).toBe(256)
   })
 
   it('[MAP-6] stays as large as its entries, however often they come and go', () => {
@@ -244,12 +319,12 @@ describe('a summary', () => {
     })
     fc.assert(
       fc.property(fc.array(update, { size: 'max', maxLength: 800 }), (updates) => {
-        const edit = PersistentMap.empty<number>().openEdit()
+        const draft = new OpenMap(PersistentMap.empty<number>())
         for (const [at, one] of updates.entries()) {
-          applyTo(edit.map, { ...one, key: `${one.key}-${at % 600}` })
-          if (at % 100 === 0) expect(total(edit.map)).toBe(sum(edit.map))
+          applyTo(draft, { ...one, key: `${one.key}-${at % 600}` })
+          if (at % 100 === 0) expect(total(draft)).toBe(sum(draft))
         }
-        const closed = edit.close()
+        const closed = draft.close()
         expect(total(closed)).toBe(sum(closed))
         expect(total(closed.set('k1-1', 7))).toBe(sum(closed.set('k1-1', 7)))
       }),

@@ -8,7 +8,7 @@ import { createCoordinatorMachine } from '../../src/machines/coordinator/machine
 import type { InvalidFrame, UnknownMessage } from '../../src/schemas/message.js'
 import { createReader, type ReadMessage } from '../../src/schemas/reader.js'
 import { createManualClock } from '../../src/testing/clock.js'
-import { createInbound } from '../../src/transport/inbound.js'
+import { createFrameReader } from '../../src/transport/frame-reader.js'
 
 /** Everything of a Kull client between the socket and the state, on a clock driven by hand. */
 export function createDevice(loadSnapshot?: LoadSnapshot) {
@@ -24,7 +24,7 @@ export function createDevice(loadSnapshot?: LoadSnapshot) {
     input: { folding, clock, random: () => 1, loadSnapshot, onChanged: () => undefined },
   })
   coordinator.start()
-  const read = createInbound(
+  const read = createFrameReader(
     createReader({
       schemas: kull.receive,
       direction: kull.envelope.toClient,

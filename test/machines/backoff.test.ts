@@ -3,12 +3,12 @@ import { describe, expect, it } from 'vitest'
 import { SyncError } from '../../src/base/errors.js'
 import { standardBackoff, waitBeforeAttempt } from '../../src/machines/backoff.js'
 import {
-  assertDuration,
   type ConnectionOptions,
   createConnectionPolicy,
   standardDurations,
 } from '../../src/machines/connection/policy.js'
 import type { BackoffPolicy } from '../../src/schemas/policy.js'
+import { assertDuration } from '../../src/base/options.js'
 
 const LONGEST_MS = 2 ** 31 - 1
 

@@ -4,6 +4,7 @@ import type * as z from 'zod/mini'
 import type { SyncError } from '../../src/base/errors.js'
 import { createFolding } from '../../src/state/folding.js'
 import { PersistentMap } from '../../src/base/persistent-map.js'
+import type { Draft } from '../../src/schemas/coordinator.js'
 import type { ReadMessage } from '../../src/schemas/reader.js'
 import type { Schema } from '../../src/schemas/schema.js'
 import {
@@ -85,13 +86,69 @@ describe('folding', () => {
     for (let n = 0; n < 50; n += 1) {
       batch(put(`n${n % 7}`, `${n}`), here(`p${n % 3}`), put('x', n % 4 === 0 ? 'throw' : 'ok'))
       look()
-      if (n % 5 === 0) folding.dropConnection()
+      if (n % 5 === 0) folding.unconfirmPeers()
       look()
       if (n % 6 === 0) batch(taken(`n${n % 7}`))
       look()
     }
     for (const { state, then } of seen) expect(plain(state)).toEqual(then)
     expect(plain(initial)).toEqual({ notes: [], peers: [], title: '' })
+  })
+
+  it('[COORD-3] never changes a published state by a draft that a fold kept', () => {
+    const kept: { state?: Draft<Board>; notes?: Draft<Board>['notes'] } = {}
+    const { folding, batch, errors } = createBench({
+      fold: {
+        PUT(state, { data }) {
+          kept.state ??= state
+          kept.notes ??= state.notes
+          state.notes.set(data.id, { text: data.text })
+        },
+        TITLE() {
+          kept.notes?.set('late', { text: '' })
+        },
+        HERE(state) {
+          state.notes = kept.notes!
+        },
+      },
+    })
+    batch(put('a', 'x'))
+    const { state } = folding
+    kept.state!.title = 'late'
+    kept.state!.notes = PersistentMap.empty()
+    expect(() => kept.notes!.set('a', { text: 'late' })).toThrow(/draft/)
+    expect(plain(state)).toEqual({ notes: ['a: x'], peers: [], title: '' })
+
+    // Nor does it get into a later one, but where a fold puts it there.
+    batch(put('b'), title(''))
+    expect(plain(folding.state)).toEqual({ notes: ['a: x', 'b: '], peers: [], title: '' })
+    expect(errors).toMatchObject([{ code: 'fold-threw' }])
+    batch(here(''), put('c'))
+    expect(plain(folding.state).notes).toEqual(['a: x', 'c: '])
+    expect(plain(state).notes).toEqual(['a: x'])
+  })
+
+  it('[COORD-4] takes what a draft gives for the map that it stands for', () => {
+    const { folding, batch, errors } = createBench({
+      fold: {
+        PUT(state, { data }) {
+          state.notes = state.notes.set(data.id, { text: data.text })
+        },
+        TITLE: (state) => ({ ...state, notes: state.notes.set('t', { text: '' }) }),
+        TAKEN(state) {
+          for (const [id] of state.notes) state.notes.delete(id)
+        },
+        HERE: () => ({ ...initial, notes: initial.notes.set('h', { text: '' }) }),
+      },
+    })
+    batch(put('a'), title(''), put('b'))
+    expect(plain(folding.state).notes).toEqual(['a: ', 't: ', 'b: '])
+    batch(taken(''))
+    expect(plain(folding.state).notes).toEqual([])
+    batch(here(''), put('c'))
+    expect(plain(folding.state).notes).toEqual(['h: ', 'c: '])
+    expect(initial.notes.size).toBe(0)
+    expect(errors).toEqual([])
   })
 
   it('[COORD-4] opens maps that a fold puts in place, whichever way', () => {
@@ -139,7 +196,7 @@ describe('folding', () => {
             ;[draft.now, draft.before] = [draft.before, draft.now]
           },
           SHELVE(draft) {
-            draft.shelf = [...draft.shelf, draft.now]
+            draft.shelf = [...draft.shelf, PersistentMap.from(draft.now)]
             draft.now = empty
           },
         },
@@ -288,8 +345,8 @@ describe('folding', () => {
     const none = createFolding(undefined, { clock: { now: () => 0 }, report: unexpected })
     none.fold(put('a'))
     none.openConnection()
-    none.dropConnection()
-    none.removeUnconfirmed()
+    none.unconfirmPeers()
+    none.removeUnconfirmedPeers()
     none.removeExpired()
     none.beginLoad()
     expect(none.applySnapshot({})).toBe(false)
@@ -308,7 +365,7 @@ describe('folding', () => {
           if (data.id === 'a') {
             bench.folding.fold(put('nested'))
             expect(bench.folding.commit()).toBe(false)
-            bench.folding.dropConnection()
+            bench.folding.unconfirmPeers()
             bench.folding.openConnection()
           }
           state.notes.set(data.id, { text: data.text })

@@ -1,24 +1,24 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createEmissionQueue } from '../../src/streams/emission-queue.js'
+import { EmissionQueue } from '../../src/streams/emission-queue.js'
 
 describe('an emission queue', () => {
   it('[ORDER-3] runs what is asked for at once, when nothing is under way', () => {
     const ran: string[] = []
-    const { emit } = createEmissionQueue()
-    emit(() => ran.push('first'))
+    const queue = new EmissionQueue()
+    queue.emit(() => ran.push('first'))
     expect(ran).toEqual(['first'])
   })
 
   it('[ORDER-3] runs what an emission causes after it, in the order in which it was asked for', () => {
     const ran: string[] = []
-    const { emit } = createEmissionQueue()
-    emit(() => {
-      emit(() => {
+    const queue = new EmissionQueue()
+    queue.emit(() => {
+      queue.emit(() => {
         ran.push('2')
-        emit(() => ran.push('4'))
+        queue.emit(() => ran.push('4'))
       })
-      emit(() => ran.push('3'))
+      queue.emit(() => ran.push('3'))
       ran.push('1')
     })
     expect(ran).toEqual(['1', '2', '3', '4'])
@@ -30,13 +30,13 @@ describe('an emission queue', () => {
     const program = fc.array(fc.integer({ min: 0, max: 3 }), { size: 'max', maxLength: 60 })
     fc.assert(
       fc.property(program, (counts) => {
-        const { emit } = createEmissionQueue()
+        const queue = new EmissionQueue()
         const asked: number[] = []
         const ran: number[] = []
         const left = [...counts]
         const ask = (): void => {
           const id = asked.push(asked.length)
-          emit(() => {
+          queue.emit(() => {
             for (let more = left.shift() ?? 0; more > 0; more -= 1) ask()
             ran.push(id - 1)
           })
@@ -50,26 +50,26 @@ describe('an emission queue', () => {
   })
 
   it('[ORDER-3] takes 100,000 in a chain without growing the stack', () => {
-    const { emit } = createEmissionQueue()
+    const queue = new EmissionQueue()
     let ran = 0
     const again = (): void => {
       ran += 1
-      if (ran < 100_000) emit(again)
+      if (ran < 100_000) queue.emit(again)
     }
-    emit(again)
+    queue.emit(again)
     expect(ran).toBe(100_000)
   })
 
   it('goes on after an emission that throws against its contract', () => {
-    const { emit } = createEmissionQueue()
+    const queue = new EmissionQueue()
     const ran: string[] = []
     expect(() => {
-      emit(() => {
-        emit(() => ran.push('left over'))
+      queue.emit(() => {
+        queue.emit(() => ran.push('left over'))
         throw new Error('against the contract')
       })
     }).toThrow('against the contract')
-    emit(() => ran.push('next'))
+    queue.emit(() => ran.push('next'))
     expect(ran).toEqual(['left over', 'next'])
   })
 })

@@ -1,6 +1,7 @@
 import { fromCallback } from 'xstate'
 import { type ReportError, SyncError } from '../../base/errors.js'
 import type { EnvironmentSignal, EnvironmentSource } from '../../transport/environment.js'
+import type { CallbackScope } from '../callback-scope.js'
 import type { Link, LinkAttempt, LinkEvent } from '../../transport/link.js'
 
 /** What the connection machine asks of the link. */
@@ -9,20 +10,25 @@ export type LinkCommand =
   | { readonly type: 'socket.release'; readonly generation: number }
   | { readonly type: 'socket.ping'; readonly generation: number }
 
-/** What the surroundings tell the connection machine. */
+/** What the environment tells the connection machine. */
 export interface SignalEvent {
   readonly type: `environment.${EnvironmentSignal}`
 }
 
-/** Whether the surroundings are to be listened to. */
+/** Starts or stops listening to the environment. */
 export type EnvironmentCommand = { readonly type: 'watch' } | { readonly type: 'unwatch' }
 
+/** What {@link linkActor} needs. */
+export interface LinkInput {
+  readonly link: Link
+}
+
 /**
- * The link as an actor of the machine's system. Invoked at the root, not in `connecting`: an
- * actor invoked there would die, with its socket, on the way to `connected`.
+ * The link as an actor of the machine's system. It is invoked at the root, not in `connecting`: an
+ * actor invoked there would stop, and close its socket, on the transition to `connected`.
  */
-export const linkActor = fromCallback<LinkCommand, { readonly link: Link }, LinkEvent>(
-  ({ input: { link }, sendBack, receive }) => {
+export const linkActor = fromCallback<LinkCommand, LinkInput>(
+  ({ input: { link }, sendBack, receive }: CallbackScope<LinkInput, LinkEvent, LinkCommand>) => {
     const unlisten = link.listen(sendBack)
     receive((command) => {
       switch (command.type) {
@@ -46,37 +52,46 @@ export const linkActor = fromCallback<LinkCommand, { readonly link: Link }, Link
   },
 )
 
+/** What {@link environmentActor} needs. */
+export interface EnvironmentInput {
+  readonly environment: EnvironmentSource
+  readonly report: ReportError
+}
+
 /**
- * The surroundings as an actor. A source is code of the user's: what it throws must not reach the
- * actor system, where it would skip the clean-up.
+ * The environment as an actor. A source is the user's code: an error of it is reported, and must not
+ * reach the actor system, which would then skip the clean-up.
  */
-export const environmentActor = fromCallback<
-  EnvironmentCommand,
-  { readonly environment: EnvironmentSource; readonly report: ReportError }
->(({ input: { environment, report }, sendBack, receive }) => {
-  let unwatch: (() => void) | undefined
-  function stop(): void {
-    const stopWatching = unwatch
-    unwatch = undefined
-    attempt(() => stopWatching?.())
-  }
-  function attempt(run: () => void): void {
-    try {
-      run()
-    } catch (cause) {
-      report(new SyncError('environment-failed', 'The environment source threw.', { cause }))
+export const environmentActor = fromCallback<EnvironmentCommand, EnvironmentInput>(
+  ({
+    input: { environment, report },
+    sendBack,
+    receive,
+  }: CallbackScope<EnvironmentInput, SignalEvent, EnvironmentCommand>) => {
+    let unwatch: (() => void) | undefined
+    function stop(): void {
+      const stopWatching = unwatch
+      unwatch = undefined
+      attempt(() => stopWatching?.())
     }
-  }
-  receive((command) => {
-    if (command.type === 'unwatch') {
-      stop()
-    } else if (unwatch === undefined) {
-      attempt(() => {
-        unwatch = environment.watch((signal) => {
-          sendBack({ type: `environment.${signal}` })
+    function attempt(run: () => void): void {
+      try {
+        run()
+      } catch (cause) {
+        report(new SyncError('environment-failed', 'The environment source threw.', { cause }))
+      }
+    }
+    receive((command) => {
+      if (command.type === 'unwatch') {
+        stop()
+      } else if (unwatch === undefined) {
+        attempt(() => {
+          unwatch = environment.watch((signal) => {
+            sendBack({ type: `environment.${signal}` })
+          })
         })
-      })
-    }
-  })
-  return stop
-})
+      }
+    })
+    return stop
+  },
+)

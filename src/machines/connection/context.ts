@@ -15,15 +15,15 @@ export interface ConnectionInput {
   readonly environment: EnvironmentSource
   readonly clock: Clock
   readonly random: Random
-  /** Takes what the environment source and the protocol's close codes throw. */
+  /** Receives errors of the environment source and of the protocol's close codes. */
   readonly report: ReportError
 }
 
-/** What may be asked of a connection. */
+/** A command to a connection. */
 export type ConnectionCommand =
   | { readonly type: 'connect' }
   | { readonly type: 'disconnect' }
-  /** The target has changed: move to it now. */
+  /** The target has changed: connect to it now. */
   | { readonly type: 'reconnect' }
 
 /** Everything a connection hears. */
@@ -31,15 +31,16 @@ export type ConnectionEvent = ConnectionCommand | LinkEvent | SignalEvent
 
 /** The connection machine's memory. Times ending in `At` are monotonic milliseconds. */
 export interface ConnectionContext extends ConnectionInput {
-  /** The attempt that events are taken from; what carries another number is old. */
+  /** The current attempt; events of another generation are ignored. */
   readonly generation: number
   readonly history: AttemptHistory
-  /** When the last attempt that was brought forward began. */
+  /** When the last hurried attempt began. */
   readonly hurriedAt: number
+  /** When the next attempt is due. */
   readonly retryAt: number
-  /** The same in milliseconds since the epoch, for people. */
+  /** The same time in milliseconds since the epoch, for people. */
   readonly retryEpochMs: number
-  /** Signals do not bring an attempt further forward than this: the server asked for it. */
+  /** The server asked for no attempt before this; a signal does not bring one forward further. */
   readonly notBefore: number
   readonly failure: ConnectionFailure | undefined
   readonly error: FinalError | undefined
@@ -51,7 +52,7 @@ export interface ConnectionContext extends ConnectionInput {
   readonly lateTimers: number
 }
 
-/** The memory of a connection that was never asked to connect. */
+/** Makes the memory of a connection before its first command. */
 export function createContext(input: ConnectionInput): ConnectionContext {
   const { policy, report } = input
   return {

@@ -1,3 +1,28 @@
+// The connection. An arrow is labelled with the event or delay that it is taken on.
+//
+//    disconnected ---connect---> connecting ---socket.opened---> connected
+//         ^                       |   ^                           |   ^
+//         |                       |   | reconnect (from any       |   |
+//     disconnect    socket.closed |   | but disconnected)         |   | socket.opened
+//     (from any)                  v   |                           |   |
+//         |      +-- reconnecting -----------------+ socket.closed|   |
+//         +------|  waiting ---retryWait---------> |<-------------+   |
+//                |     ^    hurried (see below)  attempting ----------+
+//                |     +------ socket.closed ------|
+//                +---------------------------------+
+//
+//    socket.closed where no retry helps: connecting, connected and attempting go to failed
+//    failed ---connect, reconnect---> connecting
+//
+//    connected has two regions:
+//      liveness   idle ---pingDue, environment.*---> awaitingPong ---socket.ponged---> idle
+//                 awaitingPong ---pongTimeout---> socket.closed; once more where the timer was late
+//                 unwatched, where the protocol has no heartbeat
+//      stability  settling ---settled---> settled, which resets the count of attempts
+//
+//    hurried: connect, environment.online, .visible and .woke bring the attempt forward, but never
+//    two of them within hurryIntervalMs. connectTimeout in connecting and attempting raises
+//    socket.closed.
 import { assign, raise, sendTo, setup } from 'xstate'
 import { clampDelay } from '../../base/clock.js'
 import type { ConnectionFailure } from '../../transport/failure.js'
@@ -12,19 +37,11 @@ import type { ConnectionPolicy } from './policy.js'
 import { bringForward, hurriedRetryAt, noteFinalError, scheduleRetry } from './retry.js'
 import { decide, freshHistory } from './verdict.js'
 
-// A throttled tab's timers are always late, and a probe is answered all the same. Three that were
-// not, with frames read in between, are a dead peer.
+// A throttled tab's timers are always late, and the peer answers the ping all the same. Where three
+// late timers in a row found no answer, the peer is dead.
 const MOST_LATE_TIMERS = 3
 
-/**
- * Makes the machine that decides when to connect, to ping, to wait and to give up. It opens no
- * socket itself (the link does) and no message passes through it.
- *
- * To be invoked by a client, or by a machine of your own; `getConnectionStatus` reads its state.
- *
- * Closing follows RFC 6455. The rules are CONN, LIVE and BACK in docs/spec.md.
- */
-export function createConnectionMachine() {
+function makeConnectionMachine() {
   const machine = setup({
     types: {
       context: {} as ConnectionContext,
@@ -111,12 +128,12 @@ export function createConnectionMachine() {
     },
   })
 
-  // However a connection ends, and whoever notices, it ends as this one event.
+  // Every end of a connection arrives as this one event, whoever noticed it.
   const onSocketClosed = [
     { guard: 'closedForGood', target: '#failed', actions: 'noteFinalError' },
     { guard: 'isCurrent', target: '#reconnecting', actions: 'scheduleRetry' },
   ] as const
-  // Without a timer where it can be: those of a hidden tab come once a minute.
+  // Without a timer where possible: a hidden tab's timers fire once a minute.
   const onHurry = [
     { guard: 'mayAttemptNow', target: 'attempting', actions: 'bringForward' },
     { guard: 'comesSooner', target: 'waiting', reenter: true, actions: 'bringForward' },
@@ -241,8 +258,24 @@ export function createConnectionMachine() {
   })
 }
 
-/** The machine that {@link createConnectionMachine} makes. */
-export type ConnectionMachine = ReturnType<typeof createConnectionMachine>
+/** The machine that {@link createConnectionMachine} gives. */
+export type ConnectionMachine = ReturnType<typeof makeConnectionMachine>
+
+let connectionMachine: ConnectionMachine | undefined
+
+/**
+ * Gives the machine that decides when to connect, to ping, to wait and to give up. It opens no
+ * socket itself (the link does), and no message passes through it. The machine is made on the
+ * first call.
+ *
+ * To be invoked by a client or by a machine of your own; `getConnectionStatus` reads its state.
+ *
+ * Closing follows RFC 6455. The rules are CONN, LIVE and BACK in docs/spec.md.
+ */
+export function createConnectionMachine(): ConnectionMachine {
+  connectionMachine ??= makeConnectionMachine()
+  return connectionMachine
+}
 
 function connectTimedOut({ connectTimeoutMs: afterMs }: ConnectionPolicy): ConnectionFailure {
   return { code: 'connect-timeout', afterMs, message: `Not connected within ${afterMs} ms.` }
@@ -252,8 +285,8 @@ function pongTimedOut({ pongTimeoutMs: afterMs }: ConnectionPolicy): ConnectionF
   return { code: 'pong-timeout', afterMs, message: `No sign of life within ${afterMs} ms.` }
 }
 
-// The grid starts when the connection opens. A slot that passed while the timers slept, or while a
-// pong was awaited, is not caught up on.
+// Pings are due on a grid that starts when the connection opens. A slot that passed while timers
+// slept, or while a pong was awaited, is skipped.
 function nextSlot({ clock, nextPingAt, policy }: ConnectionContext): number {
   const passed = Math.floor((clock.now() - nextPingAt) / policy.pingIntervalMs) + 1
   return nextPingAt + Math.max(0, passed) * policy.pingIntervalMs

@@ -1,23 +1,23 @@
-import { DELAY, isDelay } from '../../base/clock.js'
 import { assertThat } from '../../base/errors.js'
+import { assertDuration } from '../../base/options.js'
 import type { BackoffPolicy, CloseCodes } from '../../schemas/policy.js'
 import { standardBackoff } from '../backoff.js'
 
-/** Everything a connection waits for and how long; durations in milliseconds. */
+/** How long a connection waits for what, in milliseconds. */
 export interface ConnectionPolicy {
-  /** From the start of an attempt until the socket is open; credentials, DNS and TLS included. */
+  /** From the start of an attempt until the socket is open, credentials, DNS and TLS included. */
   readonly connectTimeoutMs: number
-  /** Between pings, on a grid that starts when the connection opens. `Infinity`: none. */
+  /** From one ping to the next, on a grid that starts when the connection opens. `Infinity`: no pings. */
   readonly pingIntervalMs: number
-  /** From a ping until the connection is given up. */
+  /** From a ping until the connection counts as failed. */
   readonly pongTimeoutMs: number
-  /** How long a connection must have lasted for the count of attempts to start afresh. */
+  /** How long a connection must last before the count of attempts is reset. */
   readonly settleMs: number
-  /** A timer that fires this much late tells of a sleep, not of a silent peer. */
+  /** A pong timer that fires this much late shows that the client slept, not that the peer is silent. */
   readonly lateTimerMs: number
-  /** Attempts brought forward by a signal or `connect()` are at least this far apart. */
+  /** Between two hurried attempts: those that a signal or `connect()` brings forward. */
   readonly hurryIntervalMs: number
-  /** The first wait after a server restart (1012) is longer by up to this much, at random. */
+  /** The largest random addition to the first wait after a server restart (1012). */
   readonly restartSpreadMs: number
   readonly backoff: BackoffPolicy
   /** Close codes with a meaning of their own. */
@@ -35,11 +35,11 @@ export const standardDurations = {
   restartSpreadMs: 30_000,
 } as const
 
-/** What of a policy may be given. */
+/** The options of a connection; each has a default. */
 export type ConnectionOptions = Partial<Omit<ConnectionPolicy, 'closeCodes'>>
 
 /**
- * Completes and checks a policy.
+ * Fills in the defaults of a policy and checks it.
  *
  * @throws SyncError `option-invalid`, naming the option.
  */
@@ -66,17 +66,7 @@ export function createConnectionPolicy(
 
 type DurationName = keyof typeof standardDurations
 
-/** Throws `option-invalid` unless the value is a duration that a timer can take. */
-export function assertDuration(
-  name: string,
-  value: unknown,
-  { mayBeInfinite = false }: { readonly mayBeInfinite?: boolean } = {},
-): asserts value is number {
-  const isEndless = mayBeInfinite && value === Number.POSITIVE_INFINITY
-  assertThat(isEndless || isDelay(value), 'option-invalid', `${name} must be ${DELAY}`)
-}
-
-/** Throws `option-invalid` unless the waits are ones that timers can take. */
+/** Throws `option-invalid` unless a backoff is valid. */
 export function assertBackoff({ stepsMs, jitter, maxAttempts }: BackoffPolicy): void {
   const hasSteps = Array.isArray(stepsMs) && stepsMs.length > 0
   assertThat(hasSteps, 'option-invalid', 'backoff.stepsMs must hold at least one wait')

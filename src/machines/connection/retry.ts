@@ -4,7 +4,7 @@ import { waitBeforeAttempt } from '../backoff.js'
 import type { ConnectionContext, ConnectionEvent } from './context.js'
 import { decide } from './verdict.js'
 
-/** What is remembered of a failure that no attempt follows. */
+/** The changes to the memory after a failure that no attempt follows. */
 export function noteFinalError(
   { history, policy }: ConnectionContext,
   failure: ConnectionFailure,
@@ -13,7 +13,7 @@ export function noteFinalError(
   return { failure, error: decision.next === 'fail' ? decision.error : undefined }
 }
 
-/** What is remembered of a failure that another attempt follows, and when it will be made. */
+/** The changes to the memory after a failure that another attempt follows: when it is due, and why. */
 export function scheduleRetry(
   context: ConnectionContext,
   failure: ConnectionFailure,
@@ -35,9 +35,8 @@ export function scheduleRetry(
 }
 
 /**
- * When the attempt would be made if this event brought it forward. A user who asks to connect is
- * obeyed; a signal from the surroundings does not overrule a server that said how long to stay
- * away.
+ * When the attempt would be due if this event brought it forward. `connect()` overrides the time
+ * that the server asked the client to stay away; a signal of the environment does not.
  */
 export function hurriedRetryAt(context: ConnectionContext, event: ConnectionEvent): number {
   const { clock, hurriedAt, notBefore, policy } = context
@@ -45,7 +44,7 @@ export function hurriedRetryAt(context: ConnectionContext, event: ConnectionEven
   return event.type === 'connect' ? earliest : Math.max(earliest, notBefore)
 }
 
-/** What is remembered of an attempt brought forward. One that is due anyway is not hurried. */
+/** The changes to the memory when an attempt is brought forward. One that is due anyway is not hurried. */
 export function bringForward(
   context: ConnectionContext,
   event: ConnectionEvent,

@@ -3,7 +3,7 @@ import type { ConnectionFailure } from '../../transport/failure.js'
 import type { ConnectionMachine } from './machine.js'
 import type { FinalError } from './verdict.js'
 
-/** Where a connection stands, as the product names it. Times are milliseconds since the epoch. */
+/** The public state of a connection. Times are milliseconds since the epoch. */
 export type ConnectionStatus =
   | { readonly state: 'disconnected' }
   | { readonly state: 'connecting' }
@@ -12,15 +12,15 @@ export type ConnectionStatus =
       readonly state: 'reconnecting'
       /** 1 for the first attempt after the connection was lost. */
       readonly attempt: number
-      /** How many there will be at most; `Infinity` where there is no end. */
+      /** The most attempts in a row; `Infinity` where there is no limit. */
       readonly maxAttempts: number
-      /** When the attempt will be made; `null` while it is being made. */
+      /** When the attempt is due; `null` while it is being made. */
       readonly retryAt: number | null
       readonly cause: ConnectionFailure
     }
   | { readonly state: 'failed'; readonly error: FinalError }
 
-/** Derives the public status from a snapshot of the connection machine. Total: every snapshot has one. */
+/** Derives the public status from a snapshot of the connection machine. Every snapshot has one. */
 export function getConnectionStatus(snapshot: SnapshotFrom<ConnectionMachine>): ConnectionStatus {
   const { context } = snapshot
   if (snapshot.matches('connecting')) return { state: 'connecting' }

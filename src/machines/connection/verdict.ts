@@ -4,7 +4,7 @@ import { classifyFailure } from '../../transport/close-codes.js'
 import type { ConnectionFailure } from '../../transport/failure.js'
 import type { ConnectionPolicy } from './policy.js'
 
-/** Why a connection is `failed`: nothing but an explicit `connect()` or a new target leaves it. */
+/** Why a connection is `failed`. Only `connect()` or a new target ends that state. */
 export interface FinalError {
   readonly code:
     | 'attempts-exhausted'
@@ -14,25 +14,25 @@ export interface FinalError {
     | 'policy'
     | 'protocol'
     | 'server-error'
-  /** For people; holds neither URL nor credentials. */
+  /** For people; contains neither URL nor credentials. */
   readonly message: string
-  /** The failure that was one too many. */
+  /** The failure that ended the attempts. */
   readonly cause: ConnectionFailure
 }
 
-/** What of a connection's history decides how a failure is taken. */
+/** The part of a connection's history that decides what follows a failure. */
 export interface AttemptHistory {
   /** 0 for the first connection, then the number of the current attempt. */
   readonly attempt: number
-  /** The current attempt was brought forward; its failure does not advance the ladder. */
+  /** The current attempt was brought forward: its failure does not count as an attempt. */
   readonly isHurried: boolean
-  /** The server refused the credentials since the connection was last settled. */
+  /** The server has refused the credentials since the connection was last stable. */
   readonly wasRefused: boolean
-  /** How many times in a row the server closed with the code in `code`. */
+  /** How many times in a row the server closed with this code. */
   readonly streak: { readonly code: number; readonly count: number }
 }
 
-/** The history of a connection that starts afresh. */
+/** The history of a connection that has had no failure. */
 export const freshHistory: AttemptHistory = {
   attempt: 0,
   isHurried: false,
@@ -50,7 +50,7 @@ export type Decision =
       readonly spread: boolean
     }
 
-/** Decides, from history alone, whether and how to go on after a failure. */
+/** Decides what follows a failure, by the connection's history and policy alone. */
 export function decide(
   history: AttemptHistory,
   failure: ConnectionFailure,
@@ -70,7 +70,7 @@ export function decide(
     history: {
       attempt,
       isHurried: false,
-      // Kept while attempts fail for other reasons: those have not judged the new credentials.
+      // Not reset by failures of other kinds: they say nothing about the new credentials.
       wasRefused: history.wasRefused || verdict.next === 'refresh',
       streak,
     },

@@ -3,6 +3,7 @@ import type { Clock } from '../../base/clock.js'
 import { type Settled, withDeadline } from '../../base/deadline.js'
 import { SyncError } from '../../base/errors.js'
 import type { Folding } from '../../state/folding.js'
+import type { CallbackScope, NoEvent } from '../callback-scope.js'
 
 /** What `loadSnapshot` is told. */
 export interface LoadInfo {
@@ -10,7 +11,7 @@ export interface LoadInfo {
   readonly signal: AbortSignal
 }
 
-/** Loads the state that messages alone do not give; a value, a promise, or a throw. */
+/** Loads the state that messages alone do not give: returns a value or a promise, or throws. */
 export type LoadSnapshot = (info: LoadInfo) => unknown
 
 /** A state was published. */
@@ -20,140 +21,123 @@ export interface StateCommitted {
 }
 
 /**
- * The published state as an actor, so that inspectors and other actors see it. It is fed by the
- * folding: a message through a machine costs ten times as much.
+ * The published state as an actor, so that inspectors and other actors see it. The folding feeds
+ * it, not the machine: a message through a machine costs ten times as much.
  */
 export const stateActor = fromTransition<object, StateCommitted, never, { readonly state: object }>(
   (_, event) => event.state,
   ({ input }) => input.state,
 )
 
-/** What the coordinator machine asks of the folding. */
-export type FoldingCommand =
-  | { readonly type: 'openConnection' }
-  | { readonly type: 'dropConnection' }
-  | { readonly type: 'removeUnconfirmed' }
-  | { readonly type: 'removeExpired' }
-  /** Loads the snapshot; a load that is under way is given up. */
-  | { readonly type: 'load'; readonly generation: number }
-  | { readonly type: 'abandonLoad' }
-  | { readonly type: 'clear' }
+/** What the watch on the folding tells the coordinator machine. */
+export interface ExpiryScheduled {
+  readonly type: 'expiry.scheduled'
+}
 
-/** What the folding tells the coordinator machine. */
-export type FoldingEvent =
-  | { readonly type: 'expiry.scheduled' }
-  | { readonly type: 'snapshot.loaded'; readonly generation: number }
-  | { readonly type: 'snapshot.failed'; readonly generation: number }
+/** What the loader tells the coordinator machine. */
+export interface LoadSettled {
+  readonly type: 'snapshot.loaded' | 'snapshot.failed'
+}
 
-/** What {@link foldingActor} needs. */
-export interface FoldingActorInput {
+/** What {@link watchActor} needs. */
+export interface WatchInput {
   readonly folding: Folding
-  readonly loadSnapshot?: LoadSnapshot | undefined
-  readonly clock: Clock
-  readonly onChanged: () => void
   readonly state: ActorRef<Snapshot<unknown>, StateCommitted>
 }
 
-// Longer than a slow answer takes, and short enough to be worth another try.
-const LOAD_LIMIT_MS = 10_000
-
-/**
- * The folding and the loader as an actor: code of the user's runs behind it, never in the machine,
- * and nothing that such code does reaches the actor system.
- */
-export const foldingActor = fromCallback<FoldingCommand, FoldingActorInput>(
-  ({ input, sendBack, receive }) => {
-    const { folding, loadSnapshot, clock, onChanged, state } = input
-    let loading: AbortController | undefined
-
-    /** Makes a change and lets whoever asked know if there was one. */
-    function change<T>(make: () => T): T {
-      const before = folding.state
-      const made = make()
-      if (folding.state === before) return made
-      try {
-        onChanged()
-      } catch (cause) {
-        folding.report(new SyncError('handler-threw', 'onChanged threw', { cause }))
-      }
-      return made
-    }
-
-    function abandonLoad(): void {
-      folding.abandonLoad()
-      loading?.abort()
-      loading = undefined
-    }
-
-    async function load(generation: number): Promise<void> {
-      abandonLoad()
-      const mine = new AbortController()
-      loading = mine
-      folding.beginLoad()
-      const settled = await withDeadline(
-        { clock, limitMs: LOAD_LIMIT_MS, signal: mine.signal },
-        (signal) => loadSnapshot?.({ signal }),
-      )
-      // Another may have begun by now.
-      if (mine.signal.aborted) return
-      const isLoaded = takeUp(settled)
-      folding.abandonLoad()
-      sendBack({ type: isLoaded ? 'snapshot.loaded' : 'snapshot.failed', generation })
-    }
-
-    function takeUp(settled: Settled<unknown>): boolean {
-      switch (settled.kind) {
-        case 'value':
-          return change(() => folding.applySnapshot(settled.value))
-        case 'threw':
-          reportFailure('loadSnapshot threw or rejected', settled.error)
-          return false
-        case 'late':
-          reportFailure(`loadSnapshot gave nothing within ${LOAD_LIMIT_MS} ms`)
-          return false
-        case 'aborted':
-          return false
-        default:
-          return settled satisfies never
-      }
-    }
-
-    function reportFailure(message: string, cause?: unknown): void {
-      folding.report(new SyncError('snapshot-failed', message, { cause }))
-    }
-
-    const unwatch = folding.watch({
+/** Watches the folding: published states go to the state actor, the time of an expiry to the machine. */
+export const watchActor = fromCallback<NoEvent, WatchInput>(
+  ({ input: { folding, state }, sendBack }: CallbackScope<WatchInput, ExpiryScheduled>) =>
+    folding.watch({
       committed(committed) {
         state.send({ type: 'state.committed', state: committed })
       },
       expiryScheduled() {
         sendBack({ type: 'expiry.scheduled' })
       },
-    })
-    receive((command) => {
-      switch (command.type) {
-        case 'openConnection':
-        case 'dropConnection':
-        case 'removeUnconfirmed':
-        case 'removeExpired':
-        case 'clear':
-          change(() => {
-            folding[command.type]()
-          })
-          break
-        case 'load':
-          void load(command.generation)
-          break
-        case 'abandonLoad':
-          abandonLoad()
-          break
-        default:
-          command satisfies never
-      }
+    }),
+)
+
+/** What a change to the state needs. */
+export interface FoldingPort {
+  readonly folding: Folding
+  /**
+   * Called when the state was changed by something other than the messages of a batch. The change
+   * includes what the open batch held by then.
+   */
+  readonly onChanged: () => void
+}
+
+/**
+ * Makes a change to the state, and calls `onChanged` if there was one. An error of `onChanged` is
+ * reported: none may reach the actor system, where it would stop the machine.
+ */
+export function changeState<T>({ folding, onChanged }: FoldingPort, change: () => T): T {
+  const before = folding.state
+  const result = change()
+  if (folding.state === before) return result
+  try {
+    onChanged()
+  } catch (cause) {
+    folding.report(new SyncError('handler-threw', 'onChanged threw', { cause }))
+  }
+  return result
+}
+
+/** What {@link loadActor} needs. */
+export interface LoadInput extends FoldingPort {
+  readonly loadSnapshot?: LoadSnapshot | undefined
+  readonly clock: Clock
+}
+
+// Longer than a slow answer takes, and short enough for another try to be worth it.
+const LOAD_LIMIT_MS = 10_000
+
+/**
+ * One load of the snapshot, begun when the actor starts. Where the actor stops before the load has
+ * settled, the load is aborted and its result ignored.
+ */
+export const loadActor = fromCallback<NoEvent, LoadInput>(
+  ({ input, sendBack }: CallbackScope<LoadInput, LoadSettled>) => {
+    const { folding, loadSnapshot, clock } = input
+    const controller = new AbortController()
+    const isStopped = (): boolean => controller.signal.aborted
+    folding.beginLoad()
+    void withDeadline({ clock, limitMs: LOAD_LIMIT_MS, signal: controller.signal }, (signal) =>
+      loadSnapshot?.({ signal }),
+    ).then((settled) => {
+      if (isStopped()) return
+      const isLoaded = applyLoaded(input, settled)
+      // A handler of the new state may have stopped this load and begun another.
+      if (isStopped()) return
+      folding.abandonLoad()
+      sendBack({ type: isLoaded ? 'snapshot.loaded' : 'snapshot.failed' })
     })
     return () => {
-      abandonLoad()
-      unwatch()
+      folding.abandonLoad()
+      controller.abort()
     }
   },
 )
+
+function applyLoaded(port: LoadInput, settled: Settled<unknown>): boolean {
+  const { folding } = port
+  switch (settled.kind) {
+    case 'value':
+      return changeState(port, () => folding.applySnapshot(settled.value))
+    case 'threw':
+      reportFailure(folding, 'loadSnapshot threw or rejected', settled.error)
+      return false
+    case 'late':
+      reportFailure(folding, `loadSnapshot gave nothing within ${LOAD_LIMIT_MS} ms`)
+      return false
+    case 'aborted':
+      return false
+    default:
+      return settled satisfies never
+  }
+}
+
+function reportFailure({ report }: Folding, message: string, cause?: unknown): void {
+  report(new SyncError('snapshot-failed', message, { cause }))
+}

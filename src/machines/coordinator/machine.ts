@@ -1,67 +1,87 @@
-import { type ActorRefFrom, assign, sendTo, setup } from 'xstate'
+// The coordinator: three regions, side by side. An arrow is labelled with the event or delay that
+// it is taken on; a name after a slash is what the state is changed by.
+//
+//   snapshot   stopped --start--> loading --snapshot.loaded--> loaded
+//              |                  ^  |  ^                        |
+//              | start, nothing   |  |  +-- opened, restored ----+
+//              v  to load         |  +--snapshot.failed--> retrying --retryWait--> loading
+//              unneeded           +------ opened, restored --+
+//              coordinator.stop: from each state to stopped / clear
+//
+//   expiry     idle --expiry.scheduled--> waiting --nextExpiry / removeExpired--> idle
+//              expiry.scheduled in waiting: waiting, re-entered; coordinator.stop: idle
+//
+//   presence   confirmed --dropped / unconfirmPeers--> dropped --opened--> unconfirmed
+//              unconfirmed --leaveUnconfirmed, roster.complete / removeUnconfirmedPeers--> confirmed
+//              unconfirmed --dropped / unconfirmPeers--> dropped
+//              roster.begun: from each state to unconfirmed / unconfirmPeers
+//              connection.opened: in each state / openConnection; coordinator.stop: confirmed
+import { type ActorRefFrom, assign, setup } from 'xstate'
 import { type Clock, clampDelay, type Random } from '../../base/clock.js'
-import { standardBackoff, waitBeforeAttempt } from '../backoff.js'
-import { type FoldingEvent, foldingActor, type LoadSnapshot, stateActor } from './actors.js'
 import type { Folding } from '../../state/folding.js'
+import { standardBackoff, waitBeforeAttempt } from '../backoff.js'
+import {
+  changeState,
+  type ExpiryScheduled,
+  type FoldingPort,
+  loadActor,
+  type LoadSettled,
+  type LoadSnapshot,
+  stateActor,
+  watchActor,
+} from './actors.js'
 
 /** What the coordinator machine needs. */
-export interface CoordinatorInput {
-  readonly folding: Folding
+export interface CoordinatorInput extends FoldingPort {
   /** The clock that the actor system runs on, too. */
   readonly clock: Clock
   readonly random: Random
-  /** Loads the state that messages alone do not give. Without it nothing is loaded. */
+  /** Loads the state that messages alone do not give. Default: nothing is loaded. */
   readonly loadSnapshot?: LoadSnapshot | undefined
-  /**
-   * Called when the state was changed by something other than the messages of a batch. What the
-   * open batch held by then is in it.
-   */
-  readonly onChanged: () => void
 }
 
 /** Everything a coordinator hears. */
 export type CoordinatorEvent =
-  /** Load the state, and again whenever a connection opens. */
+  /** Load the state now, and again whenever a connection opens. */
   | { readonly type: 'coordinator.start' }
   /** Stop loading, and clear the state. */
   | { readonly type: 'coordinator.stop' }
   | { readonly type: 'connection.opened' }
   | { readonly type: 'connection.dropped' }
-  /** The server announces every peer that is there. */
-  | { readonly type: 'presence.listing' }
-  /** Those were all. */
-  | { readonly type: 'presence.listed' }
-  /** The state is what the server wrote down. */
+  /** The server begins its roster: it announces every peer that is present. */
+  | { readonly type: 'roster.begun' }
+  /** All present peers have been announced. */
+  | { readonly type: 'roster.complete' }
+  /** The state was restored from the server's checkpoint. */
   | { readonly type: 'state.restored' }
-  | FoldingEvent
+  | ExpiryScheduled
+  | LoadSettled
 
 /** The coordinator machine's memory. */
 export interface CoordinatorContext extends CoordinatorInput {
   /** The published state. */
   readonly state: ActorRefFrom<typeof stateActor>
-  /** The load that results are taken from; what carries another number is old. */
-  readonly generation: number
   /** How many loads in a row have failed. */
   readonly failures: number
 }
 
-/**
- * Makes the machine that decides when the state changes by something other than a message: when
- * it is loaded, when entries expire, when peers that nobody confirmed leave. No message passes
- * through it, and folding works in all its states.
- *
- * To be invoked by a client, or by a machine of your own: give it a folding, tell it
- * `connection.opened` and `connection.dropped`, hand messages to the folding, and call the
- * folding's `commit` after each batch. The published state is its child `state`.
- */
-export function createCoordinatorMachine() {
+// An action that changes the state.
+function changing(change: (folding: Folding) => void) {
+  return ({ context }: { readonly context: FoldingPort }): void => {
+    changeState(context, () => {
+      change(context.folding)
+    })
+  }
+}
+
+function makeCoordinatorMachine() {
   return setup({
     types: {
       context: {} as CoordinatorContext,
       events: {} as CoordinatorEvent,
       input: {} as CoordinatorInput,
     },
-    actors: { folding: foldingActor, state: stateActor },
+    actors: { watch: watchActor, load: loadActor, state: stateActor },
     delays: {
       nextExpiry: ({ context: { folding, clock } }) =>
         clampDelay((folding.nextExpiryAt() ?? clock.now()) - clock.now()),
@@ -72,34 +92,24 @@ export function createCoordinatorMachine() {
     guards: {
       hasNothingToLoad: ({ context }) =>
         context.loadSnapshot === undefined || !context.folding.hasSnapshot,
-      isCurrent: ({ context, event }) =>
-        'generation' in event && event.generation === context.generation,
     },
     actions: {
-      beginLoad: assign({ generation: ({ context }) => context.generation + 1 }),
-      load: sendTo('folding', ({ context }) => ({ type: 'load', generation: context.generation })),
-      abandonLoad: sendTo('folding', { type: 'abandonLoad' }),
       countFailure: assign({ failures: ({ context }) => context.failures + 1 }),
       forgetFailures: assign({ failures: 0 }),
-      clear: sendTo('folding', { type: 'clear' }),
-      openConnection: sendTo('folding', { type: 'openConnection' }),
-      dropConnection: sendTo('folding', { type: 'dropConnection' }),
-      removeUnconfirmed: sendTo('folding', { type: 'removeUnconfirmed' }),
-      removeExpired: sendTo('folding', { type: 'removeExpired' }),
+      clear: changing((folding) => folding.clear()),
+      openConnection: changing((folding) => folding.openConnection()),
+      unconfirmPeers: changing((folding) => folding.unconfirmPeers()),
+      removeUnconfirmedPeers: changing((folding) => folding.removeUnconfirmedPeers()),
+      removeExpired: changing((folding) => folding.removeExpired()),
     },
   }).createMachine({
     id: 'coordinator',
     context: ({ input, spawn }) => ({
       ...input,
       state: spawn('state', { id: 'state', input: { state: input.folding.state } }),
-      generation: 0,
       failures: 0,
     }),
-    invoke: {
-      src: 'folding',
-      id: 'folding',
-      input: ({ context }) => context,
-    },
+    invoke: { src: 'watch', id: 'watch', input: ({ context }) => context },
     type: 'parallel',
     states: {
       snapshot: {
@@ -116,16 +126,12 @@ export function createCoordinatorMachine() {
           },
           unneeded: {},
           loading: {
-            entry: ['beginLoad', 'load'],
-            exit: 'abandonLoad',
+            invoke: { src: 'load', id: 'load', input: ({ context }) => context },
             on: {
-              'snapshot.loaded': { guard: 'isCurrent', target: 'loaded' },
-              'snapshot.failed': {
-                guard: 'isCurrent',
-                target: 'retrying',
-                actions: 'countFailure',
-              },
-              // Begun anew, so that nothing falls between what was read and what is now sent.
+              'snapshot.loaded': 'loaded',
+              'snapshot.failed': { target: 'retrying', actions: 'countFailure' },
+              // The load begins again, so that no message is missed between what it read and the
+              // first one of the new connection.
               'connection.opened': { target: 'loading', reenter: true, actions: 'forgetFailures' },
               'state.restored': { target: 'loading', reenter: true, actions: 'forgetFailures' },
             },
@@ -155,8 +161,8 @@ export function createCoordinatorMachine() {
           },
           waiting: {
             on: { 'expiry.scheduled': { target: 'waiting', reenter: true } },
-            // Also where the entry it waited for has stayed after all: the folding then tells
-            // which is next.
+            // Where the entry that was waited for has stayed after all, nothing is removed, and the
+            // folding says again when the next entry is due.
             after: { nextExpiry: { target: 'idle', actions: 'removeExpired' } },
           },
         },
@@ -166,7 +172,7 @@ export function createCoordinatorMachine() {
         initial: 'confirmed',
         on: {
           'connection.opened': { actions: 'openConnection' },
-          'presence.listing': { target: '.unconfirmed', actions: 'dropConnection' },
+          'roster.begun': { target: '.unconfirmed', actions: 'unconfirmPeers' },
           'coordinator.stop': '.confirmed',
         },
         states: {
@@ -174,18 +180,39 @@ export function createCoordinatorMachine() {
             on: { 'connection.dropped': 'dropped' },
           },
           dropped: {
-            entry: 'dropConnection',
+            entry: 'unconfirmPeers',
             on: { 'connection.opened': { target: 'unconfirmed', actions: 'openConnection' } },
           },
           unconfirmed: {
-            after: { leaveUnconfirmed: { target: 'confirmed', actions: 'removeUnconfirmed' } },
+            after: {
+              leaveUnconfirmed: { target: 'confirmed', actions: 'removeUnconfirmedPeers' },
+            },
             on: {
               'connection.dropped': 'dropped',
-              'presence.listed': { target: 'confirmed', actions: 'removeUnconfirmed' },
+              'roster.complete': { target: 'confirmed', actions: 'removeUnconfirmedPeers' },
             },
           },
         },
       },
     },
   })
+}
+
+/** The machine that {@link createCoordinatorMachine} gives. */
+export type CoordinatorMachine = ReturnType<typeof makeCoordinatorMachine>
+
+let coordinatorMachine: CoordinatorMachine | undefined
+
+/**
+ * Gives the machine that decides when the state changes by something other than a message: when it
+ * is loaded, when entries expire, when unconfirmed peers leave. No message passes through it, and
+ * folding works in all its states. The machine is made on the first call.
+ *
+ * To be invoked by a client or by a machine of your own: give it a folding, send it
+ * `connection.opened` and `connection.dropped`, hand messages to the folding, and call the
+ * folding's `commit` after each batch. The published state is its child `state`.
+ */
+export function createCoordinatorMachine(): CoordinatorMachine {
+  coordinatorMachine ??= makeCoordinatorMachine()
+  return coordinatorMachine
 }

@@ -1,7 +1,8 @@
 import { SyncError } from '../../base/errors.js'
 import type { BackoffPolicy } from '../../schemas/policy.js'
 import { standardBackoff } from '../backoff.js'
-import { assertBackoff, assertDuration } from '../connection/policy.js'
+import { assertDuration, assertWholeNumber } from '../../base/options.js'
+import { assertBackoff } from '../connection/policy.js'
 
 /** Everything a session waits for and how long; durations in milliseconds. */
 export interface SessionTiming {
@@ -51,8 +52,6 @@ export function createSessionTiming(options: Partial<SessionTiming> = {}): Sessi
   if (timing.pollIntervalMs < 1) {
     throw new SyncError('option-invalid', 'timing.pollIntervalMs must be at least 1')
   }
-  if (!Number.isInteger(timing.linkAttempts) || timing.linkAttempts < 1) {
-    throw new SyncError('option-invalid', 'timing.linkAttempts must be a whole number from 1 up')
-  }
+  assertWholeNumber('timing.linkAttempts', timing.linkAttempts)
   return timing
 }

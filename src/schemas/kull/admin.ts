@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 
-/** The data of `ADMIN_SESSION_UPDATE`; only admins are sent it. */
+/** The data of `ADMIN_SESSION_UPDATE`, which the server sends to admins only. */
 export const adminSessionUpdate = z.object({
   sessionId: z.string(),
   userId: z.optional(z.string()),

@@ -3,7 +3,7 @@ import { creditUpdate } from './credits.js'
 import { shootProgress } from './progress.js'
 import { promptChange } from './prompts.js'
 
-/** A Kull state as a server with delivery writes it down: what messages to all devices led to. */
+/** The checkpoint of a Kull state: what the messages to all devices led to. */
 export const checkpoint = z.object({
   shoots: z.array(shootProgress),
   lastCreditUpdate: z.optional(creditUpdate),

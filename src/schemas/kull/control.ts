@@ -1,8 +1,8 @@
 import * as z from 'zod/mini'
 
 /**
- * The payload of `PING` and `PONG` from a client. The answer to them has no data at all, and so
- * may the question.
+ * The payload of `PING` and `PONG` from a client. It may be absent; the server's answer has no data
+ * at all.
  */
 export const pingPayload = z.optional(
   z.object({

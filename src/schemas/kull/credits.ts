@@ -10,5 +10,5 @@ export const creditUpdate = z.object({
   reason: z.string(),
 })
 
-/** The answer of `GET /api/kull/credits/summary`, as far as it matters here. */
+/** The answer of `GET /api/kull/credits/summary`, as far as it is used. */
 export const creditSummary = z.object({ balance: z.number() })

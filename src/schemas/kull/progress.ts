@@ -1,14 +1,14 @@
 import * as z from 'zod/mini'
 
-/** Where a shoot stands. */
+/** The status of a shoot. */
 export const shootStatus = z.enum(['queued', 'processing', 'completed', 'failed'])
 
 /**
  * The data of `SHOOT_PROGRESS` and the payload of `UPDATE_PROGRESS`.
  *
- * Deliberately loose: counts that should be whole sometimes are not and may pass each other;
- * older senders leave them out and send only `progress`; the sender's `progress` may lie outside
- * 0 to 1. What it all comes to is computed beside the schema, in `src/kull/shoots.ts`.
+ * Deliberately loose. Counts are sometimes not whole, and `processedCount` may be above `totalCount`.
+ * Older senders leave the counts out and send only `progress`, which may lie outside 0 to 1.
+ * `src/kull/shoots.ts` computes the progress from these values.
  */
 export const shootProgress = z.object({
   shootId: z.string(),
@@ -18,9 +18,9 @@ export const shootProgress = z.object({
   currentImage: z.optional(z.string()),
   /** Seconds left. */
   eta: z.optional(z.number()),
-  /** Who processes, for example `gpt-5-nano`. */
+  /** What processes the shoot, for example `gpt-5-nano`. */
   provider: z.optional(z.string()),
   errorMessage: z.optional(z.string()),
-  /** 0 to 1, from senders that count nothing. */
+  /** 0 to 1, from senders without counts. */
   progress: z.optional(z.number()),
 })

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createActor, sendTo, setup } from 'xstate'
+import { createConnectionMachine } from '../../../src/machines/connection/machine.js'
 import { createCoordinatorMachine } from '../../../src/machines/coordinator/machine.js'
 import { board, createBench, here, plain, put, title } from '../../state/board.js'
 import { createCoordinator } from './create-coordinator.js'
@@ -564,4 +565,9 @@ describe('the coordinator actor', () => {
     expect(clock.pending.count).toBe(0)
     parent.stop()
   })
+})
+
+it('is made once, on the first call', () => {
+  expect(createCoordinatorMachine()).toBe(createCoordinatorMachine())
+  expect(createConnectionMachine()).toBe(createConnectionMachine())
 })

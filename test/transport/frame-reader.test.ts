@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import type { RawFrame } from '../../src/schemas/message.js'
-import { createInbound } from '../../src/transport/inbound.js'
+import { createFrameReader } from '../../src/transport/frame-reader.js'
 
 describe('the way in', () => {
   it('[CLI-1] [NET-6] reads what can be decoded, and shows the rest with its reason', () => {
     const read: [value: unknown, raw: RawFrame][] = []
     const invalid: { reason: string; raw: RawFrame }[] = []
-    const inbound = createInbound(
+    const inbound = createFrameReader(
       (value, raw) => read.push([value, raw]),
       (frame) => invalid.push(frame),
     )

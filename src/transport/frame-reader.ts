@@ -2,14 +2,14 @@ import type { InvalidReason, RawFrame } from '../schemas/message.js'
 import type { Reader } from '../schemas/reader.js'
 import { decodeJson } from './json-codec.js'
 
-/** Takes frames off the wire: decodes them, then has them read. Never throws of itself. */
-export type Inbound = (frame: RawFrame) => void
-
-/** Makes the way in: codec, then reader. */
-export function createInbound(
+/**
+ * Makes the function that takes every frame of a socket: it decodes the frame, then gives it to the
+ * reader. A frame that cannot be decoded goes to `invalid`. The function itself never throws.
+ */
+export function createFrameReader(
   read: Reader,
   invalid: (frame: { reason: InvalidReason; detail: string; raw: RawFrame }) => void,
-): Inbound {
+): (frame: RawFrame) => void {
   return (raw) => {
     const decoded = decodeJson(raw)
     if (decoded.ok) read(decoded.value, raw)

@@ -1,0 +1,195 @@
+/** One key with its value. */
+export type MapEntry<V> = readonly [key: string, value: V]
+
+/** A run of up to 256 entries; `undefined` stands where an entry was deleted. */
+export type Chunk<V> = readonly (MapEntry<V> | undefined)[]
+
+type WritableChunk<V> = (MapEntry<V> | undefined)[]
+
+// The slot of each key, shared by all tables that grew out of one. It is only a hint: a table holds
+// a key if its own entry at that slot has the key. A hint moves when a deleted key is set again.
+// A table that is older than a move cannot tell an absent key from a moved one: it builds an index
+// of its own when it has to know.
+interface Index {
+  readonly slots: Map<string, number>
+  moves: number
+}
+
+const CHUNK_SIZE = 256
+
+/**
+ * Entries in insertion order, in chunks that several tables share. A table copies a chunk before it
+ * writes to it for the first time, so a write costs the same at 10 entries and at 10,000.
+ *
+ * It is what a `PersistentMap` and its draft are made of; users see neither table nor chunks.
+ */
+export class ChunkTable<V> {
+  private index: Index
+  // How many of the index's moves this table knows of.
+  private moves: number
+  private slots: number
+  private count: number
+  private writable: WritableChunk<V>[]
+  // Which chunks no other table has; `undefined` while another table may have the array of chunks.
+  private owned: boolean[] | undefined
+
+  /** An empty table, or a copy of one that shares its chunks; see {@link share}. */
+  constructor(from?: ChunkTable<V>) {
+    this.index = from?.index ?? createIndex([])
+    this.moves = from?.moves ?? 0
+    this.slots = from?.slots ?? 0
+    this.count = from?.count ?? 0
+    this.writable = from?.writable ?? []
+    this.owned = undefined
+  }
+
+  get size(): number {
+    return this.count
+  }
+
+  get chunks(): readonly Chunk<V>[] {
+    return this.writable
+  }
+
+  /** Whether a chunk may still change in place. */
+  owns(chunk: number): boolean {
+    return this.owned?.[chunk] === true
+  }
+
+  get(key: string): V | undefined {
+    const slot = this.find(key)
+    return slot < 0 ? undefined : this.at(slot)?.[1]
+  }
+
+  has(key: string): boolean {
+    return this.find(key) >= 0
+  }
+
+  *entries(): MapIterator<[string, V]> {
+    for (const chunk of this.writable) {
+      for (const entry of chunk) if (entry !== undefined) yield [entry[0], entry[1]]
+    }
+  }
+
+  *keys(): MapIterator<string> {
+    for (const [key] of this.entries()) yield key
+  }
+
+  *values(): MapIterator<V> {
+    for (const [, value] of this.entries()) yield value
+  }
+
+  /** Whether this very entry is there already. */
+  holds(key: string, value: V): boolean {
+    const slot = this.find(key)
+    return slot >= 0 && Object.is(this.at(slot)?.[1], value)
+  }
+
+  /**
+   * Sets an entry: in its place where the key is there, at the end where it is not.
+   *
+   * @returns Whether that changed anything.
+   */
+  set(key: string, value: V): boolean {
+    const slot = this.find(key)
+    if (slot < 0) {
+      this.append(key, value)
+      return true
+    }
+    if (Object.is(this.at(slot)?.[1], value)) return false
+    this.write(slot, [key, value])
+    return true
+  }
+
+  /** Removes a key; gives whether it was there. */
+  delete(key: string): boolean {
+    const slot = this.find(key)
+    if (slot < 0) return false
+    this.write(slot, undefined)
+    this.count -= 1
+    return true
+  }
+
+  /** Makes all chunks shared: this table, like each copy of it, copies a chunk before it writes to it. */
+  share(): this {
+    this.owned = undefined
+    return this
+  }
+
+  private at(slot: number): MapEntry<V> | undefined {
+    return this.writable[slot >> 8]?.[slot & (CHUNK_SIZE - 1)]
+  }
+
+  private find(key: string): number {
+    const slot = this.index.slots.get(key)
+    if (slot === undefined) return -1
+    if (this.at(slot)?.[0] === key) return slot
+    if (this.moves === this.index.moves) return -1
+    this.index = createIndex(this.writable)
+    this.moves = 0
+    return this.index.slots.get(key) ?? -1
+  }
+
+  private append(key: string, value: V): void {
+    // An empty table starts over, too: tables that began as one empty table share nothing else.
+    if (this.count === 0 || this.isSparse()) this.compact()
+    const { index, slots: slot } = this
+    const former = index.slots.get(key)
+    if (former !== slot) {
+      index.slots.set(key, slot)
+      if (former !== undefined) {
+        // Not `moves = index.moves`: a table that missed an earlier move must stay behind.
+        this.moves += 1
+        index.moves += 1
+      }
+    }
+    this.slots += 1
+    this.count += 1
+    this.write(slot, [key, value])
+  }
+
+  private write(slot: number, entry: MapEntry<V> | undefined): void {
+    if (this.owned === undefined) {
+      this.writable = this.writable.slice()
+      this.owned = []
+    }
+    const at = slot >> 8
+    let chunk = this.writable[at]
+    if (chunk === undefined || this.owned[at] !== true) {
+      chunk = chunk?.slice() ?? []
+      this.writable[at] = chunk
+      this.owned[at] = true
+    }
+    chunk[slot & (CHUNK_SIZE - 1)] = entry
+  }
+
+  // Deleted keys leave holes in the chunks, and other tables leave hints in the index. Once either
+  // outnumbers the entries, a rewrite costs no more per update than the updates that led to it.
+  private isSparse(): boolean {
+    const bound = 2 * this.count + CHUNK_SIZE
+    return this.slots > bound || this.index.slots.size > bound + this.slots
+  }
+
+  private compact(): void {
+    const entries = this.writable.flatMap((chunk) => chunk.filter((entry) => entry !== undefined))
+    this.writable = []
+    this.owned = []
+    for (let at = 0; at < entries.length; at += CHUNK_SIZE) {
+      this.writable.push(entries.slice(at, at + CHUNK_SIZE))
+      this.owned.push(true)
+    }
+    this.index = createIndex(this.writable)
+    this.moves = 0
+    this.slots = entries.length
+  }
+}
+
+function createIndex(chunks: readonly Chunk<unknown>[]): Index {
+  const slots = new Map<string, number>()
+  for (const [at, chunk] of chunks.entries()) {
+    for (const [offset, entry] of chunk.entries()) {
+      if (entry !== undefined) slots.set(entry[0], at * CHUNK_SIZE + offset)
+    }
+  }
+  return { slots, moves: 0 }
+}
