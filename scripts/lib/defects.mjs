@@ -29,7 +29,7 @@ const folder = 'src/delivery'
 export const defects = [
   // Messages from the server.
   {
-    name: 'duplicates are taken in',
+    name: 'duplicates are applied',
     folder,
     unit: 'see',
     pattern: "if ($condition) return 'duplicate'",
@@ -44,10 +44,8 @@ export const defects = [
     name: 'the cursor moves before a gap is seen',
     folder,
     unit: 'see',
-    pattern: "if (seq > $position.seq + 1) return 'gap'",
-    replace:
-      'const before = $position; $position = { epoch, seq }; ' +
-      "if (seq > before.seq + 1) return 'gap'",
+    pattern: "if (seq > $next) return 'gap'",
+    before: 'this.#position = { epoch, seq }',
   },
   {
     name: 'the epoch of a message is not compared',
@@ -56,7 +54,7 @@ export const defects = [
     pattern: "if (epoch !== $position.epoch) return 'gap'",
   },
   {
-    name: 'a gap is not told of',
+    name: 'a gap is not reported',
     folder,
     unit: 'foundGap',
     pattern: "tell({ type: 'gap.found' })",
@@ -64,7 +62,7 @@ export const defects = [
   {
     name: 'a heartbeat is not read',
     folder,
-    unit: 'ControlFrames',
+    unit: '$ping',
     pattern: 'if (isBehind($head)) $found()',
   },
   {
@@ -87,7 +85,7 @@ export const defects = [
     pattern: 'forgetPosition()',
   },
   {
-    name: 'answers owed are carried over to the next connection',
+    name: 'answers that one connection owed are waited for on the next',
     folder,
     unit: 'beginConnection',
     pattern: 'unanswered = 0',
@@ -108,9 +106,9 @@ export const defects = [
     replace: '$entry.n >= n',
   },
   {
-    name: "another's acknowledgement counts",
+    name: 'an acknowledgement of another outbox counts',
     folder,
-    unit: 'ControlFrames',
+    unit: '$ack',
     pattern: 'if ($isOurs) $acknowledge(n)',
     replace: '$acknowledge(n)',
   },
@@ -128,7 +126,7 @@ export const defects = [
     pattern: 'nextNumber = n',
   },
   {
-    name: 'the last message that was taken is sent again',
+    name: 'the last message that the server accepted is sent again',
     folder,
     unit: 'sortByAnswer',
     pattern: 'isRemembered && n <= hwm',
@@ -142,7 +140,7 @@ export const defects = [
     replace: 'new Map<number, string>()',
   },
   {
-    name: 'a possible duplicate is never told',
+    name: 'a possible duplicate is never reported',
     folder,
     unit: 'sortByAnswer',
     pattern: 'mayBeDuplicate = true',
@@ -168,7 +166,7 @@ export const defects = [
     pattern: 'isAbandoned = true',
   },
   {
-    name: 'what was taken back goes out when the socket has room',
+    name: 'a message that was taken back is sent when the socket has room',
     folder,
     unit: 'takeBack',
     pattern: 'withdraw($entry)',
@@ -177,15 +175,16 @@ export const defects = [
     name: 'the window is not respected',
     folder,
     unit: 'numberMore',
-    pattern: '$count < window',
-    replace: '$count < channel.window + 1',
+    pattern: '$count < $channel.window',
+    replace: '$count < $channel.window + 1',
   },
   {
-    name: 'what was refused for now is overtaken',
+    name: 'a message that was refused for now is overtaken',
     folder,
     unit: 'next',
     pattern: 'for (const $entry of again) return $entry',
-    replace: 'if (byId.size === again.size) for (const $entry of again) return $entry',
+    replace:
+      'if (this.#byId.size === this.#again.size) for (const $entry of this.#again) return $entry',
   },
   {
     name: 'expired messages are sent',
@@ -205,7 +204,7 @@ export const defects = [
     folder: 'src/client.ts',
     unit: 'stop',
     pattern: 'forgetPosition()',
-    before: 'outbox.clear()',
+    before: 'this.outbox.clear()',
   },
   {
     name: 'a receipt settles twice',
@@ -222,17 +221,17 @@ export const defects = [
     replace: 'channel.epoch !== undefined',
   },
   {
-    name: 'what is over stays in the storage',
+    name: 'settled messages stay in the storage',
     folder,
     unit: 'settleEntry',
     pattern: 'write === undefined',
     replace: 'write !== undefined',
   },
   {
-    name: 'each run takes a name of its own',
+    name: 'each run uses another name on the wire',
     folder,
     unit: 'Outbox.own',
-    pattern: 'const { identity = $new, $$rest } = stored',
-    replace: 'const identity = $new, { $$rest } = stored',
+    pattern: 'const { identity = $new, $$rest } = $stored',
+    replace: 'const identity = $new, { $$rest } = $stored',
   },
 ]
