@@ -6,8 +6,6 @@ import { SyncError } from '../base/errors.js'
 import { acquireLock, type HeldLock, hasCode } from './node-lock.js'
 import { assertKey, type KeyValueStore } from './store.js'
 
-export { createFileOutboxStore, type FileOutboxOptions } from './node-outbox.js'
-
 /** Options of {@link createFileStore}. */
 export interface FileStoreOptions {
   /** Where the files are; made, for its owner only, where it is missing. */

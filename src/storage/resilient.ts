@@ -1,7 +1,7 @@
 import { type Clock, createSystemClock } from '../base/clock.js'
 import { nameThrown, withDeadline } from '../base/deadline.js'
 import { type ReportError, SyncError } from '../base/errors.js'
-import { assertKey, type Change, type KeyValueStore, promised } from './store.js'
+import { assertKey, type ValueChange, type KeyValueStore, promised } from './store.js'
 
 /** A store whose methods never reject; see {@link createResilientStore}. */
 export interface ResilientStore extends KeyValueStore {
@@ -102,7 +102,7 @@ export function createResilientStore(
     if (written !== undefined) unsaved.delete(key)
   }
 
-  async function update(key: string, change: Change): Promise<string | undefined> {
+  async function update(key: string, change: ValueChange): Promise<string | undefined> {
     if (!isOurs(key)) {
       const thrown: unknown[] = []
       const updated = await attempt('update', (signal) =>

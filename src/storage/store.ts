@@ -20,7 +20,7 @@ export interface KeyValueStore {
    *
    * `change` may be called more than once, and must be quick and without effects of its own.
    */
-  update(key: string, change: Change): Promise<string | undefined>
+  update(key: string, change: ValueChange): Promise<string | undefined>
   /**
    * Tells which key was changed by others (another tab, another process), or `undefined` where
    * that cannot be told; gives the function that stops it. Absent where nobody tells. A key may
@@ -30,7 +30,7 @@ export interface KeyValueStore {
 }
 
 /** Makes a value's successor; `undefined` stands for no value. */
-export type Change = (current: string | undefined) => string | undefined
+export type ValueChange = (current: string | undefined) => string | undefined
 
 // File names end at 255 bytes on most systems, and what is not safe in one takes three.
 const LONGEST_NAME = 240

@@ -1,7 +1,7 @@
 import { type Clock, createSystemClock, DELAY, isDelay } from '../../base/clock.js'
 import { assertThat } from '../../base/errors.js'
 import { createUuid } from '../../base/uuid.js'
-import { createGroupCommit } from '../../storage/group-commit.js'
+import { createGroupCommit } from './group-commit.js'
 import { type Hint, type OutboxChannel, parseHint } from './indexeddb-channel.js'
 import { type Claim, claimOutbox, type OutboxLocks } from './indexeddb-claim.js'
 import { beside, createDatabase, type IndexedDbFactory } from './indexeddb-database.js'

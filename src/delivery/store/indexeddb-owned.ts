@@ -1,4 +1,4 @@
-import { createGroupCommit } from '../../storage/group-commit.js'
+import { createGroupCommit } from './group-commit.js'
 import type { Hold } from './indexeddb-claim.js'
 import type { Database } from './indexeddb-database.js'
 import {

@@ -1,7 +1,7 @@
-import type { Clock } from '../base/clock.js'
+import type { Clock } from '../../base/clock.js'
 import { listFolder, makeFolders, type OutboxFolders, readOutcomes } from './node-outbox-files.js'
 import { watchFolder } from './node-watch.js'
-import type { KeptOutcome } from '../delivery/store/outbox-store.js'
+import type { KeptOutcome } from './outbox-store.js'
 
 /** Reads what others write of messages that are over. */
 export interface OutcomeReader {

@@ -1,11 +1,11 @@
 import { join } from 'node:path'
-import type { Clock, TimerHandle } from '../base/clock.js'
+import type { Clock, TimerHandle } from '../../base/clock.js'
 import { createGroupCommit } from './group-commit.js'
-import { encodeRecords, openJournal, replaceFile, syncFolder } from './node-journal.js'
-import type { HeldLock } from './node-lock.js'
+import { encodeRecords, openJournal, replaceFile, syncFolder } from '../../storage/node-journal.js'
+import type { HeldLock } from '../../storage/node-lock.js'
 import { createOutboxBook, type OutboxBook } from './node-outbox-book.js'
 import {
-  type Change,
+  type JournalChange,
   type ChangeRecord,
   clearInbox,
   type FoundJournal,
@@ -22,8 +22,8 @@ import {
   unlinkIfThere,
 } from './node-outbox-files.js'
 import { watchFolder } from './node-watch.js'
-import { LostError, releasedError } from '../delivery/store/outbox-errors.js'
-import type { KeptMessage, OwnedOutbox } from '../delivery/store/outbox-store.js'
+import { LostError, releasedError } from './outbox-errors.js'
+import type { KeptMessage, OwnedOutbox } from './outbox-store.js'
 
 /** An outbox in the hands of a handle. */
 export interface FileOwnership {
@@ -71,7 +71,7 @@ export async function openOwnership(parts: FileOwnershipParts): Promise<FileOwne
   const file = journalOf(folders.root, fence)
   let n = found.changes.at(-1)?.n ?? 0
 
-  const toRecords = (changes: readonly Change[]): string[] =>
+  const toRecords = (changes: readonly JournalChange[]): string[] =>
     changes.map((change) => {
       n += 1
       return JSON.stringify({ ...change, n, by } satisfies ChangeRecord)
@@ -126,7 +126,7 @@ export async function openOwnership(parts: FileOwnershipParts): Promise<FileOwne
     if (lost.signal.aborted) throw new LostError()
   }
 
-  const commit = createGroupCommit<Change>(async (changes) => {
+  const commit = createGroupCommit<JournalChange>(async (changes) => {
     await assertHeld()
     const asked = changes.filter((change) => Object.keys(change).length > 0)
     const records = toRecords(asked)

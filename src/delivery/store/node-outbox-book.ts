@@ -1,5 +1,5 @@
-import type { Change, MessageRecord, OutcomeRecord } from './node-outbox-files.js'
-import type { KeptMessage, OutboxIdentity } from '../delivery/store/outbox-store.js'
+import type { JournalChange, MessageRecord, OutcomeRecord } from './node-outbox-files.js'
+import type { KeptMessage, OutboxIdentity } from './outbox-store.js'
 
 /** What a journal comes to, change by change. */
 export interface OutboxBook {
@@ -8,9 +8,9 @@ export interface OutboxBook {
   /** Whether a message was never taken over, however long ago that was and it is over. */
   isNew(record: MessageRecord): boolean
   /** Gives what is to be told to others: of messages that `by` did not accept itself. */
-  apply(change: Change, by: string): readonly OutcomeRecord[]
+  apply(change: JournalChange, by: string): readonly OutcomeRecord[]
   /** Changes that come to the same. */
-  summary(): readonly Change[]
+  summary(): readonly JournalChange[]
 }
 
 /** Of so many handles it is known what they added: the others ended long ago. */

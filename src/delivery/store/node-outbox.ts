@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import { resolve } from 'node:path'
-import { type Clock, createSystemClock, DELAY, isDelay } from '../base/clock.js'
-import { assertThat } from '../base/errors.js'
+import { type Clock, createSystemClock, DELAY, isDelay } from '../../base/clock.js'
+import { assertThat } from '../../base/errors.js'
 import { createGroupCommit } from './group-commit.js'
-import { acquireLock } from './node-lock.js'
+import { acquireLock } from '../../storage/node-lock.js'
 import { foldersOf, listFolder, makeFolders, writeInbox } from './node-outbox-files.js'
 import { createOutcomeReader } from './node-outbox-outcomes.js'
 import { type FileOwnership, openOwnership } from './node-outbox-owned.js'
 import { watchFolder } from './node-watch.js'
-import { abortError, closedError, LostError } from '../delivery/store/outbox-errors.js'
-import type { KeptMessage, OutboxStore, OutboxWatcher } from '../delivery/store/outbox-store.js'
+import { abortError, closedError, LostError } from './outbox-errors.js'
+import type { KeptMessage, OutboxStore, OutboxWatcher } from './outbox-store.js'
 
 /** Options of {@link createFileOutboxStore}. */
 export interface FileOutboxOptions {

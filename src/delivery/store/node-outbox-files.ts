@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { decodeRecords, replaceFile, syncFolder } from './node-journal.js'
-import { hasCode } from './node-lock.js'
-import type { KeptMessage, KeptOutcome, OutboxIdentity } from '../delivery/store/outbox-store.js'
+import { decodeRecords, replaceFile, syncFolder } from '../../storage/node-journal.js'
+import { hasCode } from '../../storage/node-lock.js'
+import type { KeptMessage, KeptOutcome, OutboxIdentity } from './outbox-store.js'
 
 /** A message, and the handle that accepted it. */
 export interface MessageRecord {
@@ -14,13 +14,13 @@ export interface MessageRecord {
 }
 
 /** A change as it stands in the journal: `n` counts up, `by` is the owner who made it. */
-export interface ChangeRecord extends Change {
+export interface ChangeRecord extends JournalChange {
   readonly n: number
   readonly by: string
 }
 
 /** What a change is about. */
-export interface Change {
+export interface JournalChange {
   readonly identity?: OutboxIdentity
   readonly put?: readonly MessageRecord[]
   readonly remove?: readonly OutcomeRecord[]
