@@ -1,22 +1,24 @@
-import { assertDuration } from '../machines/connection/policy.js'
 import { type Clock, createSystemClock } from '../base/clock.js'
 import { SyncError } from '../base/errors.js'
-import { createValidate } from '../schemas/schema.js'
-import {
-  anything,
-  creditSummary,
-  linkCode,
-  linkState,
-  renewedToken,
-  serviceStatus,
-  toUser,
-} from './answers.js'
-import type { ApiResult, CallOptions, LinkCode, LinkState, SessionApi } from '../session/api.js'
-import { callHttp, type Fetch, type HttpOptions } from '../session/http.js'
+import { assertDuration } from '../machines/connection/policy.js'
+import { creditSummary } from '../schemas/kull/index.js'
+import { createValidate, type Validate } from '../schemas/schema.js'
+import type {
+  ApiResult,
+  CallOptions,
+  LinkCode,
+  LinkRequest,
+  LinkState,
+  RenewedToken,
+  SessionApi,
+} from '../session/api.js'
+import { toUser } from '../session/stored-session.js'
+import { anything, linkCode, linkState, renewedToken, serviceStatus } from './answers.js'
+import { callHttp, type Fetch, type HttpOptions } from './http.js'
 
 /** Options of {@link createApi}. */
 export interface ApiOptions {
-  /** Where the server is: `http:` or `https:`; a function is asked at each call. */
+  /** The address of the server: `http:` or `https:`. A function is called for each request. */
   readonly baseUrl: string | URL | (() => string | URL)
   /** Default: the platform's. */
   readonly fetch?: Fetch
@@ -25,7 +27,7 @@ export interface ApiOptions {
   readonly timeoutMs?: number
 }
 
-/** The product's HTTP interface, as far as an app uses it. */
+/** The product's HTTP API, as far as an app uses it. */
 export interface Api extends SessionApi {
   /** The balance, for the sync's `loadSnapshot`. */
   creditSummary(
@@ -36,92 +38,116 @@ export interface Api extends SessionApi {
   serviceStatus(options?: CallOptions): Promise<ApiResult<{ readonly status: string }>>
 }
 
-// An answer of this interface is a kilobyte or two.
-const MAX_BYTES = 262_144
-
-const readLinkCode = createValidate(linkCode)
-const readLinkState = createValidate(linkState)
-const readRenewedToken = createValidate(renewedToken)
-const readAnything = createValidate(anything)
-const readCreditSummary = createValidate(creditSummary)
-const readServiceStatus = createValidate(serviceStatus)
-
 /**
- * Makes a client of the product's HTTP interface. Each answer is checked against a schema, each
- * call has a bound, and what goes wrong is data: see `ApiFailure`.
+ * Makes a client of the product's HTTP API. Each answer is validated by a schema, each call has a
+ * time limit, and failures are data: see `ApiFailure`.
  *
- * @throws SyncError `option-invalid` where an option makes no sense; the message names it.
+ * @throws SyncError `option-invalid` for an option that makes no sense; the message names it.
  *
  * @example
  * const api = createApi({ baseUrl: 'https://kullai.com' })
  */
 export function createApi(options: ApiOptions): Api {
-  const http = resolveOptions(options)
-  return {
-    async requestLink(request, { signal } = {}) {
-      const { deviceId, deviceName, platform, appVersion } = request
-      const body = { deviceId, deviceName, platform, appVersion }
-      const path = 'api/device-auth/request'
-      const result = await callHttp(http, {
-        method: 'POST',
-        path,
-        body,
-        signal,
-        read: readLinkCode,
-      })
-      return map(result, (code): LinkCode => ({ ...code, expiresAt: Date.parse(code.expiresAt) }))
-    },
-    async checkLink(code, { signal } = {}) {
-      const path = `api/device-auth/status/${encodeURIComponent(code)}`
-      const result = await callHttp(http, { method: 'GET', path, signal, read: readLinkState })
-      return map(result, (state): LinkState => {
-        if (state.status !== 'approved') return state
-        return { ...state, tokens: { ...state.tokens, user: toUser(state.tokens.user) } }
-      })
-    },
-    async renew({ refreshToken, deviceId }, { signal } = {}) {
-      const body = { refreshToken, deviceId }
-      const path = 'api/device-auth/refresh'
-      const result = await callHttp(http, {
-        method: 'POST',
-        path,
-        body,
-        signal,
-        read: readRenewedToken,
-      })
-      return map(result, ({ refreshToken: rotated, ...token }) =>
-        rotated === undefined ? token : { ...token, refreshToken: rotated },
-      )
-    },
-    async revoke(accessToken, { signal } = {}) {
-      const result = await callHttp(http, {
-        method: 'POST',
-        path: 'api/device-auth/revoke',
-        accessToken,
-        signal,
-        keepalive: true,
-        read: readAnything,
-      })
-      return map(result, () => undefined)
-    },
-    creditSummary: (accessToken, { signal } = {}) =>
-      callHttp(http, {
-        method: 'GET',
-        path: 'api/kull/credits/summary',
-        accessToken,
-        signal,
-        read: readCreditSummary,
-      }),
-    serviceStatus: ({ signal } = {}) =>
-      callHttp(http, { method: 'GET', path: 'api/sync/status', signal, read: readServiceStatus }),
+  return new HttpApi(resolveApiOptions(options))
+}
+
+const validateLinkCode = createValidate(linkCode)
+const validateLinkState = createValidate(linkState)
+const validateRenewedToken = createValidate(renewedToken)
+const validateAnything = createValidate(anything)
+const validateCreditSummary = createValidate(creditSummary)
+const validateServiceStatus = createValidate(serviceStatus)
+
+class HttpApi implements Api {
+  readonly #http: HttpOptions
+
+  constructor(http: HttpOptions) {
+    this.#http = http
+  }
+
+  async requestLink(request: LinkRequest, options?: CallOptions): Promise<ApiResult<LinkCode>> {
+    const { deviceId, deviceName, platform, appVersion } = request
+    const body = { deviceId, deviceName, platform, appVersion }
+    const result = await this.#post('api/device-auth/request', body, validateLinkCode, options)
+    return mapResult(result, (code) => ({ ...code, expiresAt: Date.parse(code.expiresAt) }))
+  }
+
+  async checkLink(code: string, options?: CallOptions): Promise<ApiResult<LinkState>> {
+    const path = `api/device-auth/status/${encodeURIComponent(code)}`
+    const result = await this.#get(path, validateLinkState, options)
+    return mapResult(result, (state): LinkState => {
+      if (state.status !== 'approved') return state
+      return { ...state, tokens: { ...state.tokens, user: toUser(state.tokens.user) } }
+    })
+  }
+
+  async renew(
+    { refreshToken, deviceId }: { readonly refreshToken: string; readonly deviceId: string },
+    options?: CallOptions,
+  ): Promise<ApiResult<RenewedToken>> {
+    const body = { refreshToken, deviceId }
+    const result = await this.#post('api/device-auth/refresh', body, validateRenewedToken, options)
+    return mapResult(result, ({ refreshToken: rotated, ...renewed }) =>
+      rotated === undefined ? renewed : { ...renewed, refreshToken: rotated },
+    )
+  }
+
+  async revoke(accessToken: string, options?: CallOptions): Promise<ApiResult<undefined>> {
+    const result = await callHttp(this.#http, {
+      method: 'POST',
+      path: 'api/device-auth/revoke',
+      accessToken,
+      signal: options?.signal,
+      keepalive: true,
+      validate: validateAnything,
+    })
+    return mapResult(result, () => undefined)
+  }
+
+  creditSummary(
+    accessToken: string,
+    options?: CallOptions,
+  ): Promise<ApiResult<{ readonly balance: number }>> {
+    return this.#get('api/kull/credits/summary', validateCreditSummary, options, accessToken)
+  }
+
+  serviceStatus(options?: CallOptions): Promise<ApiResult<{ readonly status: string }>> {
+    return this.#get('api/sync/status', validateServiceStatus, options)
+  }
+
+  #get<T>(
+    path: string,
+    validate: Validate<T>,
+    { signal }: CallOptions = {},
+    accessToken?: string,
+  ): Promise<ApiResult<T>> {
+    return callHttp(this.#http, {
+      method: 'GET',
+      path,
+      signal,
+      validate,
+      ...(accessToken !== undefined && { accessToken }),
+    })
+  }
+
+  #post<T>(
+    path: string,
+    body: unknown,
+    validate: Validate<T>,
+    { signal }: CallOptions = {},
+  ): Promise<ApiResult<T>> {
+    return callHttp(this.#http, { method: 'POST', path, body, signal, validate })
   }
 }
 
-function map<T, U>(result: ApiResult<T>, to: (value: T) => U): ApiResult<U> {
+function mapResult<T, U>(result: ApiResult<T>, to: (value: T) => U): ApiResult<U> {
   return result.ok ? { ...result, value: to(result.value) } : result
 }
 
-function resolveOptions(options: ApiOptions): HttpOptions {
+// An answer of this API has a kilobyte or two.
+const MAX_ANSWER_BYTES = 262_144
+
+function resolveApiOptions(options: ApiOptions): HttpOptions {
   const { baseUrl, clock = createSystemClock(), timeoutMs = 10_000 } = options
   assertDuration('timeoutMs', timeoutMs)
   const isUsable = typeof baseUrl === 'function' || isWebAddress(baseUrl)
@@ -133,7 +159,7 @@ function resolveOptions(options: ApiOptions): HttpOptions {
     fetch: options.fetch ?? platformFetch,
     clock,
     timeoutMs,
-    maxBytes: MAX_BYTES,
+    maxBytes: MAX_ANSWER_BYTES,
   }
 }
 
@@ -143,7 +169,7 @@ function isWebAddress(address: unknown): boolean {
   )
 }
 
-// Looked up at each call, so that a `fetch` that was replaced later (by a test, by a tracer) is met.
+// Reads the global at each call, so that a `fetch` replaced later (by a test, by a tracer) is used.
 function platformFetch(...call: Parameters<Fetch>): ReturnType<Fetch> {
   const { fetch } = globalThis as unknown as { readonly fetch: Fetch }
   return fetch(...call)

@@ -1,4 +1,6 @@
-import { type EventObject, fromCallback, fromPromise } from 'xstate'
+import { fromCallback, fromPromise } from 'xstate'
+import type { SessionParts } from './context.js'
+import type { RevocationEvent } from './events.js'
 import type {
   ApiFailure,
   ClearScope,
@@ -6,83 +8,100 @@ import type {
   PollOutcome,
   RenewOutcome,
   RestoreOutcome,
-  SessionPorts,
 } from './ports.js'
 
-/** Told when what was to be said to the server after the end has been said, or given up. */
-export interface FarewellEvent {
-  readonly type: 'farewell.over'
-  readonly id: string
+// The ports as actors. A port runs the user's code. It starts in a microtask of its own, when the
+// machine has finished its transition, and an exception does not reach the machine.
+
+/** What every actor here gets. */
+export interface PortInput {
+  readonly parts: SessionParts
+}
+
+/** The revocation hears no events. */
+export interface NoEvent {
+  readonly type: never
 }
 
 const broken: ApiFailure = { code: 'network', message: 'The request failed.' }
+const nothingRestored: RestoreOutcome = { kind: 'none' }
+const requestFailed = { kind: 'failed', failure: broken } as const
+
+/** Loads a stored session. */
+export const restore = fromPort<RestoreOutcome>(
+  ({ parts }, signal) => parts.ports.restore(signal),
+  nothingRestored,
+)
+
+/** Asks for a code. */
+export const requestLink = fromPort<OfferOutcome>(
+  ({ parts }, signal) => parts.ports.requestLink(signal),
+  requestFailed,
+)
+
+/** Asks whether a code was confirmed. */
+export const checkLink = fromPort<PollOutcome, PortInput & { readonly code: string }>(
+  ({ parts, code }, signal) => parts.ports.checkLink(code, signal),
+  requestFailed,
+)
+
+/** Starts to use the tokens of a confirmed code. */
+export const adopt = fromPort<RestoreOutcome>(
+  ({ parts }, signal) => parts.ports.adopt(signal),
+  nothingRestored,
+)
+
+/** Renews the access token. */
+export const renew = fromPort<RenewOutcome>(
+  ({ parts }, signal) => parts.ports.renew(signal),
+  requestFailed,
+)
+
+/** Removes tokens and user. */
+export const clear = fromPort<void, PortInput & { readonly scope: ClearScope }>(
+  ({ parts, scope }) => parts.ports.clear(scope),
+  undefined,
+)
+
+/** Starts the sync. */
+export const startSync = fromPort<void>(({ parts }) => parts.ports.startSync(), undefined)
+
+/** Stops the sync. */
+export const stopSync = fromPort<void>(({ parts }) => parts.ports.stopSync(), undefined)
 
 /**
- * The ports as actors. What a port runs is code of others: it gets a turn of its own, so that it
- * finds the machine at rest, and what it throws ends here, where it would end the actor.
+ * Tells the server that the tokens are not used any more. It outlives the state that started it,
+ * so it says when it has ended; the machine then stops it.
  */
-export function createSessionActors(ports: SessionPorts) {
-  return {
-    restore: shield<RestoreOutcome>((_, signal) => ports.restore(signal), { kind: 'none' }),
-    requestLink: shield<OfferOutcome>((_, signal) => ports.requestLink(signal), {
-      kind: 'failed',
-      failure: broken,
-    }),
-    checkLink: shield<PollOutcome, { readonly code: string }>(
-      ({ code }, signal) => ports.checkLink(code, signal),
-      { kind: 'failed', failure: broken },
-    ),
-    adopt: shield<RestoreOutcome>((_, signal) => ports.adopt(signal), { kind: 'none' }),
-    renew: shield<RenewOutcome>((_, signal) => ports.renew(signal), {
-      kind: 'failed',
-      failure: broken,
-    }),
-    clear: shield<undefined, { readonly scope: ClearScope }>(async ({ scope }) => {
-      await ports.clear(scope)
-      return undefined
-    }, undefined),
-    startSync: shield<undefined>(() => {
-      ports.startSync()
-      return undefined
-    }, undefined),
-    stopSync: shield<undefined>(() => {
-      ports.stopSync()
-      return undefined
-    }, undefined),
-    // Not a promise: it outlives the state that began it, and says when it can be let go of.
-    farewell: fromCallback<EventObject, { readonly id: string }>(({ input: { id }, sendBack }) => {
-      const controller = new AbortController()
-      turn()
-        .then(() => ports.revoke(controller.signal))
-        .catch(() => undefined)
-        .finally(() => {
-          const over: FarewellEvent = { type: 'farewell.over', id }
-          if (!controller.signal.aborted) sendBack(over)
-        })
-      return () => {
-        controller.abort()
-      }
-    }),
-  }
-}
+export const revocation = fromCallback<NoEvent, PortInput & { readonly id: string }>(
+  ({ input: { parts, id }, sendBack }) => {
+    const controller = new AbortController()
+    Promise.resolve()
+      .then(() => parts.ports.revoke(controller.signal))
+      .catch(() => undefined)
+      .finally(() => {
+        const ended: RevocationEvent = { type: 'revocation.ended', id }
+        if (!controller.signal.aborted) sendBack(ended)
+      })
+    return () => {
+      controller.abort()
+    }
+  },
+)
 
-function shield<Output, Input = undefined>(
+function fromPort<Output, Input extends PortInput = PortInput>(
   run: (input: Input, signal: AbortSignal) => Output | PromiseLike<Output>,
   otherwise: Output,
 ) {
   return fromPromise<Output, Input>(async ({ input, signal }) => {
-    await turn()
-    // The state that asked may be gone already.
+    await Promise.resolve()
+    // The machine may have left the state that asked.
     if (signal.aborted) return otherwise
     try {
       return await run(input, signal)
     } catch {
-      // Ports report what they are thrown themselves.
+      // The ports report exceptions themselves.
       return otherwise
     }
   })
-}
-
-function turn(): Promise<void> {
-  return Promise.resolve()
 }
