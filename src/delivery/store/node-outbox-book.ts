@@ -1,4 +1,4 @@
-import type { JournalChange, MessageRecord, OutcomeRecord } from './node-outbox-files.js'
+import type { JournalChange, JournalMessage, JournalOutcome } from './node-outbox-files.js'
 import type { KeptMessage, OutboxIdentity } from './outbox-store.js'
 
 /** What a journal comes to, change by change. */
@@ -6,9 +6,9 @@ export interface OutboxBook {
   readonly identity: OutboxIdentity | undefined
   readonly messages: readonly KeptMessage[]
   /** Whether a message was never taken over, however long ago that was and it is over. */
-  isNew(record: MessageRecord): boolean
+  isNew(record: JournalMessage): boolean
   /** Gives what is to be told to others: of messages that `by` did not accept itself. */
-  apply(change: JournalChange, by: string): readonly OutcomeRecord[]
+  apply(change: JournalChange, by: string): readonly JournalOutcome[]
   /** Changes that come to the same. */
   summary(): readonly JournalChange[]
 }
@@ -18,7 +18,7 @@ const HANDLES_KEPT = 100
 
 /** Makes the book of an outbox that was never used. */
 export function createOutboxBook(): OutboxBook {
-  const entries = new Map<string, MessageRecord>()
+  const entries = new Map<string, JournalMessage>()
   // The latest to add last. A handle adds one message after the other.
   const seen = new Map<string, number>()
   let identity: OutboxIdentity | undefined

@@ -11,11 +11,11 @@ import {
   type FoundJournal,
   journalOf,
   listFolder,
-  type MessageRecord,
+  type JournalMessage,
   type OutboxFolders,
-  type OutcomeRecord,
+  type JournalOutcome,
   outcomeName,
-  pruneOutcomes,
+  pruneOutcomeFiles,
   publishOutcomes,
   readInbox,
   readJournal,
@@ -30,7 +30,7 @@ export interface FileOwnership {
   readonly owned: OwnedOutbox
   readonly isOver: boolean
   /** Keeps messages that the handle itself accepted. */
-  put(records: readonly MessageRecord[]): Promise<void>
+  put(records: readonly JournalMessage[]): Promise<void>
   /** Takes over what is in the inbox. */
   ingest(): Promise<void>
 }
@@ -140,7 +140,7 @@ export async function openOwnership(parts: FileOwnershipParts): Promise<FileOwne
     if (journal.bytes > compactAbove) {
       await journal.rewrite(toRecords(book.summary()))
       compactAbove = Math.max(LARGE_BYTES, LARGE_FACTOR * journal.bytes)
-      await pruneOutcomes(folders.outcomes)
+      await pruneOutcomeFiles(folders.outcomes)
     }
   })
 
@@ -171,7 +171,7 @@ export async function openOwnership(parts: FileOwnershipParts): Promise<FileOwne
     })
   }
 
-  const toPut = (put: readonly KeptMessage[]): readonly MessageRecord[] =>
+  const toPut = (put: readonly KeptMessage[]): readonly JournalMessage[] =>
     put.map((message) => ({ by, message }))
 
   let releasing: Promise<void> | undefined
@@ -218,7 +218,7 @@ export async function openOwnership(parts: FileOwnershipParts): Promise<FileOwne
 interface Telling {
   readonly name: string
   readonly by: string
-  readonly outcomes: readonly OutcomeRecord[]
+  readonly outcomes: readonly JournalOutcome[]
 }
 
 /** Applies a change, and gives what others are to be told of it. */
@@ -246,5 +246,5 @@ async function tidyUp(
 ): Promise<void> {
   for (const name of found.files) await unlinkIfThere(join(folders.root, name))
   await clearInbox(folders.inbox, inboxFiles)
-  await pruneOutcomes(folders.outcomes)
+  await pruneOutcomeFiles(folders.outcomes)
 }

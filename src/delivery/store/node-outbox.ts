@@ -5,10 +5,11 @@ import { assertThat } from '../../base/errors.js'
 import { createGroupCommit } from './group-commit.js'
 import { acquireLock } from '../../storage/node-lock.js'
 import { foldersOf, listFolder, makeFolders, writeInbox } from './node-outbox-files.js'
-import { createOutcomeReader } from './node-outbox-outcomes.js'
+import { createFileOutcomeReader } from './node-outbox-outcomes.js'
 import { type FileOwnership, openOwnership } from './node-outbox-owned.js'
 import { watchFolder } from './node-watch.js'
-import { abortError, closedError, LostError } from './outbox-errors.js'
+import { abortError } from '../../base/abort-error.js'
+import { closedError, LostError } from './outbox-errors.js'
 import type { KeptMessage, OutboxStore, OutboxWatcher } from './outbox-store.js'
 
 /** Options of {@link createFileOutboxStore}. */
@@ -53,9 +54,14 @@ export function createFileOutboxStore(options: FileOutboxOptions): OutboxStore {
   let isInboxUsed = false
   let lastAdd: Promise<void> | undefined
 
-  const outcomes = createOutcomeReader(folders, by, { clock, everyMs: pollMs }, (id, outcome) => {
-    for (const watcher of [...watchers]) watcher.removed(id, outcome)
-  })
+  const outcomes = createFileOutcomeReader(
+    folders,
+    by,
+    { clock, everyMs: pollMs },
+    (id, outcome) => {
+      for (const watcher of [...watchers]) watcher.removed(id, outcome)
+    },
+  )
 
   function assertOpen(): void {
     if (closing.signal.aborted) throw closedError()

@@ -73,7 +73,7 @@ export interface SessionContext {
 }
 
 /** Makes the memory of a machine that was just started. */
-export function createContext(input: SessionInput): SessionContext {
+export function createSessionContext(input: SessionInput): SessionContext {
   return {
     parts: new SessionParts(input),
     grant: undefined,

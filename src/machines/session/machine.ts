@@ -1,7 +1,12 @@
 import { assign, setup, spawnChild, stopChild } from 'xstate'
 import { clampDelay } from '../../base/clock.js'
 import * as actors from './actors.js'
-import { createContext, type Leaving, type SessionContext, type SessionInput } from './context.js'
+import {
+  createSessionContext,
+  type Leaving,
+  type SessionContext,
+  type SessionInput,
+} from './context.js'
 import * as endings from './endings.js'
 import type { Ending } from './endings.js'
 import type { SessionEvent } from './events.js'
@@ -65,7 +70,7 @@ const signOutInstead = {
   params: { leaving: everything, ending: endings.signedOut },
 } as const
 
-const partsOf = ({ context: { parts } }: { readonly context: SessionContext }) => ({ parts })
+const withParts = ({ context: { parts } }: { readonly context: SessionContext }) => ({ parts })
 
 const dueIn = (at: number, { parts }: SessionContext): number => clampDelay(at - parts.clock.now())
 
@@ -135,7 +140,7 @@ function defineMachine() {
     },
   }).createMachine({
     id: 'session',
-    context: ({ input }) => createContext(input),
+    context: ({ input }) => createSessionContext(input),
     on: { 'revocation.ended': { actions: stopChild(({ event }) => event.id) } },
     initial: 'idle',
     states: {
@@ -145,7 +150,7 @@ function defineMachine() {
         id: 'loading',
         invoke: {
           src: 'restore',
-          input: partsOf,
+          input: withParts,
           onDone: [
             {
               guard: ({ event }) => event.output.kind === 'granted',
@@ -185,7 +190,7 @@ function defineMachine() {
           asking: {
             invoke: {
               src: 'requestLink',
-              input: partsOf,
+              input: withParts,
               onDone: [
                 {
                   guard: ({ event }) => event.output.kind === 'offered',
@@ -278,7 +283,7 @@ function defineMachine() {
             id: 'saving',
             invoke: {
               src: 'adopt',
-              input: partsOf,
+              input: withParts,
               onDone: [
                 {
                   guard: ({ event }) => event.output.kind === 'granted',
@@ -303,7 +308,7 @@ function defineMachine() {
       // The sync runs, and the access token is renewed before it expires.
       signedIn: {
         id: 'signedIn',
-        invoke: { src: 'startSync', input: partsOf },
+        invoke: { src: 'startSync', input: withParts },
         on: {
           signOut: leaveWith(everything, endings.signedOut),
           'credentials.refused': { guard: 'isCurrent', ...leaveWith(ourTokens, endings.refused) },
@@ -320,7 +325,7 @@ function defineMachine() {
           renewing: {
             invoke: {
               src: 'renew',
-              input: partsOf,
+              input: withParts,
               onDone: [
                 {
                   guard: ({ event }) => event.output.kind === 'granted',
@@ -368,7 +373,7 @@ function defineMachine() {
         initial: 'stopping',
         states: {
           stopping: {
-            invoke: { src: 'stopSync', input: partsOf, onDone: 'clearing' },
+            invoke: { src: 'stopSync', input: withParts, onDone: 'clearing' },
             on: { signOut: { actions: signOutInstead } },
           },
           clearing: {
