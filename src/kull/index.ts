@@ -1,4 +1,4 @@
-/** The Kull sync protocol, on top of the library. */
+/** `statewire/kull`: the Kull sync protocol, its HTTP API, environments and notifications. */
 export { type Api, type ApiOptions, createApi } from './create-api.js'
 export type { CreditUpdate } from './credits.js'
 export type { Device, DevicePresence } from './devices.js'
