@@ -2,16 +2,8 @@ import { type Clock, createSystemClock } from '../base/clock.js'
 import { SyncError } from '../base/errors.js'
 import { assertDuration } from '../machines/connection/policy.js'
 import { creditSummary } from '../schemas/kull/index.js'
-import { createValidate, type Validate } from '../schemas/schema.js'
-import type {
-  ApiResult,
-  CallOptions,
-  LinkCode,
-  LinkRequest,
-  LinkState,
-  RenewedToken,
-  SessionApi,
-} from '../session/api.js'
+import { createValidate } from '../schemas/schema.js'
+import type { ApiResult, CallOptions, LinkState, SessionApi } from '../session/api.js'
 import { toUser } from '../session/stored-session.js'
 import { anything, linkCode, linkState, renewedToken, serviceStatus } from './answers.js'
 import { callHttp, type Fetch, type HttpOptions } from './http.js'
@@ -38,6 +30,13 @@ export interface Api extends SessionApi {
   serviceStatus(options?: CallOptions): Promise<ApiResult<{ readonly status: string }>>
 }
 
+const validateLinkCode = createValidate(linkCode)
+const validateLinkState = createValidate(linkState)
+const validateRenewedToken = createValidate(renewedToken)
+const validateAnything = createValidate(anything)
+const validateCreditSummary = createValidate(creditSummary)
+const validateServiceStatus = createValidate(serviceStatus)
+
 /**
  * Makes a client of the product's HTTP API. Each answer is validated by a schema, each call has a
  * time limit, and failures are data: see `ApiFailure`.
@@ -48,95 +47,48 @@ export interface Api extends SessionApi {
  * const api = createApi({ baseUrl: 'https://kullai.com' })
  */
 export function createApi(options: ApiOptions): Api {
-  return new HttpApi(resolveApiOptions(options))
-}
-
-const validateLinkCode = createValidate(linkCode)
-const validateLinkState = createValidate(linkState)
-const validateRenewedToken = createValidate(renewedToken)
-const validateAnything = createValidate(anything)
-const validateCreditSummary = createValidate(creditSummary)
-const validateServiceStatus = createValidate(serviceStatus)
-
-class HttpApi implements Api {
-  readonly #http: HttpOptions
-
-  constructor(http: HttpOptions) {
-    this.#http = http
-  }
-
-  async requestLink(request: LinkRequest, options?: CallOptions): Promise<ApiResult<LinkCode>> {
-    const { deviceId, deviceName, platform, appVersion } = request
-    const body = { deviceId, deviceName, platform, appVersion }
-    const result = await this.#post('api/device-auth/request', body, validateLinkCode, options)
-    return mapResult(result, (code) => ({ ...code, expiresAt: Date.parse(code.expiresAt) }))
-  }
-
-  async checkLink(code: string, options?: CallOptions): Promise<ApiResult<LinkState>> {
-    const path = `api/device-auth/status/${encodeURIComponent(code)}`
-    const result = await this.#get(path, validateLinkState, options)
-    return mapResult(result, (state): LinkState => {
-      if (state.status !== 'approved') return state
-      return { ...state, tokens: { ...state.tokens, user: toUser(state.tokens.user) } }
-    })
-  }
-
-  async renew(
-    { refreshToken, deviceId }: { readonly refreshToken: string; readonly deviceId: string },
-    options?: CallOptions,
-  ): Promise<ApiResult<RenewedToken>> {
-    const body = { refreshToken, deviceId }
-    const result = await this.#post('api/device-auth/refresh', body, validateRenewedToken, options)
-    return mapResult(result, ({ refreshToken: rotated, ...renewed }) =>
-      rotated === undefined ? renewed : { ...renewed, refreshToken: rotated },
-    )
-  }
-
-  async revoke(accessToken: string, options?: CallOptions): Promise<ApiResult<undefined>> {
-    const result = await callHttp(this.#http, {
-      method: 'POST',
-      path: 'api/device-auth/revoke',
-      accessToken,
-      signal: options?.signal,
-      keepalive: true,
-      validate: validateAnything,
-    })
-    return mapResult(result, () => undefined)
-  }
-
-  creditSummary(
-    accessToken: string,
-    options?: CallOptions,
-  ): Promise<ApiResult<{ readonly balance: number }>> {
-    return this.#get('api/kull/credits/summary', validateCreditSummary, options, accessToken)
-  }
-
-  serviceStatus(options?: CallOptions): Promise<ApiResult<{ readonly status: string }>> {
-    return this.#get('api/sync/status', validateServiceStatus, options)
-  }
-
-  #get<T>(
-    path: string,
-    validate: Validate<T>,
-    { signal }: CallOptions = {},
-    accessToken?: string,
-  ): Promise<ApiResult<T>> {
-    return callHttp(this.#http, {
-      method: 'GET',
-      path,
-      signal,
-      validate,
-      ...(accessToken !== undefined && { accessToken }),
-    })
-  }
-
-  #post<T>(
-    path: string,
-    body: unknown,
-    validate: Validate<T>,
-    { signal }: CallOptions = {},
-  ): Promise<ApiResult<T>> {
-    return callHttp(this.#http, { method: 'POST', path, body, signal, validate })
+  const http = resolveApiOptions(options)
+  return {
+    async requestLink({ deviceId, deviceName, platform, appVersion }, { signal } = {}) {
+      const path = 'api/device-auth/request'
+      const body = { deviceId, deviceName, platform, appVersion }
+      const validate = validateLinkCode
+      const result = await callHttp(http, { method: 'POST', path, body, signal, validate })
+      return mapResult(result, (code) => ({ ...code, expiresAt: Date.parse(code.expiresAt) }))
+    },
+    async checkLink(code, { signal } = {}) {
+      const path = `api/device-auth/status/${encodeURIComponent(code)}`
+      const validate = validateLinkState
+      const result = await callHttp(http, { method: 'GET', path, signal, validate })
+      return mapResult(result, (state): LinkState => {
+        if (state.status !== 'approved') return state
+        return { ...state, tokens: { ...state.tokens, user: toUser(state.tokens.user) } }
+      })
+    },
+    async renew({ refreshToken, deviceId }, { signal } = {}) {
+      const path = 'api/device-auth/refresh'
+      const body = { refreshToken, deviceId }
+      const validate = validateRenewedToken
+      const result = await callHttp(http, { method: 'POST', path, body, signal, validate })
+      return mapResult(result, ({ refreshToken: rotated, ...renewed }) =>
+        rotated === undefined ? renewed : { ...renewed, refreshToken: rotated },
+      )
+    },
+    async revoke(accessToken, { signal } = {}) {
+      const path = 'api/device-auth/revoke'
+      const call = { method: 'POST', path, accessToken, signal, keepalive: true } as const
+      const result = await callHttp(http, { ...call, validate: validateAnything })
+      return mapResult(result, () => undefined)
+    },
+    creditSummary(accessToken, { signal } = {}) {
+      const path = 'api/kull/credits/summary'
+      const validate = validateCreditSummary
+      return callHttp(http, { method: 'GET', path, accessToken, signal, validate })
+    },
+    serviceStatus({ signal } = {}) {
+      const path = 'api/sync/status'
+      return callHttp(http, { method: 'GET', path, signal, validate: validateServiceStatus })
+    },
   }
 }
 

@@ -38,22 +38,14 @@ const LONGEST_LEEWAY_MS = 10_000
 
 /** Gives out valid tokens, and asks the session's machine to renew the others. */
 export class CredentialProvider {
-  readonly #actor: Actor<SessionMachine>
-  readonly #vault: Vault
-  readonly #driver: SyncDriver
-  readonly #deviceId: () => Promise<string>
-  readonly #clock: Clock
+  readonly #options: CredentialProviderOptions
   /** The generation of the tokens that the sync got last. */
   #given: number | undefined
   /** The generation of the tokens that the server refused the sync. */
   #refused: number | undefined
 
-  constructor({ actor, vault, driver, deviceId, clock }: CredentialProviderOptions) {
-    this.#actor = actor
-    this.#vault = vault
-    this.#driver = driver
-    this.#deviceId = deviceId
-    this.#clock = clock
+  constructor(options: CredentialProviderOptions) {
+    this.#options = options
   }
 
   /** Gives credentials for one attempt of the sync to connect. */
@@ -63,8 +55,10 @@ export class CredentialProvider {
     // current one, even if a renewal replaced the refused tokens since: the server that refuses
     // old tokens may refuse those too, and there is no third attempt.
     this.#refused =
-      request.refused === true ? (this.#refused ?? this.#vault.current?.generation) : undefined
-    const deviceId = await this.#deviceId()
+      request.refused === true
+        ? (this.#refused ?? this.#options.vault.current?.generation)
+        : undefined
+    const deviceId = await this.#options.deviceId()
     const { accessToken, generation, user } = await this.#obtain(this.#refused, request.signal)
     this.#given = generation
     return { userId: user.id, deviceId, accessToken }
@@ -78,7 +72,7 @@ export class CredentialProvider {
     const second = await this.#obtain(first.generation)
     const again = await call(second.accessToken)
     if (isRefused(again)) {
-      this.#actor.send({ type: 'credentials.refused', generation: second.generation })
+      this.#options.actor.send({ type: 'credentials.refused', generation: second.generation })
     }
     return again
   }
@@ -86,11 +80,11 @@ export class CredentialProvider {
   /** To be called when the sync failed because the server refused its credentials twice in a row. */
   noteRefusal(): void {
     if (this.#given === undefined) return
-    if (this.#given === this.#vault.current?.generation) {
-      this.#actor.send({ type: 'credentials.refused', generation: this.#given })
+    if (this.#given === this.#options.vault.current?.generation) {
+      this.#options.actor.send({ type: 'credentials.refused', generation: this.#given })
     } else {
       // The session has newer tokens than those that the server refused.
-      this.#driver.reconnect()
+      this.#options.driver.reconnect()
     }
   }
 
@@ -99,7 +93,7 @@ export class CredentialProvider {
     isWanted: (snapshot: SessionSnapshot) => boolean,
     signal?: AbortSignal,
   ): Promise<SessionSnapshot> {
-    const actor = this.#actor
+    const { actor } = this.#options
     return new Promise((resolve) => {
       const finish = (): void => {
         signal?.removeEventListener('abort', finish)
@@ -123,7 +117,7 @@ export class CredentialProvider {
     await this.waitFor((snapshot) => !snapshot.matches('loading'), signal)
     const before = this.#current()
     if (this.#isUsable(before, unwanted)) return before
-    this.#actor.send({ type: 'renew', generation: before.generation })
+    this.#options.actor.send({ type: 'renew', generation: before.generation })
     await this.waitFor((snapshot) => !snapshot.matches({ signedIn: 'renewing' }), signal)
     const after = this.#current()
     if (this.#isUsable(after, unwanted)) return after
@@ -131,9 +125,9 @@ export class CredentialProvider {
   }
 
   #current(): Tokens {
-    const tokens = this.#vault.current
+    const tokens = this.#options.vault.current
     // The vault gets tokens before the machine is signed in, and may have them after it left.
-    const snapshot = this.#actor.getSnapshot()
+    const snapshot = this.#options.actor.getSnapshot()
     const isSignedIn = snapshot.status === 'active' && snapshot.matches('signedIn')
     if (tokens !== undefined && isSignedIn) return tokens
     throw new SyncError('not-signed-in', 'Nobody is signed in.')
@@ -141,7 +135,7 @@ export class CredentialProvider {
 
   #isUsable({ generation, expiresAt, obtainedAt }: Tokens, unwanted: number | undefined): boolean {
     const leewayMs = Math.min(LONGEST_LEEWAY_MS, (expiresAt - obtainedAt) / 10)
-    return generation !== unwanted && this.#clock.now() < expiresAt - leewayMs
+    return generation !== unwanted && this.#options.clock.now() < expiresAt - leewayMs
   }
 }
 

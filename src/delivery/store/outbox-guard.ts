@@ -4,7 +4,7 @@ import type { ReportError } from '../../base/errors.js'
 import { OutboxCalls } from './outbox-calls.js'
 import { OutboxCopy } from './outbox-copy.js'
 import type { GuardedOutbox, GuardedOutboxStore } from './outbox-guarded.js'
-import { MemoryOwner, StoredOwner } from './outbox-owners.js'
+import { ownCopy, ownStored } from './outbox-owners.js'
 import type {
   KeptMessage,
   KeptOutcome,
@@ -192,8 +192,7 @@ class OutboxGuard implements GuardedOutboxStore {
     this.#copy.begin(stored)
     this.#owner = 'this'
     this.#lastFence = Math.max(this.#lastFence, stored.fence)
-    return new StoredOwner({
-      stored,
+    return ownStored(stored, {
       copy: this.#copy,
       calls: this.#calls,
       limitMs: this.#operationTimeoutMs,
@@ -206,7 +205,7 @@ class OutboxGuard implements GuardedOutboxStore {
 
   #ownInMemory(endTurn: () => void): GuardedOutbox {
     this.#lastFence += 1
-    return new MemoryOwner(this.#lastFence, this.#copy, this.#calls, endTurn)
+    return ownCopy(this.#lastFence, this.#copy, this.#calls, endTurn)
   }
 
   // The owner keeps everything; a standby keeps what no other handle will send.

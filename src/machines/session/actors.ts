@@ -1,5 +1,4 @@
 import { fromCallback, fromPromise } from 'xstate'
-import type { SessionParts } from './context.js'
 import type { RevocationEvent } from './events.js'
 import type {
   ApiFailure,
@@ -8,6 +7,7 @@ import type {
   PollOutcome,
   RenewOutcome,
   RestoreOutcome,
+  SessionPorts,
 } from './ports.js'
 
 // The ports as actors. A port runs the user's code. It starts in a microtask of its own, when the
@@ -15,7 +15,8 @@ import type {
 
 /** What every actor here gets. */
 export interface PortInput {
-  readonly parts: SessionParts
+  /** Gives the ports. A function, so that an inspector which prints the input does not show them. */
+  readonly ports: () => SessionPorts
 }
 
 /** The revocation hears no events. */
@@ -29,55 +30,55 @@ const requestFailed = { kind: 'failed', failure: broken } as const
 
 /** Loads a stored session. */
 export const restore = fromPort<RestoreOutcome>(
-  ({ parts }, signal) => parts.ports.restore(signal),
+  ({ ports }, signal) => ports().restore(signal),
   nothingRestored,
 )
 
 /** Asks for a code. */
 export const requestLink = fromPort<OfferOutcome>(
-  ({ parts }, signal) => parts.ports.requestLink(signal),
+  ({ ports }, signal) => ports().requestLink(signal),
   requestFailed,
 )
 
 /** Asks whether a code was confirmed. */
 export const checkLink = fromPort<PollOutcome, PortInput & { readonly code: string }>(
-  ({ parts, code }, signal) => parts.ports.checkLink(code, signal),
+  ({ ports, code }, signal) => ports().checkLink(code, signal),
   requestFailed,
 )
 
 /** Starts to use the tokens of a confirmed code. */
 export const adopt = fromPort<RestoreOutcome>(
-  ({ parts }, signal) => parts.ports.adopt(signal),
+  ({ ports }, signal) => ports().adopt(signal),
   nothingRestored,
 )
 
 /** Renews the access token. */
 export const renew = fromPort<RenewOutcome>(
-  ({ parts }, signal) => parts.ports.renew(signal),
+  ({ ports }, signal) => ports().renew(signal),
   requestFailed,
 )
 
 /** Removes tokens and user. */
 export const clear = fromPort<void, PortInput & { readonly scope: ClearScope }>(
-  ({ parts, scope }) => parts.ports.clear(scope),
+  ({ ports, scope }) => ports().clear(scope),
   undefined,
 )
 
 /** Starts the sync. */
-export const startSync = fromPort<void>(({ parts }) => parts.ports.startSync(), undefined)
+export const startSync = fromPort<void>(({ ports }) => ports().startSync(), undefined)
 
 /** Stops the sync. */
-export const stopSync = fromPort<void>(({ parts }) => parts.ports.stopSync(), undefined)
+export const stopSync = fromPort<void>(({ ports }) => ports().stopSync(), undefined)
 
 /**
  * Tells the server that the tokens are not used any more. It outlives the state that started it,
  * so it says when it has ended; the machine then stops it.
  */
 export const revocation = fromCallback<NoEvent, PortInput & { readonly id: string }>(
-  ({ input: { parts, id }, sendBack }) => {
+  ({ input: { ports, id }, sendBack }) => {
     const controller = new AbortController()
     Promise.resolve()
-      .then(() => parts.ports.revoke(controller.signal))
+      .then(() => ports().revoke(controller.signal))
       .catch(() => undefined)
       .finally(() => {
         const ended: RevocationEvent = { type: 'revocation.ended', id }

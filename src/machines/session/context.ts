@@ -11,31 +11,6 @@ export interface SessionInput {
   readonly timing: SessionTiming
 }
 
-/** The input in private fields, so that an inspector which prints the context does not show it. */
-export class SessionParts implements SessionInput {
-  readonly #input: SessionInput
-
-  constructor(input: SessionInput) {
-    this.#input = input
-  }
-
-  get ports(): SessionPorts {
-    return this.#input.ports
-  }
-
-  get clock(): Clock {
-    return this.#input.clock
-  }
-
-  get random(): Random {
-    return this.#input.random
-  }
-
-  get timing(): SessionTiming {
-    return this.#input.timing
-  }
-}
-
 /** How a session is left: what is removed, and what follows once it is removed. */
 export interface Leaving {
   readonly scope: ClearScope
@@ -47,7 +22,8 @@ export interface Leaving {
 
 /** The session machine's memory, without tokens. Times ending in `At` are monotonic milliseconds. */
 export interface SessionContext {
-  readonly parts: SessionParts
+  /** Gives the input. A function, so that an inspector which prints the context does not show it. */
+  readonly input: () => SessionInput
   readonly grant: Grant | undefined
   readonly offer: LinkOffer | undefined
   /** Until the code expires. */
@@ -75,7 +51,7 @@ export interface SessionContext {
 /** Makes the memory of a machine that was just started. */
 export function createSessionContext(input: SessionInput): SessionContext {
   return {
-    parts: new SessionParts(input),
+    input: () => input,
     grant: undefined,
     offer: undefined,
     secondsRemaining: 0,

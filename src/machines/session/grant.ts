@@ -6,9 +6,10 @@ import { SOONEST_RETRY_MS } from './retry.js'
 
 /** Signs the user of a grant in, and schedules the renewal. */
 export function applyGrant(
-  { parts: { random, timing } }: SessionContext,
+  { input }: SessionContext,
   grant: Grant,
 ): Pick<SessionContext, 'renewAt'> & Partial<SessionContext> {
+  const { random, timing } = input()
   const lifeMs = grant.expiresAt - grant.obtainedAt
   const aheadMs = timing.renewAheadMs + random() * timing.renewSpreadMs
   // A token with a short life is renewed after half of it, but not within a second.
@@ -26,6 +27,6 @@ export function applyGrant(
 /** As {@link applyGrant}, for tokens that follow others: they are not renewed within a second. */
 export function applySuccessor(context: SessionContext, grant: Grant): Partial<SessionContext> {
   const applied = applyGrant(context, grant)
-  const soonest = context.parts.clock.now() + SOONEST_RETRY_MS
+  const soonest = context.input().clock.now() + SOONEST_RETRY_MS
   return { ...applied, renewAt: Math.max(applied.renewAt, soonest) }
 }

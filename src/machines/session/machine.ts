@@ -70,9 +70,12 @@ const signOutInstead = {
   params: { leaving: everything, ending: endings.signedOut },
 } as const
 
-const withParts = ({ context: { parts } }: { readonly context: SessionContext }) => ({ parts })
+const withPorts = ({ context: { input } }: { readonly context: SessionContext }) => ({
+  ports: () => input().ports,
+})
 
-const dueIn = (at: number, { parts }: SessionContext): number => clampDelay(at - parts.clock.now())
+const dueIn = (at: number, { input }: SessionContext): number =>
+  clampDelay(at - input().clock.now())
 
 type Machine = ReturnType<typeof defineMachine>
 let machine: Machine | undefined
@@ -109,13 +112,13 @@ function defineMachine() {
         dueIn(codeEndsAt(context) - (context.secondsRemaining - 1) * 1_000, context),
     },
     guards: {
-      mayAsk: ({ context }) => context.parts.clock.now() >= context.notBefore,
+      mayAsk: ({ context }) => context.input().clock.now() >= context.notBefore,
       isCurrent: ({ context, event }) =>
         'generation' in event && event.generation === context.grant?.generation,
       isNewer: ({ context, event }) =>
         event.type === 'store.replaced' &&
         event.grant.generation > (context.grant?.generation ?? 0),
-      codeHasExpired: ({ context }) => context.parts.clock.now() >= codeEndsAt(context),
+      codeHasExpired: ({ context }) => context.input().clock.now() >= codeEndsAt(context),
       pollIsTooLate: ({ context }) => isPollTooLate(context),
       noSecondsLeft: ({ context }) => context.secondsRemaining === 0,
     },
@@ -150,7 +153,7 @@ function defineMachine() {
         id: 'loading',
         invoke: {
           src: 'restore',
-          input: withParts,
+          input: withPorts,
           onDone: [
             {
               guard: ({ event }) => event.output.kind === 'granted',
@@ -190,7 +193,7 @@ function defineMachine() {
           asking: {
             invoke: {
               src: 'requestLink',
-              input: withParts,
+              input: withPorts,
               onDone: [
                 {
                   guard: ({ event }) => event.output.kind === 'offered',
@@ -238,9 +241,9 @@ function defineMachine() {
                   asking: {
                     invoke: {
                       src: 'checkLink',
-                      input: ({ context: { parts, offer } }) => ({
-                        parts,
-                        code: offer?.code ?? '',
+                      input: ({ context }) => ({
+                        ...withPorts({ context }),
+                        code: context.offer?.code ?? '',
                       }),
                       onDone: [
                         {
@@ -283,7 +286,7 @@ function defineMachine() {
             id: 'saving',
             invoke: {
               src: 'adopt',
-              input: withParts,
+              input: withPorts,
               onDone: [
                 {
                   guard: ({ event }) => event.output.kind === 'granted',
@@ -308,7 +311,7 @@ function defineMachine() {
       // The sync runs, and the access token is renewed before it expires.
       signedIn: {
         id: 'signedIn',
-        invoke: { src: 'startSync', input: withParts },
+        invoke: { src: 'startSync', input: withPorts },
         on: {
           signOut: leaveWith(everything, endings.signedOut),
           'credentials.refused': { guard: 'isCurrent', ...leaveWith(ourTokens, endings.refused) },
@@ -325,7 +328,7 @@ function defineMachine() {
           renewing: {
             invoke: {
               src: 'renew',
-              input: withParts,
+              input: withPorts,
               onDone: [
                 {
                   guard: ({ event }) => event.output.kind === 'granted',
@@ -373,13 +376,16 @@ function defineMachine() {
         initial: 'stopping',
         states: {
           stopping: {
-            invoke: { src: 'stopSync', input: withParts, onDone: 'clearing' },
+            invoke: { src: 'stopSync', input: withPorts, onDone: 'clearing' },
             on: { signOut: { actions: signOutInstead } },
           },
           clearing: {
             invoke: {
               src: 'clear',
-              input: ({ context: { parts, leaving } }) => ({ parts, scope: leaving.scope }),
+              input: ({ context }) => ({
+                ...withPorts({ context }),
+                scope: context.leaving.scope,
+              }),
               onDone: [
                 { guard: ({ context }) => context.leaving.thenRestore, target: '#loading' },
                 {
@@ -390,7 +396,7 @@ function defineMachine() {
                     spawnChild('revocation', {
                       id: ({ context }) => revocationId(context),
                       input: ({ context }) => ({
-                        parts: context.parts,
+                        ...withPorts({ context }),
                         id: revocationId(context),
                       }),
                     }),

@@ -16,7 +16,7 @@ export function countFailure(
   outcome: OfferOutcome | RenewOutcome,
 ): Partial<SessionContext> {
   if (outcome.kind !== 'failed') return {}
-  const { clock, random, timing } = context.parts
+  const { clock, random, timing } = context.input()
   const { failure } = outcome
   const failures = context.failures + 1
   const step = waitBeforeAttempt(timing.backoff, failures, random)
@@ -32,19 +32,20 @@ export function countFailure(
 
 /** Whether to ask for a code once more. */
 export function mayRequestAgain(
-  { failures, parts }: SessionContext,
+  { failures, input }: SessionContext,
   outcome: OfferOutcome,
 ): boolean {
   if (outcome.kind !== 'failed' || !isTransient(outcome.failure)) return false
-  return outcome.failure.code !== 'rate-limited' && failures + 1 < parts.timing.linkAttempts
+  return outcome.failure.code !== 'rate-limited' && failures + 1 < input().timing.linkAttempts
 }
 
 /** Gives up asking for a code. */
 export function endRequest(
-  { parts: { clock, timing } }: SessionContext,
+  { input }: SessionContext,
   outcome: OfferOutcome,
 ): Partial<SessionContext> {
   if (outcome.kind !== 'failed') return {}
+  const { clock, timing } = input()
   const waitMs = serverWaitMs(outcome.failure, timing)
   return {
     ending: requestEnding(outcome.failure, waitMs, clock.epoch()),

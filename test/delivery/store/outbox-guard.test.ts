@@ -67,16 +67,11 @@ describeOutbox('a guarded outbox', () => {
         async acquire(signal) {
           const owned = await guarded.acquire(signal)
           if (owned === undefined) throw Object.assign(new Error('over'), { name: 'AbortError' })
-          const { fence, identity, messages, lost } = owned
           return {
-            fence,
-            identity,
-            messages,
-            lost,
+            ...owned,
             async write(change) {
               if ((await owned.write(change)) === 'lost') throw new Error('lost')
             },
-            release: () => owned.release(),
           }
         },
         watch: (watcher) => guarded.watch(watcher),
