@@ -9,7 +9,7 @@ export type DevicePresence = z.output<typeof devicePresence>
 /** A connected device of the user. */
 export interface Device {
   readonly deviceId: string
-  /** Always there by contract, but the deployed server sends neither this nor a name. */
+  /** `undefined` from the deployed server, which sends neither this nor a name. */
   readonly platform: string | undefined
   readonly deviceName: string | undefined
   /** In milliseconds since the epoch. */
@@ -60,7 +60,7 @@ export function unconfirmDevice(device: Device): Device {
   return { ...device, sockets: 0, isConfirmed: false }
 }
 
-// The contract allows a number or a text. The deployed server gives only the message's timestamp.
+// Servers may send a number or ISO 8601. The deployed server sends only the time of the message.
 function connectedAtOf({ connectedAt, timestamp }: DevicePresence, meta: MessageMeta) {
   const given = typeof connectedAt === 'string' ? Date.parse(connectedAt) : connectedAt
   return given === undefined || Number.isNaN(given) ? (timestamp ?? meta.timestamp) : given
