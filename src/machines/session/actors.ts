@@ -28,67 +28,64 @@ const broken: ApiFailure = { code: 'network', message: 'The request failed.' }
 const nothingRestored: RestoreOutcome = { kind: 'none' }
 const requestFailed = { kind: 'failed', failure: broken } as const
 
-/** Loads a stored session. */
-export const restore = fromPort<RestoreOutcome>(
-  ({ ports }, signal) => ports().restore(signal),
-  nothingRestored,
-)
+/** The actors of a session machine. */
+export const sessionActors = {
+  /** Loads a stored session. */
+  restore: fromPort<RestoreOutcome>(
+    ({ ports }, signal) => ports().restore(signal),
+    nothingRestored,
+  ),
 
-/** Asks for a code. */
-export const requestLink = fromPort<OfferOutcome>(
-  ({ ports }, signal) => ports().requestLink(signal),
-  requestFailed,
-)
+  /** Asks for a code. */
+  requestLink: fromPort<OfferOutcome>(
+    ({ ports }, signal) => ports().requestLink(signal),
+    requestFailed,
+  ),
 
-/** Asks whether a code was confirmed. */
-export const checkLink = fromPort<PollOutcome, PortInput & { readonly code: string }>(
-  ({ ports, code }, signal) => ports().checkLink(code, signal),
-  requestFailed,
-)
+  /** Asks whether a code was confirmed. */
+  checkLink: fromPort<PollOutcome, PortInput & { readonly code: string }>(
+    ({ ports, code }, signal) => ports().checkLink(code, signal),
+    requestFailed,
+  ),
 
-/** Starts to use the tokens of a confirmed code. */
-export const adopt = fromPort<RestoreOutcome>(
-  ({ ports }, signal) => ports().adopt(signal),
-  nothingRestored,
-)
+  /** Starts to use the tokens of a confirmed code. */
+  adopt: fromPort<RestoreOutcome>(({ ports }, signal) => ports().adopt(signal), nothingRestored),
 
-/** Renews the access token. */
-export const renew = fromPort<RenewOutcome>(
-  ({ ports }, signal) => ports().renew(signal),
-  requestFailed,
-)
+  /** Renews the access token. */
+  renew: fromPort<RenewOutcome>(({ ports }, signal) => ports().renew(signal), requestFailed),
 
-/** Removes tokens and user. */
-export const clear = fromPort<void, PortInput & { readonly scope: ClearScope }>(
-  ({ ports, scope }) => ports().clear(scope),
-  undefined,
-)
+  /** Removes tokens and user. */
+  clear: fromPort<void, PortInput & { readonly scope: ClearScope }>(
+    ({ ports, scope }) => ports().clear(scope),
+    undefined,
+  ),
 
-/** Starts the sync. */
-export const startSync = fromPort<void>(({ ports }) => ports().startSync(), undefined)
+  /** Starts the sync. */
+  startSync: fromPort<void>(({ ports }) => ports().startSync(), undefined),
 
-/** Stops the sync. */
-export const stopSync = fromPort<void>(({ ports }) => ports().stopSync(), undefined)
+  /** Stops the sync. */
+  stopSync: fromPort<void>(({ ports }) => ports().stopSync(), undefined),
 
-/**
- * Tells the server that the tokens are not used any more. It outlives the state that started it,
- * so it says when it has ended; the machine then stops it.
- */
-export const revocation = fromCallback<NoEvent, PortInput & { readonly id: string }>(
-  ({ input: { ports, id }, sendBack }) => {
-    const controller = new AbortController()
-    Promise.resolve()
-      .then(() => ports().revoke(controller.signal))
-      .catch(() => undefined)
-      .finally(() => {
-        const ended: RevocationEvent = { type: 'revocation.ended', id }
-        if (!controller.signal.aborted) sendBack(ended)
-      })
-    return () => {
-      controller.abort()
-    }
-  },
-)
+  /**
+   * Tells the server that the tokens are not used any more. It outlives the state that started it,
+   * so it says when it has ended; the machine then stops it.
+   */
+  revocation: fromCallback<NoEvent, PortInput & { readonly id: string }>(
+    ({ input: { ports, id }, sendBack }) => {
+      const controller = new AbortController()
+      Promise.resolve()
+        .then(() => ports().revoke(controller.signal))
+        .catch(() => undefined)
+        .finally(() => {
+          const ended: RevocationEvent = { type: 'revocation.ended', id }
+          if (!controller.signal.aborted) sendBack(ended)
+        })
+      return () => {
+        controller.abort()
+      }
+    },
+  ),
+}
 
 function fromPort<Output, Input extends PortInput = PortInput>(
   run: (input: Input, signal: AbortSignal) => Output | PromiseLike<Output>,

@@ -1,6 +1,6 @@
 import { assign, setup, spawnChild, stopChild } from 'xstate'
 import { clampDelay } from '../../base/clock.js'
-import * as actors from './actors.js'
+import { sessionActors } from './actors.js'
 import {
   createSessionContext,
   type Leaving,
@@ -102,7 +102,7 @@ function defineMachine() {
       events: {} as SessionEvent,
       input: {} as SessionInput,
     },
-    actors: { ...actors },
+    actors: sessionActors,
     delays: {
       retryDue: ({ context }) => dueIn(context.retryAt, context),
       renewDue: ({ context }) => dueIn(context.renewAt, context),
