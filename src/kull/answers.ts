@@ -1,27 +1,18 @@
 import * as z from 'zod/mini'
+import { token, user } from '../session/stored-session.js'
 
-// What the server answers, as far as it matters here; fields it does not know are left out.
+// What the product's HTTP API answers. Fields that an app does not use are dropped.
 
-const secret = z.string().check(z.minLength(1), z.maxLength(16_384))
-const nameOrNothing = z.nullish(z.string().check(z.maxLength(1_000)))
-
-// Shown as a link: `javascript:` and the like must not pass.
+// Shown as a link, so it must not be a `javascript:` address or the like.
 const webAddress = z.string().check(
   z.maxLength(2_048),
   z.refine((text) => /^https?:\/\//i.test(text) && URL.canParse(text)),
 )
 
-/** Tells a time by ISO 8601. */
+/** A time in ISO 8601. */
 const isoTime = z.string().check(z.refine((text) => !Number.isNaN(Date.parse(text))))
 
 const seconds = z.number().check(z.positive(), z.maximum(2 ** 31))
-
-const user = z.object({
-  id: z.string().check(z.minLength(1), z.maxLength(1_000)),
-  email: z.string().check(z.maxLength(1_000)),
-  firstName: nameOrNothing,
-  lastName: nameOrNothing,
-})
 
 /** `POST /api/device-auth/request`. */
 export const linkCode = z.object({
@@ -36,31 +27,19 @@ export const linkState = z.discriminatedUnion('status', [
   z.object({ status: z.literal('expired') }),
   z.object({
     status: z.literal('approved'),
-    tokens: z.object({ accessToken: secret, refreshToken: secret, expiresIn: seconds, user }),
+    tokens: z.object({ accessToken: token, refreshToken: token, expiresIn: seconds, user }),
   }),
 ])
 
 /** `POST /api/device-auth/refresh`. */
 export const renewedToken = z.object({
-  accessToken: secret,
+  accessToken: token,
   expiresIn: seconds,
-  refreshToken: z.optional(secret),
+  refreshToken: z.optional(token),
 })
 
-/** What is kept of a session between runs. Times are milliseconds since the epoch. */
-export const storedSession = z.object({
-  accessToken: secret,
-  refreshToken: secret,
-  issuedAt: z.number(),
-  expiresAt: z.number(),
-  user,
-})
-
-/** `POST /api/device-auth/revoke`: that there is an answer is enough. */
+/** `POST /api/device-auth/revoke`: any answer with a status of success will do. */
 export const anything = z.unknown()
-
-/** `GET /api/kull/credits/summary`. */
-export const creditSummary = z.object({ balance: z.number() })
 
 /** `GET /api/sync/status`. */
 export const serviceStatus = z.object({
@@ -68,13 +47,3 @@ export const serviceStatus = z.object({
   timestamp: z.optional(z.union([z.number(), z.string()])),
   service: z.optional(z.string()),
 })
-
-/** A user as it came over the wire, without the fields that hold nothing. */
-export function toUser({ id, email, firstName, lastName }: z.output<typeof user>) {
-  return {
-    id,
-    email,
-    ...(typeof firstName === 'string' && { firstName }),
-    ...(typeof lastName === 'string' && { lastName }),
-  }
-}

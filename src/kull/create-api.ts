@@ -1,22 +1,16 @@
-import { assertDuration } from '../base/options.js'
 import { type Clock, createSystemClock } from '../base/clock.js'
 import { SyncError } from '../base/errors.js'
+import { assertDuration } from '../base/options.js'
+import { creditSummary } from '../schemas/kull/index.js'
 import { createValidate } from '../schemas/schema.js'
-import {
-  anything,
-  creditSummary,
-  linkCode,
-  linkState,
-  renewedToken,
-  serviceStatus,
-  toUser,
-} from './answers.js'
-import type { ApiResult, CallOptions, LinkCode, LinkState, SessionApi } from '../session/api.js'
-import { callHttp, type Fetch, type HttpOptions } from '../session/http.js'
+import type { ApiResult, CallOptions, LinkState, SessionApi } from '../session/api.js'
+import { toUser } from '../session/stored-session.js'
+import { anything, linkCode, linkState, renewedToken, serviceStatus } from './answers.js'
+import { callHttp, type Fetch, type HttpOptions } from './http.js'
 
 /** Options of {@link createApi}. */
 export interface ApiOptions {
-  /** Where the server is: `http:` or `https:`; a function is asked at each call. */
+  /** The address of the server: `http:` or `https:`. A function is called for each request. */
   readonly baseUrl: string | URL | (() => string | URL)
   /** Default: the platform's. */
   readonly fetch?: Fetch
@@ -25,7 +19,7 @@ export interface ApiOptions {
   readonly timeoutMs?: number
 }
 
-/** The product's HTTP interface, as far as an app uses it. */
+/** The product's HTTP API, as far as an app uses it. */
 export interface Api extends SessionApi {
   /** The balance, for the sync's `loadSnapshot`. */
   creditSummary(
@@ -36,92 +30,76 @@ export interface Api extends SessionApi {
   serviceStatus(options?: CallOptions): Promise<ApiResult<{ readonly status: string }>>
 }
 
-// An answer of this interface is a kilobyte or two.
-const MAX_BYTES = 262_144
-
-const readLinkCode = createValidate(linkCode)
-const readLinkState = createValidate(linkState)
-const readRenewedToken = createValidate(renewedToken)
-const readAnything = createValidate(anything)
-const readCreditSummary = createValidate(creditSummary)
-const readServiceStatus = createValidate(serviceStatus)
+const validateLinkCode = createValidate(linkCode)
+const validateLinkState = createValidate(linkState)
+const validateRenewedToken = createValidate(renewedToken)
+const validateAnything = createValidate(anything)
+const validateCreditSummary = createValidate(creditSummary)
+const validateServiceStatus = createValidate(serviceStatus)
 
 /**
- * Makes a client of the product's HTTP interface. Each answer is checked against a schema, each
- * call has a bound, and what goes wrong is data: see `ApiFailure`.
+ * Makes a client of the product's HTTP API. Each answer is validated by a schema, each call has a
+ * time limit, and failures are data: see `ApiFailure`.
  *
- * @throws SyncError `option-invalid` where an option makes no sense; the message names it.
+ * @throws SyncError `option-invalid` for an option that makes no sense; the message names it.
  *
  * @example
  * const api = createApi({ baseUrl: 'https://kullai.com' })
  */
 export function createApi(options: ApiOptions): Api {
-  const http = resolveOptions(options)
+  const http = resolveApiOptions(options)
   return {
-    async requestLink(request, { signal } = {}) {
-      const { deviceId, deviceName, platform, appVersion } = request
-      const body = { deviceId, deviceName, platform, appVersion }
+    async requestLink({ deviceId, deviceName, platform, appVersion }, { signal } = {}) {
       const path = 'api/device-auth/request'
-      const result = await callHttp(http, {
-        method: 'POST',
-        path,
-        body,
-        signal,
-        read: readLinkCode,
-      })
-      return map(result, (code): LinkCode => ({ ...code, expiresAt: Date.parse(code.expiresAt) }))
+      const body = { deviceId, deviceName, platform, appVersion }
+      const validate = validateLinkCode
+      const result = await callHttp(http, { method: 'POST', path, body, signal, validate })
+      return mapResult(result, (code) => ({ ...code, expiresAt: Date.parse(code.expiresAt) }))
     },
     async checkLink(code, { signal } = {}) {
       const path = `api/device-auth/status/${encodeURIComponent(code)}`
-      const result = await callHttp(http, { method: 'GET', path, signal, read: readLinkState })
-      return map(result, (state): LinkState => {
+      const validate = validateLinkState
+      const result = await callHttp(http, { method: 'GET', path, signal, validate })
+      return mapResult(result, (state): LinkState => {
         if (state.status !== 'approved') return state
         return { ...state, tokens: { ...state.tokens, user: toUser(state.tokens.user) } }
       })
     },
     async renew({ refreshToken, deviceId }, { signal } = {}) {
-      const body = { refreshToken, deviceId }
       const path = 'api/device-auth/refresh'
-      const result = await callHttp(http, {
-        method: 'POST',
-        path,
-        body,
-        signal,
-        read: readRenewedToken,
-      })
-      return map(result, ({ refreshToken: rotated, ...token }) =>
-        rotated === undefined ? token : { ...token, refreshToken: rotated },
+      const body = { refreshToken, deviceId }
+      const validate = validateRenewedToken
+      const result = await callHttp(http, { method: 'POST', path, body, signal, validate })
+      return mapResult(result, ({ refreshToken: rotated, ...renewed }) =>
+        rotated === undefined ? renewed : { ...renewed, refreshToken: rotated },
       )
     },
     async revoke(accessToken, { signal } = {}) {
-      const result = await callHttp(http, {
-        method: 'POST',
-        path: 'api/device-auth/revoke',
-        accessToken,
-        signal,
-        keepalive: true,
-        read: readAnything,
-      })
-      return map(result, () => undefined)
+      const path = 'api/device-auth/revoke'
+      const call = { method: 'POST', path, accessToken, signal, keepalive: true } as const
+      const result = await callHttp(http, { ...call, validate: validateAnything })
+      return mapResult(result, () => undefined)
     },
-    creditSummary: (accessToken, { signal } = {}) =>
-      callHttp(http, {
-        method: 'GET',
-        path: 'api/kull/credits/summary',
-        accessToken,
-        signal,
-        read: readCreditSummary,
-      }),
-    serviceStatus: ({ signal } = {}) =>
-      callHttp(http, { method: 'GET', path: 'api/sync/status', signal, read: readServiceStatus }),
+    creditSummary(accessToken, { signal } = {}) {
+      const path = 'api/kull/credits/summary'
+      const validate = validateCreditSummary
+      return callHttp(http, { method: 'GET', path, accessToken, signal, validate })
+    },
+    serviceStatus({ signal } = {}) {
+      const path = 'api/sync/status'
+      return callHttp(http, { method: 'GET', path, signal, validate: validateServiceStatus })
+    },
   }
 }
 
-function map<T, U>(result: ApiResult<T>, to: (value: T) => U): ApiResult<U> {
+function mapResult<T, U>(result: ApiResult<T>, to: (value: T) => U): ApiResult<U> {
   return result.ok ? { ...result, value: to(result.value) } : result
 }
 
-function resolveOptions(options: ApiOptions): HttpOptions {
+// An answer of this API has a kilobyte or two.
+const MAX_ANSWER_BYTES = 262_144
+
+function resolveApiOptions(options: ApiOptions): HttpOptions {
   const { baseUrl, clock = createSystemClock(), timeoutMs = 10_000 } = options
   assertDuration('timeoutMs', timeoutMs)
   const isUsable = typeof baseUrl === 'function' || isWebAddress(baseUrl)
@@ -133,7 +111,7 @@ function resolveOptions(options: ApiOptions): HttpOptions {
     fetch: options.fetch ?? platformFetch,
     clock,
     timeoutMs,
-    maxBytes: MAX_BYTES,
+    maxBytes: MAX_ANSWER_BYTES,
   }
 }
 
@@ -143,7 +121,7 @@ function isWebAddress(address: unknown): boolean {
   )
 }
 
-// Looked up at each call, so that a `fetch` that was replaced later (by a test, by a tracer) is met.
+// Reads the global at each call, so that a `fetch` replaced later (by a test, by a tracer) is used.
 function platformFetch(...call: Parameters<Fetch>): ReturnType<Fetch> {
   const { fetch } = globalThis as unknown as { readonly fetch: Fetch }
   return fetch(...call)

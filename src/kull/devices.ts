@@ -3,10 +3,10 @@ import type { MapDraft } from '../base/persistent-map.js'
 import type { MessageMeta } from '../schemas/envelope.js'
 import type { devicePresence } from '../schemas/kull/devices.js'
 
-/** What `DEVICE_CONNECTED` and `DEVICE_DISCONNECTED` say. */
+/** The data of `DEVICE_CONNECTED` and `DEVICE_DISCONNECTED`. */
 export type DevicePresence = z.output<typeof devicePresence>
 
-/** A device of the user's that is connected. */
+/** A connected device of the user. */
 export interface Device {
   readonly deviceId: string
   /** `undefined` from the deployed server, which sends neither this nor a name. */
@@ -14,18 +14,18 @@ export interface Device {
   readonly deviceName: string | undefined
   /** In milliseconds since the epoch. */
   readonly connectedAt: number | undefined
-  /** How many of its sockets we were told of and not yet told the end of. */
+  /** The number of its open sockets, as far as the server announced them. */
   readonly sockets: number
-  /** `false` since our own connection dropped and until the device is announced anew. */
+  /** Becomes false when our connection drops, and true when the server announces the device again. */
   readonly isConfirmed: boolean
 }
 
 type Devices = MapDraft<Device>
 
-/** A server announced a socket of a device. */
+/** Applies the announcement of a socket of a device. */
 export function addSocket(devices: Devices, data: DevicePresence, meta: MessageMeta): void {
   const known = devices.get(data.deviceId)
-  // What was counted on an earlier connection of ours is not worth anything any more.
+  // A count from an earlier connection of ours is out of date.
   const counted = known?.isConfirmed === true ? known : undefined
   devices.set(data.deviceId, {
     deviceId: data.deviceId,
@@ -38,15 +38,15 @@ export function addSocket(devices: Devices, data: DevicePresence, meta: MessageM
 }
 
 /**
- * A server said that a socket of a device closed: the deployed one does each time, though other
- * sockets of the same device may be open. The device has left with the last that we know of.
+ * Applies that a socket of a device closed. The deployed server announces each one, even if other
+ * sockets of the device are open. The device leaves with its last known socket.
  */
 export function removeSocket(devices: Devices, deviceId: string, ownDeviceId?: string): void {
   const known = devices.get(deviceId)
   if (known === undefined) return
   const sockets = known.sockets - 1
   if (deviceId === ownDeviceId) {
-    // An older socket of our own: the one that we hear this on is open.
+    // An older socket of this client: the one that brought this message is open.
     devices.set(deviceId, { ...known, sockets: Math.max(sockets, 1) })
   } else if (sockets > 0) {
     devices.set(deviceId, { ...known, sockets })
@@ -55,7 +55,7 @@ export function removeSocket(devices: Devices, deviceId: string, ownDeviceId?: s
   }
 }
 
-/** The device as it stands while our own connection is down. */
+/** The device while our own connection is down. */
 export function unconfirmDevice(device: Device): Device {
   return { ...device, sockets: 0, isConfirmed: false }
 }

@@ -10,132 +10,149 @@ import { defaultEnvironment, environments, type KullEnvironment } from './enviro
 /** The name of an installation that every client knows. */
 export type KnownEnvironment = keyof typeof environments
 
-/** What can be let go of: a session, for example. */
+/** Something that can be disposed, such as a session. */
 export interface Disposer {
   dispose(): void
 }
 
 /** Options of {@link createEnvironments}. */
 export interface EnvironmentsOptions {
-  /** Where the choice is remembered, and what is kept per environment. */
+  /** Where the choice is stored, and the data of each environment. */
   readonly store: KeyValueStore
-  /** Whether this is a release build, which never starts on `development`. */
+  /** Whether this is a release build. A release build never starts on `development`. */
   readonly release: boolean
-  /** Where to start when nothing is remembered. Default: `production`. */
+  /** The environment of the first run. Default: `production`. */
   readonly initial?: KullEnvironment
-  /** Moved along with each switch; a client of `createSyncClient` is one. */
+  /** Reconnects to the new environment at each switch. A client of `createSyncClient` is one. */
   readonly sync?: { reconnect(target: { readonly url: string }): void }
   readonly clock?: Clock
-  /** Told of what goes wrong beside the way: `storage-failed`, `sync-threw`, `handler-threw`. */
+  /** Called for `storage-failed`, `sync-threw` and `handler-threw`. */
   readonly onError?: ReportError
 }
 
-/** Which installation of Kull is used, and what belongs to it. */
+/** The installation of Kull that an app uses, and the data that belongs to it. */
 export interface Environments {
   readonly current: KullEnvironment
-  /** The current one first, then each that is switched to. */
+  /** Emits the current environment, then each new one. */
   readonly environment$: Observable<KullEnvironment>
   /**
-   * Uses another from now on, and remembers it. Settles when it is remembered.
+   * Uses another environment from now on. Resolves when the choice is stored.
    *
-   * @throws SyncError `option-invalid` where there is no such environment.
+   * @throws SyncError `option-invalid` for an environment that does not exist.
    */
   switchTo(environment: KnownEnvironment | KullEnvironment): Promise<void>
-  /** The part of the store that belongs to an environment; default the current one. */
+  /** The part of the store that belongs to an environment. Default: the current one. */
   storeOf(environment?: KullEnvironment): KeyValueStore
   /**
-   * Has something of its own for each environment, such as a session: made for the current one
-   * now, and disposed of before the next is made. Gives the function that ends it.
+   * Makes something for the current environment, such as a session. At each switch it disposes the
+   * former one and makes the next. Gives the function that ends it.
    */
   follow(make: (environment: KullEnvironment, store: KeyValueStore) => Disposer): () => void
-  /** Completes `environment$`, and ends what follows it. */
+  /** Completes `environment$`, and disposes what `follow` made. */
   dispose(): void
   [Symbol.dispose](): void
 }
 
-const KEY = 'environment'
+/** The key of the choice in its store. */
+const ENVIRONMENT_KEY = 'environment'
 
 /**
- * Finds out where to start: where the last run ended, or on production.
+ * Starts with the environment that the last run used, or with production.
  *
- * @throws SyncError `option-invalid` where a release build is to start on `development`.
+ * @throws SyncError `option-invalid` if a release build is to start on `development`.
  *
  * @example
  * const environments = await createEnvironments({ store, release: true })
  * const sync = createSyncClient(kull, { url: () => environments.current.webSocketUrl, credentials })
  */
 export async function createEnvironments(options: EnvironmentsOptions): Promise<Environments> {
-  const { initial = defaultEnvironment, release, sync } = options
+  const { initial = defaultEnvironment, release } = options
   if (release && isDevelopment(initial)) {
     throw new SyncError('option-invalid', 'a release build does not start on development')
   }
   const report: ReportError = (error) => options.onError?.(error)
   const store = createResilientStore(options.store, { ...options, onError: report })
-  const remembered = parseChoice(await store.get(KEY))
+  const remembered = parseChoice(await store.get(ENVIRONMENT_KEY))
   const isAllowed = remembered !== undefined && !(release && isDevelopment(remembered))
+  return new EnvironmentChoice(options, store, isAllowed ? remembered : initial)
+}
 
-  let current = isAllowed ? remembered : initial
-  const stream = createValueStream(current, report)
-  const endings = new Set<() => void>()
+class EnvironmentChoice implements Environments {
+  readonly #options: EnvironmentsOptions
+  /** The store of the choice itself. */
+  readonly #choiceStore: KeyValueStore
+  readonly #stream: ReturnType<typeof createValueStream<KullEnvironment>>
+  /** Ends what follows the environment, one function for each call of `follow`. */
+  readonly #ends = new Set<() => void>()
+  #current: KullEnvironment
 
-  function attempt(code: 'sync-threw' | 'handler-threw', message: string, run: () => void): void {
+  constructor(options: EnvironmentsOptions, choiceStore: KeyValueStore, current: KullEnvironment) {
+    this.#options = options
+    this.#choiceStore = choiceStore
+    this.#current = current
+    this.#stream = createValueStream(current, (error) => options.onError?.(error))
+  }
+
+  get current(): KullEnvironment {
+    return this.#current
+  }
+
+  get environment$(): Observable<KullEnvironment> {
+    return this.#stream.observable
+  }
+
+  async switchTo(choice: KnownEnvironment | KullEnvironment): Promise<void> {
+    const next = resolveChoice(choice)
+    if (isSameEnvironment(next, this.#current)) return
+    this.#current = next
+    const persisted = this.#choiceStore.set(ENVIRONMENT_KEY, JSON.stringify(next))
+    this.#stream.next(next)
+    this.#attempt('sync-threw', 'The sync failed to reconnect.', () => {
+      this.#options.sync?.reconnect({ url: next.webSocketUrl })
+    })
+    await persisted
+  }
+
+  storeOf(environment: KullEnvironment = this.#current): KeyValueStore {
+    return scopeStore(this.#options.store, scopeOf(environment))
+  }
+
+  follow(make: (environment: KullEnvironment, store: KeyValueStore) => Disposer): () => void {
+    let made: Disposer | undefined
+    const replace = (environment: KullEnvironment | undefined): void => {
+      const former = made
+      made = undefined
+      this.#attempt('handler-threw', 'The dispose of a follower threw.', () => former?.dispose())
+      if (environment === undefined) return
+      this.#attempt('handler-threw', 'The function given to follow threw.', () => {
+        made = make(environment, this.storeOf(environment))
+      })
+    }
+    const subscription = this.#stream.observable.subscribe(replace)
+    const end = (): void => {
+      if (!this.#ends.delete(end)) return
+      subscription.unsubscribe()
+      replace(undefined)
+    }
+    this.#ends.add(end)
+    return end
+  }
+
+  dispose(): void {
+    for (const end of [...this.#ends]) end()
+    this.#stream.complete()
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+
+  #attempt(code: 'sync-threw' | 'handler-threw', message: string, run: () => void): void {
     try {
       run()
     } catch (cause) {
-      report(new SyncError(code, message, { cause }))
+      this.#options.onError?.(new SyncError(code, message, { cause }))
     }
-  }
-
-  function storeOf(environment: KullEnvironment = current): KeyValueStore {
-    return scopeStore(options.store, scopeOf(environment))
-  }
-
-  function dispose(): void {
-    for (const end of [...endings]) end()
-    stream.complete()
-  }
-
-  return {
-    get current() {
-      return current
-    },
-    environment$: stream.observable,
-    async switchTo(choice) {
-      const next = resolveChoice(choice)
-      if (isSame(next, current)) return
-      current = next
-      const remembering = store.set(KEY, JSON.stringify(next))
-      stream.next(next)
-      attempt('sync-threw', 'The sync failed to reconnect.', () => {
-        sync?.reconnect({ url: next.webSocketUrl })
-      })
-      await remembering
-    },
-    storeOf,
-    follow(make) {
-      let made: Disposer | undefined
-      function replace(environment: KullEnvironment | undefined): void {
-        const former = made
-        made = undefined
-        attempt('handler-threw', 'What followed an environment failed to end.', () => {
-          former?.dispose()
-        })
-        if (environment === undefined) return
-        attempt('handler-threw', 'What follows an environment failed to begin.', () => {
-          made = make(environment, storeOf(environment))
-        })
-      }
-      const subscription = stream.observable.subscribe(replace)
-      function end(): void {
-        if (!endings.delete(end)) return
-        subscription.unsubscribe()
-        replace(undefined)
-      }
-      endings.add(end)
-      return end
-    },
-    dispose,
-    [Symbol.dispose]: dispose,
   }
 }
 
@@ -160,7 +177,7 @@ function parseChoice(text: string | undefined): KullEnvironment | undefined {
   }
 }
 
-/** The environment that a value describes. A known one is taken as it is known today. */
+/** The environment that a value describes. A known name gives its addresses of today. */
 function checkEnvironment(value: unknown): KullEnvironment | undefined {
   if (typeof value !== 'object' || value === null) return undefined
   const { name, webSocketUrl, httpUrl } = value as Partial<Record<keyof KullEnvironment, unknown>>
@@ -178,7 +195,7 @@ function isDevelopment(environment: KullEnvironment): boolean {
   return environment.name === environments.development.name
 }
 
-function isSame(left: KullEnvironment, right: KullEnvironment): boolean {
+function isSameEnvironment(left: KullEnvironment, right: KullEnvironment): boolean {
   return (
     left.name === right.name &&
     left.webSocketUrl === right.webSocketUrl &&
@@ -186,7 +203,7 @@ function isSame(left: KullEnvironment, right: KullEnvironment): boolean {
   )
 }
 
-// By address where the name is the user's own: two installations of one name are still two.
+// The user's own environments are told apart by address, as two of them may have one name.
 function scopeOf({ name, httpUrl }: KullEnvironment): string {
   return Object.hasOwn(environments, name) ? name : new URL(httpUrl).href
 }

@@ -1,12 +1,12 @@
 import { SyncError } from '../base/errors.js'
 
-/** Where one installation of Kull is reached. */
+/** The addresses of one installation of Kull. */
 export interface KullEnvironment {
-  /** A name for people and for remembering the choice. */
+  /** Shown to people, and stored as the choice. */
   readonly name: string
-  /** Where `createSyncClient` connects. */
+  /** The address to which `createSyncClient` connects. */
   readonly webSocketUrl: string
-  /** Where the HTTP routes are, without a slash at the end. */
+  /** The address of the HTTP routes, without a slash at the end. */
   readonly httpUrl: string
 }
 
@@ -29,14 +29,14 @@ export const environments = {
   },
 } as const satisfies Record<string, KullEnvironment>
 
-/** Where a client connects unless told otherwise. */
+/** The environment that a client uses by default. */
 export const defaultEnvironment: KullEnvironment = environments.production
 
 /**
- * Describes an installation of one's own.
+ * Describes an installation of your own.
  *
- * @param httpUrl Where its HTTP routes are; its WebSocket is beside them, at `/ws`.
- * @throws SyncError `option-invalid` where `httpUrl` is no address.
+ * @param httpUrl The address of its HTTP routes. Its WebSocket is at `/ws` below it.
+ * @throws SyncError `option-invalid` if `httpUrl` is not an address.
  *
  * @example
  * defineEnvironment('laptop', 'http://192.168.1.20:5000')

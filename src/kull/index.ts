@@ -1,4 +1,5 @@
-/** The Kull sync protocol, on top of the library. */
+/** `statewire/kull`: the Kull sync protocol, its HTTP API, environments and notifications. */
+export { type Api, type ApiOptions, createApi } from './create-api.js'
 export type { CreditUpdate } from './credits.js'
 export type { Device, DevicePresence } from './devices.js'
 export {
@@ -14,6 +15,7 @@ export {
   environments,
   type KullEnvironment,
 } from './environments.js'
+export type { Fetch, FetchInit, FetchResponse } from './http.js'
 export { type FetchJson, type LoadCreditsOptions, loadCredits } from './load-credits.js'
 export {
   type AdminSessionUpdate,

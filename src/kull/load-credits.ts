@@ -1,4 +1,4 @@
-/** The part of `fetch` that is needed here. */
+/** The part of `fetch` that is used. */
 export type FetchJson = (
   url: string,
   init: { readonly headers: Record<string, string>; readonly signal: AbortSignal },
@@ -10,9 +10,9 @@ export type FetchJson = (
 
 /** Options of {@link loadCredits}. */
 export interface LoadCreditsOptions {
-  /** Where the HTTP routes are; a function is asked for each load, so that it may change. */
+  /** The address of the HTTP routes. A function is called for each load. */
   readonly baseUrl: string | (() => string)
-  /** For example a bearer token; a function is asked for each load, and may be asynchronous. */
+  /** For example a bearer token. A function is called for each load, and may be asynchronous. */
   readonly headers?:
     | Readonly<Record<string, string>>
     | (() => Readonly<Record<string, string>> | Promise<Readonly<Record<string, string>>>)
@@ -21,10 +21,9 @@ export interface LoadCreditsOptions {
 }
 
 /**
- * Makes the `loadSnapshot` of a Kull client: the balance, from `GET /api/kull/credits/summary`.
- *
- * It rejects where the server does not answer with success; the client reports that and tries
- * again.
+ * Makes the `loadSnapshot` of a Kull client: it loads the balance, from
+ * `GET /api/kull/credits/summary`. It rejects unless the server answers with success; the client
+ * reports that and tries again.
  *
  * @example
  * createSyncClient(kull, { url, credentials, loadSnapshot: loadCredits({ baseUrl, headers }) })
@@ -40,7 +39,8 @@ export function loadCredits(
       headers: { accept: 'application/json', ...given },
       signal,
     })
-    if (!response.ok) throw new Error(`the credit summary was answered with ${response.status}`)
+    if (!response.ok)
+      throw new Error(`the server answered the credit summary with status ${response.status}`)
     return response.json()
   }
 }

@@ -2,16 +2,16 @@ import { nameThrown } from '../base/deadline.js'
 import { type ReportError, SyncError } from '../base/errors.js'
 import type { KullNotification, Notifier } from './notifications.js'
 
-/** Whether the page may show notifications; `unsupported` where the browser has none. */
+/** Whether the page may show notifications. `unsupported`: the browser has none. */
 export type NotificationPermission = 'granted' | 'denied' | 'default' | 'unsupported'
 
-/** What is used of a shown `Notification`. */
+/** The part of a shown `Notification` that is used. */
 export interface ShownNotification {
   onclick: (() => void) | null
   close(): void
 }
 
-/** What is used of the browser's `Notification`. */
+/** The part of the browser's `Notification` that is used. */
 export interface NotificationConstructor {
   new (
     title: string,
@@ -32,9 +32,9 @@ export interface NotificationPage {
 export interface BrowserNotifierOptions {
   /** The address of a picture. */
   readonly icon?: string
-  /** Told, with code `notifier-failed`, when the browser would not show a notification. */
+  /** Called with code `notifier-failed` when the browser does not show a notification. */
   readonly onError?: ReportError
-  /** Default: the page that the code runs in. */
+  /** Default: the page in which the code runs. */
   readonly page?: NotificationPage
 }
 
@@ -42,15 +42,15 @@ export interface BrowserNotifierOptions {
 export interface BrowserNotifier extends Notifier {
   readonly permission: NotificationPermission
   /**
-   * Asks the user for permission; to be called from a click, since browsers refuse it otherwise.
-   * Nothing else asks. Never rejects.
+   * Asks the user for permission. Call it from a click: browsers refuse it otherwise. Nothing else
+   * asks. Never rejects.
    */
   readonly askPermission: () => Promise<NotificationPermission>
 }
 
 /**
- * Makes a notifier that uses the browser's Notification API: only with permission, only while the
- * page is hidden, and with one notification per kind, which the next replaces.
+ * Makes a notifier that uses the browser's Notification API. It shows a notification only with
+ * permission and while the page is hidden. Each one replaces the former one of its kind.
  *
  * @example
  * const notifier = createBrowserNotifier()
@@ -65,7 +65,7 @@ export function createBrowserNotifier(options: BrowserNotifierOptions = {}): Bro
   }
 
   function report(what: string, error: unknown): void {
-    onError?.(new SyncError('notifier-failed', `The browser would not ${what}.`, { cause: error }))
+    onError?.(new SyncError('notifier-failed', `The browser did not ${what}.`, { cause: error }))
   }
 
   function show({ kind, title, subtitle, body }: KullNotification): void {
@@ -82,7 +82,7 @@ export function createBrowserNotifier(options: BrowserNotifierOptions = {}): Bro
         shown.close()
       }
     } catch (error) {
-      // Some have the constructor and leave it to service workers: Chrome on Android.
+      // Chrome on Android has the constructor, but allows it in service workers only.
       report(`show a notification (${nameThrown(error)})`, error)
     }
   }

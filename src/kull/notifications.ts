@@ -4,41 +4,41 @@ import type { adminSessionUpdate } from '../schemas/kull/admin.js'
 import type { CreditUpdate } from './credits.js'
 import type { PromptChange } from './prompts.js'
 
-/** What `ADMIN_SESSION_UPDATE` says. */
+/** The data of `ADMIN_SESSION_UPDATE`. */
 export type AdminSessionUpdate = z.output<typeof adminSessionUpdate>
 
-/** Where the news come from: a client of the Kull protocol is one. */
+/** The source of the news. A client of the Kull protocol is one. */
 export interface KullNews {
   on(type: 'CREDIT_UPDATE'): Observable<{ readonly data: CreditUpdate }>
   on(type: 'PROMPT_CHANGE'): Observable<{ readonly data: PromptChange }>
   on(type: 'ADMIN_SESSION_UPDATE'): Observable<{ readonly data: AdminSessionUpdate }>
 }
 
-/** Something to show to the user, in the product's words. */
+/** A notification for the user, in the product's words. */
 export interface KullNotification {
-  /** What it is about: of one kind, the newest replaces the one before. */
+  /** The subject. A newer notification replaces the former one of its kind. */
   readonly kind: 'credits'
   readonly title: string
-  /** Absent where there is nothing to say. */
+  /** Absent if the server gave no reason. */
   readonly subtitle?: string
   readonly body: string
 }
 
-/** What there is to tell. Nothing is shown unless somebody subscribes and shows it. */
+/** The streams of news. A notification is shown only by a subscriber that shows it. */
 export interface Notifications {
   readonly notifications$: Observable<KullNotification>
   readonly promptChanges$: Observable<PromptChange>
-  /** Only admins are sent these. */
+  /** The server sends these to admins only. */
   readonly adminUpdates$: Observable<AdminSessionUpdate>
 }
 
-/** Something that shows notifications, in its own way. */
+/** Shows notifications. */
 export interface Notifier {
   readonly show: (notification: KullNotification) => void
 }
 
 /**
- * Makes streams of what users are told.
+ * Makes the streams of news of a client.
  *
  * @example
  * const { notifications$ } = createNotifications(sync)
@@ -52,7 +52,7 @@ export function createNotifications(news: KullNews): Notifications {
   }
 }
 
-/** The words for a credit change. */
+/** Makes the notification of a credit change. */
 export function describeCredits({ change, newBalance, reason }: CreditUpdate): KullNotification {
   return {
     kind: 'credits',
@@ -68,7 +68,7 @@ function describeChange(change: number, newBalance: number): string {
   return `Balance updated: ${newBalance}`
 }
 
-/** Makes a notifier that writes one line each. */
+/** Makes a notifier that writes one line for each notification. */
 export function createConsoleNotifier(console: { info(line: string): void }): Notifier {
   return {
     show({ title, subtitle, body }) {

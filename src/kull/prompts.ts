@@ -1,5 +1,5 @@
 import type * as z from 'zod/mini'
 import type { promptChange } from '../schemas/kull/prompts.js'
 
-/** What `PROMPT_CHANGE` says. */
+/** The data of `PROMPT_CHANGE`. */
 export type PromptChange = z.output<typeof promptChange>

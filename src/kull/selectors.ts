@@ -1,22 +1,22 @@
 import { sumProcessing, toFraction } from './shoots.js'
 import type { KullState } from './state.js'
 
-/** Whether some shoot is being processed. */
+/** Whether a shoot is being processed. */
 export function isAnyShooting(state: KullState): boolean {
   return sumProcessing(state.activeShootProgress).shoots > 0
 }
 
-/** How many images of the shoots in process are done. */
+/** The number of processed images of the shoots that are being processed. */
 export function totalImagesProcessing(state: KullState): number {
   return sumProcessing(state.activeShootProgress).processed
 }
 
-/** How many images the shoots in process have. */
+/** The number of all images of the shoots that are being processed. */
 export function totalImagesToProcess(state: KullState): number {
   return sumProcessing(state.activeShootProgress).total
 }
 
-/** How far the shoots in process have come together, from 0 to 1; 0 when there is nothing to do. */
+/** The progress of all shoots that are being processed, from 0 to 1. 0 if there is no image. */
 export function overallProgress(state: KullState): number {
   const { processed, total } = sumProcessing(state.activeShootProgress)
   return total === 0 ? 0 : toFraction(processed / total)

@@ -8,40 +8,40 @@ import { createValidate, type Issue, type Schema } from '../schemas/schema.js'
 import { failure, type JsonReply, readJson, sendJson } from '../server/json-http.js'
 import { kull } from './protocol.js'
 
-/** Whether a caller may have what it asks for. */
+/** The decision about a caller. */
 export type Authorization = 'allowed' | 'unauthenticated' | 'forbidden'
 
-/** Decides about a caller. A throw or a rejection is reported and answered with 500. */
+/** Decides about a caller. An exception or a rejection is reported and answered with status 500. */
 export type Authorize = (request: IncomingMessage) => Authorization | Promise<Authorization>
 
 /** Options of {@link createKullRoutes}. */
 export interface KullRoutesOptions {
   /**
-   * Who may push to users: everything under `/api/sync` is for trusted callers only. For one
-   * shared secret: `createBearerCheck(secret)`.
+   * Decides who may push to users: everything under `/api/sync` is for trusted callers only. For
+   * one shared secret, use `createBearerCheck(secret)`.
    */
   readonly authorize: Authorize
   /**
-   * A user's balance, for `GET /api/kull/credits/summary`; `undefined` where there is no such
-   * user. Without it the path is left to others.
+   * Gives a user's balance, for `GET /api/kull/credits/summary`, or `undefined` for a user that
+   * does not exist. Without this option the routes do not answer that path.
    */
   readonly creditBalance?: (userId: string) => number | undefined | Promise<number | undefined>
   /**
-   * Which user asks for a balance; `undefined`: nobody we know. Default: as on the WebSocket, from
-   * a token of `userId:deviceId`.
+   * Tells which user asks for a balance; `undefined` for an unknown caller. Default: from a token
+   * `userId:deviceId`, as on the WebSocket.
    */
   readonly identify?: (request: IncomingMessage) => string | undefined | Promise<string | undefined>
-  /** Default 1 MiB. */
+  /** A larger body is answered with status 413. Default 1 MiB. */
   readonly maxBodyBytes?: number
-  /** What the status route calls itself. Default `sync`. */
+  /** The `service` in the answer of the status route. Default `sync`. */
   readonly service?: string
-  /** Hears what the functions above threw. Default: nobody. */
+  /** Called with what the functions above threw. */
   readonly onError?: ReportError
   readonly clock?: Clock
 }
 
 /**
- * Answers a request and gives true, or leaves it alone and gives false.
+ * Answers a request and gives true. Gives false for a path that is not one of its routes.
  */
 export type KullRoutes = (
   request: IncomingMessage,
@@ -59,21 +59,12 @@ export interface KullBroadcaster {
   readonly broadcastToUser: Push<'SHOOT_PROGRESS'> & Push<'CREDIT_UPDATE'> & Push<'PROMPT_CHANGE'>
 }
 
-interface Route {
-  readonly method: 'GET' | 'POST'
-  /** Gives `undefined` where the client left before it had said all. */
-  readonly answer: (request: IncomingMessage) => Promise<JsonReply | undefined>
-}
-
-const progressBody = z.extend(receive.SHOOT_PROGRESS, { userId: z.string() })
-const promptBody = z.extend(receive.PROMPT_CHANGE, { userIds: z.array(z.string()) })
-
 /**
  * Makes the HTTP side of a Kull server, as a request handler to compose with others:
  * `POST /api/sync/shoot-progress`, `/credit-update` and `/prompt-change`,
- * `GET /api/sync/status`, and `GET /api/kull/credits/summary` where a balance is given.
+ * `GET /api/sync/status`, and `GET /api/kull/credits/summary` if `creditBalance` is given.
  *
- * @throws SyncError `option-invalid`, naming the option.
+ * @throws SyncError `option-invalid`; the message names the option.
  *
  * @example
  * const routes = createKullRoutes(sync, { authorize: createBearerCheck(secret) })
@@ -82,16 +73,132 @@ const promptBody = z.extend(receive.PROMPT_CHANGE, { userIds: z.array(z.string()
  * })
  */
 export function createKullRoutes(sync: KullBroadcaster, options: KullRoutesOptions): KullRoutes {
-  const { creditBalance, identify = identifyByToken, maxBodyBytes = 2 ** 20 } = options
-  const clock = options.clock ?? createSystemClock()
+  const { maxBodyBytes = 2 ** 20 } = options
   if (typeof options.authorize !== 'function') {
     throw new SyncError('option-invalid', 'authorize must be a function')
   }
   if (!Number.isFinite(maxBodyBytes) || maxBodyBytes <= 0) {
     throw new SyncError('option-invalid', `maxBodyBytes must be positive, not ${maxBodyBytes}`)
   }
+  const router = new KullRouter(sync, options, maxBodyBytes)
+  return (request, response) => router.handle(request, response)
+}
 
-  function trusted(method: Route['method'], answer: Route['answer']): Route {
+interface HttpRoute {
+  readonly method: 'GET' | 'POST'
+  /** Gives `undefined` if the client disconnected before the end of its request. */
+  readonly answer: (request: IncomingMessage) => Promise<JsonReply | undefined>
+}
+
+const progressBody = z.extend(receive.SHOOT_PROGRESS, { userId: z.string() })
+const promptBody = z.extend(receive.PROMPT_CHANGE, { userIds: z.array(z.string()) })
+
+class KullRouter {
+  readonly #sync: KullBroadcaster
+  readonly #options: KullRoutesOptions
+  readonly #maxBodyBytes: number
+  readonly #clock: Clock
+  readonly #routes: ReadonlyMap<string, HttpRoute>
+
+  constructor(sync: KullBroadcaster, options: KullRoutesOptions, maxBodyBytes: number) {
+    this.#sync = sync
+    this.#options = options
+    this.#maxBodyBytes = maxBodyBytes
+    this.#clock = options.clock ?? createSystemClock()
+    const routes = new Map<string, HttpRoute>([
+      ['/api/sync/shoot-progress', this.#progressRoute()],
+      ['/api/sync/credit-update', this.#creditRoute()],
+      ['/api/sync/prompt-change', this.#promptRoute()],
+      ['/api/sync/status', this.#statusRoute()],
+    ])
+    const { creditBalance } = options
+    if (creditBalance !== undefined) {
+      routes.set('/api/kull/credits/summary', this.#balanceRoute(creditBalance))
+    }
+    this.#routes = routes
+  }
+
+  handle(request: IncomingMessage, response: ServerResponse): boolean | Promise<boolean> {
+    const route = this.#routes.get((request.url ?? '').replace(/\?.*$/s, ''))
+    if (route === undefined) return false
+    return this.#reply(route, request).then((answer) => {
+      if (answer !== undefined) sendJson(response, answer)
+      return true
+    })
+  }
+
+  async #reply(route: HttpRoute, request: IncomingMessage): Promise<JsonReply | undefined> {
+    if (request.method !== route.method) {
+      return failure(405, `Use ${route.method}`, { allow: route.method })
+    }
+    try {
+      return await route.answer(request)
+    } catch (cause) {
+      this.#report(new SyncError('handler-threw', 'A function of the routes threw.', { cause }))
+      return failure(500, 'Internal error')
+    }
+  }
+
+  #progressRoute(): HttpRoute {
+    return this.#pushRoute(progressBody, ({ userId, ...progress }) =>
+      this.#sync.broadcastToUser(userId, 'SHOOT_PROGRESS', progress),
+    )
+  }
+
+  #creditRoute(): HttpRoute {
+    return this.#pushRoute(receive.CREDIT_UPDATE, (update) =>
+      this.#sync.broadcastToUser(update.userId, 'CREDIT_UPDATE', update),
+    )
+  }
+
+  #promptRoute(): HttpRoute {
+    return this.#pushRoute(promptBody, ({ userIds, ...change }) => {
+      let sockets = 0
+      for (const userId of new Set(userIds)) {
+        sockets += this.#sync.broadcastToUser(userId, 'PROMPT_CHANGE', change)
+      }
+      return sockets
+    })
+  }
+
+  #statusRoute(): HttpRoute {
+    const { service = 'sync' } = this.#options
+    return this.#trustedRoute('GET', () =>
+      Promise.resolve({
+        status: 200,
+        body: { status: 'ok', timestamp: this.#clock.epoch(), service },
+      }),
+    )
+  }
+
+  #balanceRoute(creditBalance: NonNullable<KullRoutesOptions['creditBalance']>): HttpRoute {
+    const { identify = identifyByToken } = this.#options
+    return {
+      method: 'GET',
+      async answer(request) {
+        const userId = await identify(request)
+        if (userId === undefined) return unauthenticated
+        const balance = await creditBalance(userId)
+        if (balance === undefined) return failure(404, 'No such user')
+        return { status: 200, body: { balance } }
+      },
+    }
+  }
+
+  /** A route that validates its body and answers with the number of sockets that `push` reached. */
+  #pushRoute<S extends Schema>(schema: S, push: (body: z.output<S>) => number): HttpRoute {
+    const validate = createValidate(schema)
+    return this.#trustedRoute('POST', async (request) => {
+      const body = await readJson(request, this.#maxBodyBytes)
+      if (body?.ok !== true) return body?.reply
+      const validated = validate(body.value)
+      if (!validated.ok) return failure(400, describeFields(body.value, validated.issues))
+      return { status: 200, body: { success: true, sockets: push(validated.value) } }
+    })
+  }
+
+  #trustedRoute(method: HttpRoute['method'], answer: HttpRoute['answer']): HttpRoute {
+    const options = this.#options
     return {
       method,
       async answer(request) {
@@ -107,97 +214,16 @@ export function createKullRoutes(sync: KullBroadcaster, options: KullRoutesOptio
     }
   }
 
-  function pushed<S extends Schema>(
-    schema: S,
-    push: (body: z.output<S>) => Record<string, unknown>,
-  ): Route {
-    const validate = createValidate(schema)
-    return trusted('POST', async (request) => {
-      const body = await readJson(request, maxBodyBytes)
-      if (body?.ok !== true) return body?.reply
-      const validated = validate(body.value)
-      if (!validated.ok) return failure(400, describeFields(body.value, validated.issues))
-      return { status: 200, body: { success: true, ...push(validated.value) } }
-    })
-  }
-
-  const routes = new Map<string, Route>([
-    [
-      '/api/sync/shoot-progress',
-      pushed(progressBody, ({ userId, ...progress }) => ({
-        sockets: sync.broadcastToUser(userId, 'SHOOT_PROGRESS', progress),
-      })),
-    ],
-    [
-      '/api/sync/credit-update',
-      pushed(receive.CREDIT_UPDATE, (update) => ({
-        sockets: sync.broadcastToUser(update.userId, 'CREDIT_UPDATE', update),
-      })),
-    ],
-    [
-      '/api/sync/prompt-change',
-      pushed(promptBody, ({ userIds, ...change }) => {
-        let sockets = 0
-        for (const userId of new Set(userIds)) {
-          sockets += sync.broadcastToUser(userId, 'PROMPT_CHANGE', change)
-        }
-        return { sockets }
-      }),
-    ],
-    [
-      '/api/sync/status',
-      trusted('GET', () =>
-        Promise.resolve({
-          status: 200,
-          body: { status: 'ok', timestamp: clock.epoch(), service: options.service ?? 'sync' },
-        }),
-      ),
-    ],
-  ])
-  if (creditBalance !== undefined) {
-    routes.set('/api/kull/credits/summary', {
-      method: 'GET',
-      async answer(request) {
-        const userId = await identify(request)
-        if (userId === undefined) return unauthenticated
-        const balance = await creditBalance(userId)
-        if (balance === undefined) return failure(404, 'No such user')
-        return { status: 200, body: { balance } }
-      },
-    })
-  }
-
-  async function reply(route: Route, request: IncomingMessage): Promise<JsonReply | undefined> {
-    if (request.method !== route.method) {
-      return failure(405, `Use ${route.method}`, { allow: route.method })
-    }
+  #report(error: SyncError): void {
     try {
-      return await route.answer(request)
-    } catch (cause) {
-      report(new SyncError('handler-threw', 'A function of the routes threw.', { cause }))
-      return failure(500, 'Internal error')
-    }
-  }
-
-  function report(error: SyncError): void {
-    try {
-      options.onError?.(error)
+      this.#options.onError?.(error)
     } catch {
-      // There is nobody left to tell.
+      // An exception of the error handler cannot be reported.
     }
-  }
-
-  return (request, response) => {
-    const route = routes.get((request.url ?? '').replace(/\?.*$/s, ''))
-    if (route === undefined) return false
-    return reply(route, request).then((answer) => {
-      if (answer !== undefined) sendJson(response, answer)
-      return true
-    })
   }
 }
 
-/** Makes an {@link Authorize} that asks for `Authorization: Bearer <secret>`. */
+/** Makes an {@link Authorize} that wants the header `Authorization: Bearer <secret>`. */
 export function createBearerCheck(secret: string): Authorize {
   if (secret === '') throw new SyncError('option-invalid', 'the secret must not be empty')
   const expected = digest(secret)
@@ -216,7 +242,7 @@ function digest(text: string): Buffer {
 
 function identifyByToken({ url = '/', headers }: IncomingMessage): string | undefined {
   const request = { url: new URL(url, 'http://localhost'), headers }
-  // Only who it is counts here; the device, which may have to be made up, does not.
+  // Only the user matters here, so a device id that would be made up may be empty.
   const answer = kull.server?.authenticate(request, () => '', 0)
   return answer?.ok === true ? answer.userId : undefined
 }

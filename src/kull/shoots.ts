@@ -3,32 +3,32 @@ import { createSummary } from '../base/map-summary.js'
 import type { PersistentMap } from '../base/persistent-map.js'
 import type { shootProgress, shootStatus } from '../schemas/kull/progress.js'
 
-/** Where a shoot stands. */
+/** The status of a shoot. */
 export type ShootStatus = z.output<typeof shootStatus>
 
-/** What `SHOOT_PROGRESS` and `UPDATE_PROGRESS` say. */
+/** The data of `SHOOT_PROGRESS` and `UPDATE_PROGRESS`. */
 export type ShootProgress = z.output<typeof shootProgress>
 
-/** A shoot, as the last message about it said. */
+/** A shoot, as of the last message about it. */
 export interface Shoot {
   readonly shootId: string
   readonly status: ShootStatus
-  /** `undefined` from senders that count nothing; may pass `totalCount`, and need not be whole. */
+  /** `undefined` if the sender does not count. May be a fraction, or more than `totalCount`. */
   readonly processedCount: number | undefined
   readonly totalCount: number | undefined
   readonly currentImage: string | undefined
   /** Seconds left. */
   readonly eta: number | undefined
-  /** Who processes it. */
+  /** The service that processes the shoot. */
   readonly provider: string | undefined
   readonly errorMessage: string | undefined
-  /** From 0 to 1: of the counts, or without counts what the sender said. */
+  /** From 0 to 1: from the counts, or without counts as the sender gave it. */
   readonly progress: number
 }
 
-/** Makes the entry of a shoot from what a message says of it. */
+/** Makes a shoot from the data of a message. */
 export function createShoot(data: ShootProgress): Shoot {
-  // Field by field: a spread costs ten times as much, and this runs once per message.
+  // Field by field, as a spread costs ten times as much and this runs for each message.
   return {
     shootId: data.shootId,
     status: data.status,
@@ -42,12 +42,12 @@ export function createShoot(data: ShootProgress): Shoot {
   }
 }
 
-/** Whether a shoot has come to its end, one way or the other. */
+/** Whether a shoot has completed or failed. */
 export function isFinished(shoot: Shoot): boolean {
   return shoot.status === 'completed' || shoot.status === 'failed'
 }
 
-/** What the shoots in process come to. */
+/** The sums over the shoots that are `processing`. */
 export interface ProcessingTotals {
   /** How many shoots are `processing`. */
   readonly shoots: number
@@ -55,7 +55,7 @@ export interface ProcessingTotals {
   readonly total: number
 }
 
-/** Adds up the shoots that are `processing`; one without counts adds nothing to the images. */
+/** Adds up the shoots that are `processing`. A shoot without counts adds no images. */
 export const sumProcessing: (shoots: PersistentMap<Shoot>) => ProcessingTotals = createSummary<
   Shoot,
   ProcessingTotals
@@ -81,7 +81,7 @@ function progressOf({ processedCount, totalCount, progress }: ShootProgress): nu
   return totalCount === 0 ? 0 : toFraction(processedCount / totalCount)
 }
 
-/** Holds a number between 0 and 1. */
+/** Limits a number to the range from 0 to 1. */
 export function toFraction(value: number): number {
   return Math.min(Math.max(value, 0), 1)
 }

@@ -6,19 +6,19 @@ import { addSocket, type Device, removeSocket, unconfirmDevice } from './devices
 import type { PromptChange } from './prompts.js'
 import { createShoot, isFinished, type Shoot } from './shoots.js'
 
-/** What a Kull client knows. */
+/** The state of a Kull client. */
 export interface KullState {
-  /** Shoots by id. One that was completed or has failed leaves 5 s later. */
+  /** Shoots by id. A shoot that completed or failed is removed 5 s later. */
   readonly activeShootProgress: PersistentMap<Shoot>
-  /** In credits; 0 until known. */
+  /** In credits. 0 until it is known. */
   readonly creditBalance: number
   /** The user's connected devices by id, this one among them. */
   readonly connectedDevices: PersistentMap<Device>
   readonly lastCreditUpdate: CreditUpdate | undefined
   readonly lastPromptChange: PromptChange | undefined
   /**
-   * This client's device id, as the server gave it back: how a web session learns the one that was
-   * made up for it. `undefined` until told.
+   * This client's device id, as the server announced it: a web session learns in this way the id
+   * that the server made for it. `undefined` until then.
    */
   readonly ownDeviceId: string | undefined
 }
@@ -32,7 +32,7 @@ const initial: KullState = {
   ownDeviceId: undefined,
 }
 
-/** How Kull's messages become state. */
+/** Folds Kull's messages into the state. */
 export const coordinator = defineCoordinator(receive, {
   initial,
 
@@ -48,7 +48,7 @@ export const coordinator = defineCoordinator(receive, {
       state.lastPromptChange = data
     },
     DEVICE_CONNECTED(state, { data, meta }) {
-      // The server's first announcement on a connection is of the connection itself.
+      // The first announcement on a connection is about this client's own device.
       state.ownDeviceId ??= data.deviceId
       addSocket(state.connectedDevices, data, meta)
     },
@@ -81,7 +81,7 @@ export const coordinator = defineCoordinator(receive, {
       )
       state.lastPromptChange = lastPromptChange
       state.lastCreditUpdate = lastCreditUpdate
-      // A server that has seen no update does not know the balance; what was loaded stands.
+      // A server without an update does not know the balance, so the loaded one stays.
       if (lastCreditUpdate !== undefined) state.creditBalance = lastCreditUpdate.newBalance
     },
   },
@@ -94,7 +94,7 @@ export const coordinator = defineCoordinator(receive, {
   },
 
   opened(state) {
-    // The server makes up an id for each connection of a web session: the former never returns.
+    // The server makes an id for each connection of a web session, so the former one never returns.
     if (state.ownDeviceId?.startsWith('web-') === true) {
       state.connectedDevices.delete(state.ownDeviceId)
     }

@@ -1,42 +1,43 @@
-import type { KeyValueStore } from '../storage/store.js'
 import { createUuid } from '../base/uuid.js'
+import type { KeyValueStore } from '../storage/store.js'
 
-/** Tells this device from the user's others. */
+/** The id of this device, which tells it from the user's other devices. */
 export interface DeviceId {
-  /** The id, made when it is asked for first. */
+  /** Gives the id. The first call makes it. */
   readonly get: () => Promise<string>
-  /** Makes another, as if on a new device. */
+  /** Makes another id, as if this were a new device. */
   readonly reset: () => Promise<string>
 }
 
 /** Options of {@link createDeviceId}. */
 export interface DeviceIdOptions {
-  /** Where it is kept: not in a scope of an environment, since the device is the same in all. */
+  /** Where the id is stored: not in the scope of an environment, as it is the same in all of them. */
   readonly store: KeyValueStore
   /** Makes a UUID. Default: a random one. */
   readonly makeUuid?: () => string
 }
 
-const KEY = 'device-id'
+/** The key of the device id in its store. */
+const DEVICE_ID_KEY = 'device-id'
 const uuid = /^[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}$/
 
 /**
- * Makes the device's identity: an upper-case UUID, made once and kept. Whoever asks first, even
- * several at once or in two tabs, all get the same.
+ * Makes the id of the device: an upper-case UUID, made once and stored. All callers get the same
+ * id, even if several calls or two tabs ask for it at once for the first time.
  */
 export function createDeviceId({ store, makeUuid = createUuid }: DeviceIdOptions): DeviceId {
   let known: Promise<string> | undefined
 
-  async function agree(change: (current: string | undefined) => string): Promise<string> {
-    // An update may be tried more than once; it must make the same id each time.
+  async function storeId(change: (current: string | undefined) => string): Promise<string> {
+    // `update` may call the function more than once; it has to give the same id each time.
     const id = makeUuid().toUpperCase()
-    const stands = await store.update(KEY, (current) => change(current) || id)
-    return stands ?? id
+    const stored = await store.update(DEVICE_ID_KEY, (current) => change(current) || id)
+    return stored ?? id
   }
 
   function remember(id: Promise<string>): Promise<string> {
     known = id
-    // A failure is not remembered.
+    // After a failure the next call tries again.
     id.catch(() => {
       if (known === id) known = undefined
     })
@@ -44,13 +45,13 @@ export function createDeviceId({ store, makeUuid = createUuid }: DeviceIdOptions
   }
 
   return {
-    get: () => known ?? remember(agree(keepUuid)),
-    reset: () => remember(agree(() => '')),
+    get: () => known ?? remember(storeId(uuidOrNothing)),
+    reset: () => remember(storeId(() => '')),
   }
 }
 
-// What is no UUID was not written by us, or was damaged.
-function keepUuid(current: string | undefined): string {
+// A value that is no UUID is damaged, or not ours.
+function uuidOrNothing(current: string | undefined): string {
   const id = current?.toUpperCase() ?? ''
   return uuid.test(id) ? id : ''
 }

@@ -1,6 +1,6 @@
 /**
- * `statewire/session`: who is signed in on this device, and everything that keeps it so. Where it
- * is kept: `statewire/storage`.
+ * `statewire/session`: who is signed in on this device, with tokens that are renewed in time. The
+ * storages for it are in `statewire/storage`, the product's HTTP API in `statewire/kull`.
  *
  * @module
  */
@@ -19,7 +19,7 @@ export type {
   SessionPorts,
   User,
 } from '../machines/session/ports.js'
-export type { SessionParts } from '../machines/session/setup.js'
+export type { SessionInput } from '../machines/session/context.js'
 export { getSessionStatus, type SessionStatus } from '../machines/session/status.js'
 export {
   createSessionTiming,
@@ -37,10 +37,8 @@ export type {
   RenewedToken,
   SessionApi,
 } from './api.js'
-export { type Api, type ApiOptions, createApi } from '../kull/create-api.js'
-export type { CredentialsRequest, SessionCredentials } from './credentials.js'
+export type { CredentialsRequest, SessionCredentials } from './credential-provider.js'
 export { createDeviceId, type DeviceId, type DeviceIdOptions } from './device-id.js'
-export type { Fetch, FetchInit, FetchResponse } from './http.js'
 export type { SessionInspector, SessionOptions } from './options.js'
 export { createSession, type Session } from './session.js'
 export type { SessionSync, SyncStatus } from './sync-driver.js'

@@ -1,7 +1,7 @@
 import type { InspectionEvent } from 'xstate'
 import { type Clock, createSystemClock, type Random } from '../base/clock.js'
 import { type ReportError, SyncError } from '../base/errors.js'
-import { assertDuration, guardInspector, guardReport } from '../base/options.js'
+import { assertDuration, type EventObserver, guardInspector, guardReport } from '../base/options.js'
 import { createSessionTiming, type SessionTiming } from '../machines/session/timing.js'
 import { createResilientStore, type ResilientStore } from '../storage/resilient.js'
 import type { KeyValueStore } from '../storage/store.js'
@@ -9,38 +9,36 @@ import type { DeviceDescription, SessionApi } from './api.js'
 import { createDeviceId } from './device-id.js'
 import type { SessionSync } from './sync-driver.js'
 
-/** An XState inspector: a function, or an object with `next`, as Stately's gives it. */
-export type SessionInspector =
-  | ((event: InspectionEvent) => void)
-  | { readonly next?: (event: InspectionEvent) => void }
+/** An XState inspector: a function, or an object with `next` as that of `@statelyai/inspect`. */
+export type SessionInspector = EventObserver<InspectionEvent>
 
 /** Options of `createSession`. */
 export interface SessionOptions {
   readonly api: SessionApi
-  /** Where tokens and user are kept between runs; backed by memory where it fails. */
+  /** Where tokens and user are stored between runs. Memory is used if it fails. */
   readonly store: KeyValueStore
-  /** What is shown of this device where a sign-in is confirmed. */
+  /** What the user sees of this device when confirming the sign-in. */
   readonly device: DeviceDescription
-  /** Gives the device's id. Default: one that is kept in `store`. */
+  /** Gives the device's id. Default: `createDeviceId` on `store`. */
   readonly deviceId?: () => Promise<string>
-  /** Started once someone is signed in, and stopped before the tokens go. */
+  /** The session starts it when a user is signed in, and stops it before it removes the tokens. */
   readonly sync?: SessionSync
   readonly clock?: Clock
   readonly random?: Random
   readonly timing?: Partial<SessionTiming>
-  /** How long a call of the API may take, whatever bound it has itself, in milliseconds. Default 15,000. */
+  /** How long a call of the API may take, in milliseconds. Default 15,000. */
   readonly callTimeoutMs?: number
   /** How long an operation of the store may take, in milliseconds. Default 3,000. */
   readonly storeTimeoutMs?: number
-  /** Told what goes wrong beside the way: `storage-failed`, `api-threw`, `sync-threw`. No token is in it. */
+  /** Called for `storage-failed`, `api-threw` and `sync-threw`. The errors contain no token. */
   readonly onError?: ReportError
-  /** Watches the session's machine; it is shown no token. */
+  /** Inspects the session's machine. It gets no token. */
   readonly inspect?: SessionInspector
-  /** Disposes of the session. */
+  /** Disposes the session. */
   readonly signal?: AbortSignal
 }
 
-/** Options, completed. */
+/** The options with defaults applied. */
 export interface ResolvedSessionOptions {
   readonly api: SessionApi
   readonly store: ResilientStore
@@ -54,7 +52,7 @@ export interface ResolvedSessionOptions {
   readonly inspect: ((event: InspectionEvent) => void) | undefined
 }
 
-/** Completes and checks the options of a session. */
+/** Checks the options of a session and applies defaults. */
 export function resolveSessionOptions(options: SessionOptions): ResolvedSessionOptions {
   const { clock = createSystemClock(), callTimeoutMs = 15_000, storeTimeoutMs = 3_000 } = options
   assertDuration('callTimeoutMs', callTimeoutMs)

@@ -3,139 +3,148 @@ import { nameThrown, withDeadline } from '../base/deadline.js'
 import { type ReportError, SyncError } from '../base/errors.js'
 import type {
   ApiFailure,
+  ClearScope,
   LinkOffer,
+  OfferOutcome,
   PollOutcome,
   RenewOutcome,
+  RestoreOutcome,
   SessionPorts,
 } from '../machines/session/ports.js'
 import type { ApiResult, DeviceDescription, LinkCode, SessionApi } from './api.js'
 import type { SyncDriver } from './sync-driver.js'
 import type { Comparison, Vault } from './vault.js'
 
-/** What {@link createSessionPorts} is made of. */
-export interface SessionPortsOptions {
+/** Options of {@link ApiSessionPorts}. */
+export interface ApiSessionPortsOptions {
   readonly api: SessionApi
   readonly vault: Vault
   readonly driver: SyncDriver
   readonly device: DeviceDescription
   readonly deviceId: () => Promise<string>
   readonly clock: Clock
-  /** How long any call of the API may take, whatever bound it has itself, in milliseconds. */
+  /** The time limit of each API call, in milliseconds. The API may have a shorter one of its own. */
   readonly callTimeoutMs: number
   readonly report: ReportError
 }
 
-// A code that lasts no time, or for ever, tells of two clocks that disagree, not of the code.
-const SHORTEST_LINK_MS = 30_000
-const LONGEST_LINK_MS = 3_600_000
-const USUAL_LINK_MS = 600_000
+/** The ports of a session's machine: an API, a vault and a sync. */
+export class ApiSessionPorts implements SessionPorts {
+  readonly #options: ApiSessionPortsOptions
 
-/** Makes what a session machine has done for it, of an API, a vault and a sync. */
-export function createSessionPorts(options: SessionPortsOptions): SessionPorts {
-  const { api, vault, driver, device, clock, report } = options
+  constructor(options: ApiSessionPortsOptions) {
+    this.#options = options
+  }
 
-  async function call<T>(
+  async restore(signal: AbortSignal): Promise<RestoreOutcome> {
+    const grant = await this.#options.vault.restore(signal)
+    return grant === undefined ? { kind: 'none' } : { kind: 'granted', grant }
+  }
+
+  async requestLink(signal: AbortSignal): Promise<OfferOutcome> {
+    const { api, clock, device, deviceId } = this.#options
+    const result = await this.#call('requestLink', signal, async (signal) =>
+      api.requestLink({ ...device, deviceId: await deviceId() }, { signal }),
+    )
+    if (!result.ok) return { kind: 'failed', failure: result.failure }
+    return { kind: 'offered', offer: toOffer(result.value, result.serverTime, clock) }
+  }
+
+  async checkLink(code: string, signal: AbortSignal): Promise<PollOutcome> {
+    const { api, clock, vault } = this.#options
+    const askedAt = clock.now()
+    const result = await this.#call('checkLink', signal, (signal) =>
+      api.checkLink(code, { signal }),
+    )
+    if (!result.ok) return toFailedPoll(result.failure)
+    const state = result.value
+    if (state.status !== 'approved') return { kind: state.status }
+    vault.hold(state.tokens, askedAt)
+    return { kind: 'approved' }
+  }
+
+  async adopt(): Promise<RestoreOutcome> {
+    const grant = await this.#options.vault.adopt()
+    return grant === undefined ? { kind: 'none' } : { kind: 'granted', grant }
+  }
+
+  async renew(signal: AbortSignal): Promise<RenewOutcome> {
+    const { api, clock, deviceId, vault } = this.#options
+    // Another tab may have renewed the tokens or signed out.
+    const before = await vault.compare()
+    if (before.kind !== 'same' || signal.aborted) return toRenewal(before)
+    const tokens = vault.current
+    if (tokens === undefined) return { kind: 'vanished' }
+    const askedAt = clock.now()
+    const { refreshToken } = tokens
+    const result = await this.#call('renew', signal, async (signal) =>
+      api.renew({ refreshToken, deviceId: await deviceId() }, { signal }),
+    )
+    if (result.ok) return toRenewal(await vault.applyRenewal(tokens, result.value, askedAt))
+    if (result.failure.code !== 'refused' || result.failure.status !== 401) {
+      return { kind: 'failed', failure: result.failure }
+    }
+    // A server that rotates refresh tokens refuses one that another tab has just used.
+    const after = await vault.compare()
+    return after.kind === 'same' ? { kind: 'revoked' } : toRenewal(after)
+  }
+
+  clear(scope: ClearScope): Promise<void> {
+    return this.#options.vault.clear(scope)
+  }
+
+  async revoke(signal: AbortSignal): Promise<void> {
+    const { api, vault } = this.#options
+    const accessToken = vault.takeRemovedToken()
+    if (accessToken === undefined) return
+    await this.#call('revoke', signal, (signal) => api.revoke(accessToken, { signal }))
+  }
+
+  startSync(): void {
+    this.#options.driver.start()
+  }
+
+  stopSync(): void {
+    this.#options.driver.stop()
+  }
+
+  async #call<T>(
     name: keyof SessionApi,
     signal: AbortSignal,
     run: (signal: AbortSignal) => Promise<ApiResult<T>>,
   ): Promise<ApiResult<T>> {
-    const { callTimeoutMs: limitMs } = options
+    const { callTimeoutMs: limitMs, clock, report } = this.#options
     const settled = await withDeadline({ clock, limitMs, signal }, run)
     switch (settled.kind) {
       case 'value':
         return settled.value
       case 'late':
-        return failed({ code: 'timeout', message: 'The server did not answer in time.' })
+        return callFailure({ code: 'timeout', message: 'The server did not answer in time.' })
       case 'aborted':
-        return failed({ code: 'aborted', message: 'The request was given up.' })
-      case 'threw':
-        // Without the cause: what an API throws may repeat the tokens that it was given.
-        report(
-          new SyncError('api-threw', `The API's ${name} threw (${nameThrown(settled.error)}).`),
-        )
-        return failed({ code: 'network', message: 'The request failed.' })
+        return callFailure({ code: 'aborted', message: 'The request was cancelled.' })
+      case 'threw': {
+        // Without the cause: an exception of the API may contain the tokens that it was given.
+        const message = `The API's ${name} threw (${nameThrown(settled.error)}).`
+        report(new SyncError('api-threw', message))
+        return callFailure({ code: 'network', message: 'The request failed.' })
+      }
       default:
         return settled satisfies never
     }
-  }
-
-  return {
-    async restore(signal) {
-      const grant = await vault.restore(signal)
-      return grant === undefined ? { kind: 'none' } : { kind: 'granted', grant }
-    },
-
-    async requestLink(signal) {
-      const result = await call('requestLink', signal, async (signal) =>
-        api.requestLink({ ...device, deviceId: await options.deviceId() }, { signal }),
-      )
-      if (!result.ok) return { kind: 'failed', failure: result.failure }
-      return { kind: 'offered', offer: toOffer(result.value, result.serverTime, clock) }
-    },
-
-    async checkLink(code, signal) {
-      const askedAt = clock.now()
-      const result = await call('checkLink', signal, (signal) => api.checkLink(code, { signal }))
-      if (!result.ok) return takeFailedPoll(result.failure)
-      const state = result.value
-      if (state.status !== 'approved') return { kind: state.status }
-      vault.hold(state.tokens, askedAt)
-      return { kind: 'approved' }
-    },
-
-    async adopt() {
-      const grant = await vault.adopt()
-      return grant === undefined ? { kind: 'none' } : { kind: 'granted', grant }
-    },
-
-    async renew(signal) {
-      // Another tab may have done it already, or have signed out.
-      const before = await vault.compare()
-      if (before.kind !== 'same' || signal.aborted) return toRenewal(before)
-      const tokens = vault.current()
-      if (tokens === undefined) return { kind: 'vanished' }
-      const askedAt = clock.now()
-      const { refreshToken } = tokens
-      const result = await call('renew', signal, async (signal) =>
-        api.renew({ refreshToken, deviceId: await options.deviceId() }, { signal }),
-      )
-      if (result.ok) return toRenewal(await vault.renewed(tokens, result.value, askedAt))
-      if (result.failure.code !== 'refused' || result.failure.status !== 401) {
-        return { kind: 'failed', failure: result.failure }
-      }
-      // A server that rotates tokens refuses the one that another tab has just used up.
-      const after = await vault.compare()
-      return after.kind === 'same' ? { kind: 'revoked' } : toRenewal(after)
-    },
-
-    clear: (scope) => vault.clear(scope),
-
-    async revoke(signal) {
-      const accessToken = vault.takeDeparted()
-      if (accessToken === undefined) return
-      await call('revoke', signal, (signal) => api.revoke(accessToken, { signal }))
-    },
-
-    startSync() {
-      driver.start()
-    },
-    stopSync() {
-      driver.stop()
-    },
   }
 }
 
 const aborted: RenewOutcome = {
   kind: 'failed',
-  failure: { code: 'aborted', message: 'The request was given up.' },
+  failure: { code: 'aborted', message: 'The request was cancelled.' },
 }
 
-function failed(failure: ApiFailure): { readonly ok: false; readonly failure: ApiFailure } {
+function callFailure(failure: ApiFailure): { readonly ok: false; readonly failure: ApiFailure } {
   return { ok: false, failure }
 }
 
-// Servers differ in how they say that a code is over: in the answer, or by not knowing it.
-function takeFailedPoll(failure: ApiFailure): PollOutcome {
+// Some servers say in the answer that a code has expired, others do not know the code any more.
+function toFailedPoll(failure: ApiFailure): PollOutcome {
   const isGone = failure.code === 'refused' && (failure.status === 404 || failure.status === 410)
   return isGone ? { kind: 'expired' } : { kind: 'failed', failure }
 }
@@ -154,16 +163,22 @@ function toRenewal(comparison: Comparison): RenewOutcome {
   }
 }
 
+// A code with a life outside these limits means that two clocks disagree.
+const SHORTEST_LINK_MS = 30_000
+const LONGEST_LINK_MS = 3_600_000
+const USUAL_LINK_MS = 600_000
+
 /**
- * The end of a code is told by the server's clock. How long it lasts is read off that clock where
- * the answer told the time, and otherwise off ours, unless that makes no sense.
+ * Works out how long a code is valid. The server gives its end by the server's clock, so the life
+ * is counted from the time in the same answer. Without that time it is counted from our clock. A
+ * life that makes no sense is replaced by the usual one.
  */
 function toOffer(
   { code, expiresAt, verificationUrl }: LinkCode,
   serverTime: number | undefined,
   clock: Clock,
 ): LinkOffer {
-  // Servers tell the time in whole seconds, rounded down.
+  // Servers give the time in whole seconds, rounded down.
   const lifeMs =
     serverTime === undefined
       ? expiresAt - clock.epoch()

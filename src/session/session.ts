@@ -1,62 +1,63 @@
 import type { Observable } from 'rxjs'
-import { createActor } from 'xstate'
+import { type Actor, createActor } from 'xstate'
 import { SyncError } from '../base/errors.js'
-import { createSessionMachine } from '../machines/session/machine.js'
+import { createSessionMachine, type SessionMachine } from '../machines/session/machine.js'
 import { getSessionStatus, type SessionStatus } from '../machines/session/status.js'
 import { createValueStream } from '../streams/streams.js'
 import type { ApiResult } from './api.js'
 import {
-  createCredentials,
-  type SessionCredentials,
+  CredentialProvider,
   type CredentialsRequest,
-} from './credentials.js'
+  type SessionCredentials,
+} from './credential-provider.js'
 import { resolveSessionOptions, type SessionOptions } from './options.js'
-import { createSessionPorts } from './session-ports.js'
-import { createSyncDriver } from './sync-driver.js'
-import { createVault } from './vault.js'
+import { ApiSessionPorts } from './session-ports.js'
+import { SyncDriver } from './sync-driver.js'
+import { SESSION_KEY, Vault } from './vault.js'
 
 /**
- * Who is signed in on this device, and everything that keeps it so.
+ * Who is signed in on this device: it links the device, renews the tokens, and starts and stops
+ * the sync.
  *
- * It is a store, too: `subscribe` and `getSnapshot` fit React's `useSyncExternalStore` and
+ * It is a store too: `subscribe` and `getSnapshot` fit React's `useSyncExternalStore` and
  * Svelte's store contract.
  */
 export interface Session {
   readonly status: SessionStatus
-  /** Where the session stands; the current status first. */
+  /** Emits the current status, then each change. */
   readonly status$: Observable<SessionStatus>
   getSnapshot(): SessionStatus
-  /** Calls a listener with the current status and with each later one. */
+  /** Calls a listener with the current status, then with each change. */
   subscribe(listener: (status: SessionStatus) => void): () => void
 
-  /** Looks for a stored session. Harmless when repeated. */
+  /** Looks for a stored session. A second call does nothing. */
   start(): void
-  /** Asks for a code to show; nothing unless signed out. */
+  /** Asks for a code to show. Does nothing unless signed out. */
   signIn(): void
-  /** Gives the code up; nothing unless there is one, or one is asked for. */
+  /** Gives the code up. Does nothing unless there is a code, or a request for one. */
   cancel(): void
   /**
    * Stops the sync, then removes tokens and user, then tells the server, if it can be reached.
-   * Settles once they are removed here; never rejects.
+   * Resolves once they are removed from this device. Never rejects.
    */
   signOut(): Promise<void>
 
   /**
-   * Gives fresh credentials: for `credentials` of `createSyncClient`, one client per session.
-   * After a refusal it gets others first. Any number of callers cause one request.
+   * Gives fresh credentials: for the option `credentials` of `createSyncClient`, one client per
+   * session. After a refusal it renews them first. Any number of callers cause one request.
    *
-   * Rejects with a SyncError `not-signed-in`, or `token-unavailable` where none could be had.
+   * Rejects with a SyncError: `not-signed-in`, or `token-unavailable` if the renewal failed.
    */
   readonly credentials: (request?: CredentialsRequest) => Promise<SessionCredentials>
   /**
-   * Makes a call with a fresh access token, and once more with another if the server answers 401.
-   * A second 401 ends the session.
+   * Makes a call with a fresh access token. If the server answers 401, it makes the call once
+   * more with a renewed token. A second 401 ends the session.
    */
   readonly authorized: <T>(
     call: (accessToken: string) => Promise<ApiResult<T>>,
   ) => Promise<ApiResult<T>>
 
-  /** Stops the sync and everything else for good, without signing out. */
+  /** Stops the sync and the session for good. The user stays signed in for the next run. */
   dispose(): void
   [Symbol.dispose](): void
 }
@@ -64,7 +65,7 @@ export interface Session {
 /**
  * Makes a session. Nothing happens until `start()`.
  *
- * @throws SyncError `option-invalid` where an option makes no sense; the message names it.
+ * @throws SyncError `option-invalid` for an option that makes no sense; the message names it.
  *
  * @example
  * const session = createSession({ api, store, device, sync })
@@ -72,112 +73,139 @@ export interface Session {
  * session.start()
  */
 export function createSession(options: SessionOptions): Session {
-  const resolved = resolveSessionOptions(options)
-  const { clock, random, report, store, timing } = resolved
-  const vault = createVault({ store, clock })
-  const driver = createSyncDriver(options.sync, report)
-  const ports = createSessionPorts({ ...resolved, vault, driver })
-  const actor = createActor(createSessionMachine({ ports, clock, random, timing }), {
-    clock,
-    ...(resolved.inspect && { inspect: resolved.inspect }),
-  })
-  let latest: SessionStatus = { state: 'loading' }
-  const statuses = createValueStream<SessionStatus>(latest, report)
-  const credentials = createCredentials({
-    actor,
-    vault,
-    driver,
-    deviceId: resolved.deviceId,
-    clock,
-  })
-  let isDisposed = false
+  return new ActorSession(options)
+}
 
-  actor.subscribe((snapshot) => {
-    const status = getSessionStatus(snapshot)
-    if (isSameStatus(latest, status)) return
-    latest = status
-    statuses.next(status)
-  })
-  actor.start()
+/** A session that runs its machine as an actor. */
+class ActorSession implements Session {
+  readonly #actor: Actor<SessionMachine>
+  readonly #vault: Vault
+  readonly #driver: SyncDriver
+  readonly #provider: CredentialProvider
+  readonly #statuses: ReturnType<typeof createValueStream<SessionStatus>>
+  readonly #signal: AbortSignal | undefined
+  readonly #unwatch: readonly (() => void)[]
+  #status: SessionStatus = { state: 'loading' }
+  #isDisposed = false
 
-  const unwatchSync = driver.watch(credentials.noteRefusal)
-  const unwatchStore = store.watch?.((key) => {
-    if (key === undefined || key === 'session') void compareWithStore()
-  })
+  constructor(options: SessionOptions) {
+    const resolved = resolveSessionOptions(options)
+    const { clock, random, report, store, timing } = resolved
+    this.#signal = options.signal
+    this.#vault = new Vault(store, clock)
+    this.#driver = new SyncDriver(options.sync, report)
+    this.#statuses = createValueStream(this.#status, report)
+    const vault = this.#vault
+    const driver = this.#driver
+    const ports = new ApiSessionPorts({ ...resolved, vault, driver })
+    this.#actor = createActor(createSessionMachine(), {
+      clock,
+      ...(resolved.inspect && { inspect: resolved.inspect }),
+      input: { ports, clock, random, timing },
+    })
+    this.#provider = new CredentialProvider({ ...resolved, actor: this.#actor, vault, driver })
 
-  async function compareWithStore(): Promise<void> {
-    const comparison = await vault.compare()
-    if (isDisposed) return
+    this.#actor.subscribe((snapshot) => this.#publish(getSessionStatus(snapshot)))
+    this.#actor.start()
+    const unwatchSync = driver.watch(() => this.#provider.noteRefusal())
+    const unwatchStore = store.watch?.((key) => {
+      if (key === undefined || key === SESSION_KEY) void this.#compareWithStore()
+    })
+    this.#unwatch = unwatchStore === undefined ? [unwatchSync] : [unwatchStore, unwatchSync]
+    if (this.#signal?.aborted === true) this.dispose()
+    else this.#signal?.addEventListener('abort', this.dispose, { once: true })
+  }
+
+  get status(): SessionStatus {
+    return this.#status
+  }
+
+  get status$(): Observable<SessionStatus> {
+    return this.#statuses.observable
+  }
+
+  readonly getSnapshot = (): SessionStatus => this.#status
+
+  readonly subscribe = (listener: (status: SessionStatus) => void): (() => void) => {
+    const subscription = this.#statuses.observable.subscribe(listener)
+    return () => {
+      subscription.unsubscribe()
+    }
+  }
+
+  start(): void {
+    this.#assertLive()
+    this.#actor.send({ type: 'start' })
+  }
+
+  signIn(): void {
+    this.#assertLive()
+    this.#actor.send({ type: 'link' })
+  }
+
+  cancel(): void {
+    if (!this.#isDisposed) this.#actor.send({ type: 'cancel' })
+  }
+
+  async signOut(): Promise<void> {
+    if (this.#isDisposed) return
+    this.#actor.send({ type: 'signOut' })
+    await this.#provider.waitFor(
+      (snapshot) => snapshot.matches('signedOut') || snapshot.matches('idle'),
+    )
+  }
+
+  readonly credentials = (request?: CredentialsRequest): Promise<SessionCredentials> =>
+    this.#provider.forSync(request)
+
+  readonly authorized = <T>(
+    call: (accessToken: string) => Promise<ApiResult<T>>,
+  ): Promise<ApiResult<T>> => this.#provider.authorized(call)
+
+  readonly dispose = (): void => {
+    if (this.#isDisposed) return
+    this.#isDisposed = true
+    this.#signal?.removeEventListener('abort', this.dispose)
+    for (const unwatch of this.#unwatch) unwatch()
+    this.#driver.stop()
+    this.#actor.stop()
+    this.#statuses.complete()
+  };
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+
+  #publish(status: SessionStatus): void {
+    if (isSameStatus(this.#status, status)) return
+    this.#status = status
+    this.#statuses.next(status)
+  }
+
+  /** Tells the machine what another tab or process wrote to the store. */
+  async #compareWithStore(): Promise<void> {
+    const comparison = await this.#vault.compare()
+    if (this.#isDisposed) return
     switch (comparison.kind) {
       case 'same':
         return
       case 'replaced':
-        actor.send({ type: 'store.replaced', grant: comparison.grant })
+        this.#actor.send({ type: 'store.replaced', grant: comparison.grant })
         return
       case 'vanished':
-        actor.send({ type: 'store.vanished' })
+        this.#actor.send({ type: 'store.vanished' })
         return
       case 'foreign':
-        actor.send({ type: 'store.foreign' })
+        this.#actor.send({ type: 'store.foreign' })
         return
       default:
         comparison satisfies never
     }
   }
 
-  function assertLive(): void {
-    if (isDisposed) throw new SyncError('disposed', 'The session has been disposed.')
+  #assertLive(): void {
+    if (this.#isDisposed) throw new SyncError('disposed', 'The session has been disposed.')
   }
-
-  function dispose(): void {
-    if (isDisposed) return
-    isDisposed = true
-    options.signal?.removeEventListener('abort', dispose)
-    unwatchStore?.()
-    unwatchSync()
-    driver.stop()
-    actor.stop()
-    statuses.complete()
-  }
-
-  const session: Session = {
-    get status() {
-      return latest
-    },
-    status$: statuses.observable,
-    getSnapshot: () => latest,
-    subscribe(listener) {
-      const subscription = statuses.observable.subscribe(listener)
-      return () => {
-        subscription.unsubscribe()
-      }
-    },
-    start() {
-      assertLive()
-      actor.send({ type: 'start' })
-    },
-    signIn() {
-      assertLive()
-      actor.send({ type: 'link' })
-    },
-    cancel() {
-      if (!isDisposed) actor.send({ type: 'cancel' })
-    },
-    async signOut() {
-      if (isDisposed) return
-      actor.send({ type: 'signOut' })
-      await credentials.settled(
-        (snapshot) => snapshot.matches('signedOut') || snapshot.matches('idle'),
-      )
-    },
-    credentials: credentials.forSync,
-    authorized: credentials.authorized,
-    dispose,
-    [Symbol.dispose]: dispose,
-  }
-  if (options.signal?.aborted === true) dispose()
-  else options.signal?.addEventListener('abort', dispose, { once: true })
-  return session
 }
 
 function isSameStatus(left: SessionStatus, right: SessionStatus): boolean {

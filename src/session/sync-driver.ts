@@ -1,10 +1,10 @@
-import { type ReportError, SyncError } from '../base/errors.js'
 import { nameThrown } from '../base/deadline.js'
+import { type ReportError, SyncError } from '../base/errors.js'
 
-/** What of a sync's status matters to a session. */
+/** The part of a sync's status that a session reads. */
 export interface SyncStatus {
   readonly state: string
-  /** Why it is `failed`. */
+  /** Why the state is `failed`. */
   readonly error?: { readonly code: string }
 }
 
@@ -12,59 +12,64 @@ export interface SyncStatus {
 export interface SessionSync {
   start(): void
   stop(): void
-  /** Comes back with fresh credentials, after the former were refused. */
+  /** Connects again with fresh credentials, after the server refused the former ones. */
   reconnect(): void
-  /** Tells when the sync gave up because its credentials were refused. */
+  /** Emits when the sync failed because the server refused its credentials. */
   readonly status$?: {
     subscribe(next: (status: SyncStatus) => void): { unsubscribe(): void }
   }
 }
 
-/** The sync as a session drives it: what is asked twice is done once, and what it throws is reported. */
-export interface SyncDriver {
-  start(): void
-  stop(): void
-  reconnect(): void
-  /** Hears of refused credentials until it is told to stop. */
-  watch(onRefused: () => void): () => void
-}
+/**
+ * Starts and stops the sync of a session. It does each once, however often it is asked, and
+ * reports what the sync throws. Without a sync it does nothing.
+ */
+export class SyncDriver {
+  readonly #sync: SessionSync | undefined
+  readonly #report: ReportError
+  #isRunning = false
 
-/** Makes a driver; one that does nothing where there is no sync. */
-export function createSyncDriver(sync: SessionSync | undefined, report: ReportError): SyncDriver {
-  let isRunning = false
+  constructor(sync: SessionSync | undefined, report: ReportError) {
+    this.#sync = sync
+    this.#report = report
+  }
 
-  function attempt(what: 'start' | 'stop' | 'reconnect' | 'status$', run: () => void): void {
-    try {
-      run()
-    } catch (error) {
-      report(new SyncError('sync-threw', `The sync's ${what} threw (${nameThrown(error)}).`))
+  start(): void {
+    if (this.#isRunning) return
+    this.#isRunning = true
+    this.#attempt('start', () => this.#sync?.start())
+  }
+
+  stop(): void {
+    if (!this.#isRunning) return
+    this.#isRunning = false
+    this.#attempt('stop', () => this.#sync?.stop())
+  }
+
+  reconnect(): void {
+    if (this.#isRunning) this.#attempt('reconnect', () => this.#sync?.reconnect())
+  }
+
+  /** Calls `onRefused` when the sync fails because of its credentials. Gives a function that ends it. */
+  watch(onRefused: () => void): () => void {
+    let subscription: { unsubscribe(): void } | undefined
+    this.#attempt('status$', () => {
+      subscription = this.#sync?.status$?.subscribe(({ state, error }) => {
+        const isRefused = state === 'failed' && error?.code === 'credentials-refused'
+        if (this.#isRunning && isRefused) onRefused()
+      })
+    })
+    return () => {
+      this.#attempt('status$', () => subscription?.unsubscribe())
     }
   }
 
-  return {
-    start() {
-      if (isRunning) return
-      isRunning = true
-      attempt('start', () => sync?.start())
-    },
-    stop() {
-      if (!isRunning) return
-      isRunning = false
-      attempt('stop', () => sync?.stop())
-    },
-    reconnect() {
-      if (isRunning) attempt('reconnect', () => sync?.reconnect())
-    },
-    watch(onRefused) {
-      let subscription: { unsubscribe(): void } | undefined
-      attempt('status$', () => {
-        subscription = sync?.status$?.subscribe(({ state, error }) => {
-          if (isRunning && state === 'failed' && error?.code === 'credentials-refused') onRefused()
-        })
-      })
-      return () => {
-        attempt('status$', () => subscription?.unsubscribe())
-      }
-    },
+  #attempt(name: keyof SessionSync, run: () => void): void {
+    try {
+      run()
+    } catch (error) {
+      const message = `The sync's ${name} threw (${nameThrown(error)}).`
+      this.#report(new SyncError('sync-threw', message))
+    }
   }
 }

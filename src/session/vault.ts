@@ -1,211 +1,188 @@
 import type { Clock } from '../base/clock.js'
-import type { ClearScope, Grant, User } from '../machines/session/ports.js'
-import { createValidate } from '../schemas/schema.js'
+import type { ClearScope, Grant } from '../machines/session/ports.js'
 import type { KeyValueStore } from '../storage/store.js'
-import { storedSession, toUser } from '../kull/answers.js'
 import type { IssuedTokens, RenewedToken } from './api.js'
+import { decodeSession, type StoredSession } from './stored-session.js'
 
-/** The tokens in hand. Leaves this folder only inside a request. */
+/** The tokens in memory. They leave this folder only as part of a request. */
 export interface Tokens extends Grant {
   readonly accessToken: string
   readonly refreshToken: string
 }
 
-/** How what is stored compares with what is in hand. */
+/** The result of comparing the stored tokens with those in memory. */
 export type Comparison =
   | { readonly kind: 'same' }
-  /** Newer tokens of the same user; they are in hand now. */
+  /** The store has newer tokens of the same user. The vault uses them from now on. */
   | { readonly kind: 'replaced'; readonly grant: Grant }
+  /** The store has no tokens any more. */
   | { readonly kind: 'vanished' }
-  /** Another user's, or any where none were in hand. They are left where they are. */
+  /** The store has tokens of another user, or the vault has none. The vault does not use them. */
   | { readonly kind: 'foreign' }
 
+/** The key of the session in its store. */
+export const SESSION_KEY = 'session'
+
 /**
- * The one place that knows tokens: in memory while they are used, and in the store between runs.
- * What is kept there is the two tokens, when the access token was issued and ends, and the user.
+ * The only place that knows tokens: in memory during a run, in the store between runs. The store
+ * gets both tokens, the user, and when the access token was issued and when it expires.
+ *
+ * The methods of the given store must never reject.
  */
-export interface Vault {
-  /** The tokens in hand. */
-  current(): Tokens | undefined
-  /** Takes stored tokens in hand. */
-  restore(signal: AbortSignal): Promise<Grant | undefined>
-  /** Holds what a sign-in gave until {@link Vault.adopt}. `askedAt` is when it was asked for. */
-  hold(issued: IssuedTokens, askedAt: number): void
-  /** Takes what is held in hand, and stores it. */
-  adopt(): Promise<Grant | undefined>
-  /** Takes a renewed access token in hand and stores it, unless either has other tokens by now. */
-  renewed(from: Tokens, renewed: RenewedToken, askedAt: number): Promise<Comparison>
-  /** Compares with the store, in which another tab or process may have written. */
-  compare(): Promise<Comparison>
-  clear(scope: ClearScope): Promise<void>
-  /** The access token that `clear` took away last, once. */
-  takeDeparted(): string | undefined
-}
+export class Vault {
+  readonly #store: KeyValueStore
+  readonly #clock: Clock
+  #tokens: Tokens | undefined
+  /** Issued by a sign-in that the machine has not accepted yet. */
+  #held: { readonly issued: IssuedTokens; readonly askedAt: number } | undefined
+  /** The access token that `clear` removed, until `takeRemovedToken` hands it out. */
+  #removedToken: string | undefined
+  #generations = 0
 
-const KEY = 'session'
+  constructor(store: KeyValueStore, clock: Clock) {
+    this.#store = store
+    this.#clock = clock
+  }
 
-const readStored = createValidate(storedSession)
+  /** The tokens in memory. */
+  get current(): Tokens | undefined {
+    return this.#tokens
+  }
 
-interface Stored {
-  readonly accessToken: string
-  readonly refreshToken: string
-  readonly issuedAt: number
-  readonly expiresAt: number
-  readonly user: User
-}
+  /** Loads stored tokens into memory. */
+  async restore(signal: AbortSignal): Promise<Grant | undefined> {
+    const stored = decodeSession(await this.#store.get(SESSION_KEY))
+    if (stored === undefined || signal.aborted) return undefined
+    return this.#useStored(stored)
+  }
 
-/** Makes a vault on a store whose methods never reject. */
-export function createVault({
-  store,
-  clock,
-}: {
-  readonly store: KeyValueStore
-  readonly clock: Clock
-}): Vault {
-  let tokens: Tokens | undefined
-  let held: { readonly issued: IssuedTokens; readonly askedAt: number } | undefined
-  let departed: string | undefined
-  let generations = 0
+  /** Holds tokens of a sign-in until {@link Vault.adopt}. `askedAt` is when they were requested. */
+  hold(issued: IssuedTokens, askedAt: number): void {
+    this.#held = { issued, askedAt }
+  }
 
-  function take(fresh: Omit<Tokens, 'generation'>): Grant {
-    generations += 1
-    tokens = { ...fresh, generation: generations }
+  /** Uses the held tokens from now on, and stores them. */
+  async adopt(): Promise<Grant | undefined> {
+    if (this.#held === undefined) return undefined
+    const { issued, askedAt } = this.#held
+    this.#held = undefined
+    const tokens = this.#use({
+      accessToken: issued.accessToken,
+      refreshToken: issued.refreshToken,
+      user: issued.user,
+      obtainedAt: askedAt,
+      expiresAt: askedAt + issued.expiresIn * 1_000,
+    })
+    await this.#store.set(SESSION_KEY, JSON.stringify(toStored(tokens, this.#clock)))
     return toGrant(tokens)
   }
 
-  // Durations are monotonic; between runs only the calendar is there to go by. A calendar that
-  // has been set back tells nothing of a token's age, so it counts as over.
-  function takeStored(stored: Stored): Grant {
-    const age = clock.epoch() - stored.issuedAt
+  /**
+   * Uses and stores a renewed access token, unless memory or the store has other tokens by now.
+   * `from` are the tokens that were renewed; `askedAt` is when the renewal was requested.
+   */
+  async applyRenewal(from: Tokens, renewed: RenewedToken, askedAt: number): Promise<Comparison> {
+    // The user signed out, or in anew, before the answer came: it belongs to former tokens.
+    if (this.#tokens?.generation !== from.generation) return await this.compare()
+    const tokens = this.#use({
+      accessToken: renewed.accessToken,
+      refreshToken: renewed.refreshToken ?? from.refreshToken,
+      user: from.user,
+      obtainedAt: askedAt,
+      expiresAt: askedAt + renewed.expiresIn * 1_000,
+    })
+    const ours = toStored(tokens, this.#clock)
+    const text = JSON.stringify(ours)
+    const result = await this.#store.update(SESSION_KEY, (current) => {
+      const stored = decodeSession(current)
+      if (stored?.refreshToken !== from.refreshToken) return current
+      return this.#isOlder(stored, ours) || !this.#isOlder(ours, stored) ? text : current
+    })
+    if (result === text) return { kind: 'replaced', grant: toGrant(tokens) }
+    return this.#compareWith(result)
+  }
+
+  /** Compares with the store, which another tab or process may have changed. */
+  async compare(): Promise<Comparison> {
+    const before = this.#generations
+    const text = await this.#store.get(SESSION_KEY)
+    // If the tokens in memory changed during the read, its result is out of date.
+    return this.#generations === before ? this.#compareWith(text) : await this.compare()
+  }
+
+  /** Removes the tokens from memory, and from the store as far as the scope says. */
+  async clear(scope: ClearScope): Promise<void> {
+    const mine = this.#tokens
+    this.#tokens = undefined
+    this.#held = undefined
+    switch (scope) {
+      case 'memory':
+        return
+      case 'ours':
+        await this.#store.update(SESSION_KEY, (current) =>
+          decodeSession(current)?.refreshToken === mine?.refreshToken ? undefined : current,
+        )
+        return
+      case 'everything':
+        this.#removedToken =
+          mine?.accessToken ?? decodeSession(await this.#store.get(SESSION_KEY))?.accessToken
+        await this.#store.delete(SESSION_KEY)
+        return
+      default:
+        return scope satisfies never
+    }
+  }
+
+  /** Gives the access token that `clear` removed last. A second call gives nothing. */
+  takeRemovedToken(): string | undefined {
+    const token = this.#removedToken
+    this.#removedToken = undefined
+    return token
+  }
+
+  #use(fresh: Omit<Tokens, 'generation'>): Tokens {
+    this.#generations += 1
+    this.#tokens = { ...fresh, generation: this.#generations }
+    return this.#tokens
+  }
+
+  // Within a run, durations are monotonic. Between runs there is only the calendar. If it was set
+  // back, the age of a token is unknown, so the token counts as expired.
+  #useStored(stored: StoredSession): Grant {
+    const age = this.#clock.epoch() - stored.issuedAt
     const life = stored.expiresAt - stored.issuedAt
-    const obtainedAt = clock.now() - (age >= 0 ? age : life)
+    const obtainedAt = this.#clock.now() - (age >= 0 ? age : life)
+    const expiresAt = obtainedAt + life
     const { accessToken, refreshToken, user } = stored
-    return take({ accessToken, refreshToken, user, obtainedAt, expiresAt: obtainedAt + life })
+    return toGrant(this.#use({ accessToken, refreshToken, user, obtainedAt, expiresAt }))
   }
 
-  function toStored({ accessToken, refreshToken, user, ...times }: Tokens): Stored {
-    const offset = clock.epoch() - clock.now()
-    const issuedAt = Math.round(times.obtainedAt + offset)
-    const expiresAt = Math.round(times.expiresAt + offset)
-    return { accessToken, refreshToken, issuedAt, expiresAt, user }
-  }
-
-  // What was issued in the future was issued before the calendar was set back.
-  function isOlder(stored: Stored, than: Stored): boolean {
-    return stored.expiresAt < than.expiresAt || stored.issuedAt > clock.epoch()
-  }
-
-  function compareWith(text: string | undefined): Comparison {
-    const stored = parse(text)
-    if (stored === undefined) return { kind: tokens === undefined ? 'same' : 'vanished' }
+  #compareWith(text: string | undefined): Comparison {
+    const stored = decodeSession(text)
+    if (stored === undefined) return { kind: this.#tokens === undefined ? 'same' : 'vanished' }
+    const tokens = this.#tokens
     if (tokens?.user.id !== stored.user.id) return { kind: 'foreign' }
     if (tokens.refreshToken === stored.refreshToken) {
       if (tokens.accessToken === stored.accessToken) return { kind: 'same' }
-      // An old renewal that came late to another tab is no reason to give up a fresh token.
-      if (isOlder(stored, toStored(tokens))) return { kind: 'same' }
+      // Another tab may store the late answer of an old renewal. The newer token here stays.
+      if (this.#isOlder(stored, toStored(tokens, this.#clock))) return { kind: 'same' }
     }
-    return { kind: 'replaced', grant: takeStored(stored) }
+    return { kind: 'replaced', grant: this.#useStored(stored) }
   }
 
-  async function compare(): Promise<Comparison> {
-    const before = generations
-    const text = await store.get(KEY)
-    // What was read is from before the tokens that came in hand meanwhile.
-    return generations === before ? compareWith(text) : await compare()
+  // An issue time in the future means that the calendar was set back since.
+  #isOlder(stored: StoredSession, than: StoredSession): boolean {
+    return stored.expiresAt < than.expiresAt || stored.issuedAt > this.#clock.epoch()
   }
+}
 
-  return {
-    current: () => tokens,
-
-    async restore(signal) {
-      const stored = parse(await store.get(KEY))
-      if (stored === undefined || signal.aborted) return undefined
-      return takeStored(stored)
-    },
-
-    hold(issued, askedAt) {
-      held = { issued, askedAt }
-    },
-
-    async adopt() {
-      if (held === undefined) return undefined
-      const { issued, askedAt } = held
-      held = undefined
-      const grant = take({
-        accessToken: issued.accessToken,
-        refreshToken: issued.refreshToken,
-        user: issued.user,
-        obtainedAt: askedAt,
-        expiresAt: askedAt + issued.expiresIn * 1_000,
-      })
-      if (tokens !== undefined) await store.set(KEY, JSON.stringify(toStored(tokens)))
-      return grant
-    },
-
-    async renewed(from, renewed, askedAt) {
-      // Signed out, or in anew, while the answer was on its way: it belongs to tokens of the past.
-      if (tokens?.generation !== from.generation) return await compare()
-      const grant = take({
-        accessToken: renewed.accessToken,
-        refreshToken: renewed.refreshToken ?? from.refreshToken,
-        user: from.user,
-        obtainedAt: askedAt,
-        expiresAt: askedAt + renewed.expiresIn * 1_000,
-      })
-      const ours = toStored(tokens)
-      const text = JSON.stringify(ours)
-      const stands = await store.update(KEY, (current) => {
-        const stored = parse(current)
-        if (stored?.refreshToken !== from.refreshToken) return current
-        return isOlder(stored, ours) || !isOlder(ours, stored) ? text : current
-      })
-      return stands === text ? { kind: 'replaced', grant } : compareWith(stands)
-    },
-
-    compare,
-
-    async clear(scope) {
-      const mine = tokens
-      tokens = undefined
-      held = undefined
-      switch (scope) {
-        case 'memory':
-          return
-        case 'ours':
-          await store.update(KEY, (current) =>
-            parse(current)?.refreshToken === mine?.refreshToken ? undefined : current,
-          )
-          return
-        case 'everything':
-          departed = mine?.accessToken ?? parse(await store.get(KEY))?.accessToken
-          await store.delete(KEY)
-          return
-        default:
-          return scope satisfies never
-      }
-    },
-
-    takeDeparted() {
-      const token = departed
-      departed = undefined
-      return token
-    },
-  }
+function toStored({ accessToken, refreshToken, user, ...times }: Tokens, clock: Clock) {
+  const offset = clock.epoch() - clock.now()
+  const issuedAt = Math.round(times.obtainedAt + offset)
+  const expiresAt = Math.round(times.expiresAt + offset)
+  return { accessToken, refreshToken, issuedAt, expiresAt, user } satisfies StoredSession
 }
 
 function toGrant({ generation, user, obtainedAt, expiresAt }: Tokens): Grant {
   return { generation, user, obtainedAt, expiresAt }
-}
-
-/** What is stored, if it is a session; anything else is as good as nothing. */
-function parse(text: string | undefined): Stored | undefined {
-  if (text === undefined) return undefined
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch {
-    return undefined
-  }
-  const read = readStored(value)
-  return read.ok ? { ...read.value, user: toUser(read.value.user) } : undefined
 }

@@ -4,7 +4,7 @@ import { createResilientStore, type ResilientStore } from './resilient.js'
 import { scopeStore } from './scope.js'
 import { assertKey, type KeyValueStore, promised } from './store.js'
 
-/** What is used of `localStorage`, or of `sessionStorage`. */
+/** The part of `localStorage` or `sessionStorage` that is used. */
 export interface WebStorage {
   readonly length: number
   key(index: number): string | null
@@ -13,31 +13,31 @@ export interface WebStorage {
   removeItem(key: string): void
 }
 
-/** What is used of `navigator.locks`. */
+/** The part of `navigator.locks` that is used. */
 export interface WebLocks {
   request<T>(name: string, run: () => Promise<T>): Promise<T>
 }
 
-/** What is used of `window` to hear what other tabs write. */
+/** The part of `window` that tells what other tabs write. */
 export interface StorageEvents {
   addEventListener(type: 'storage', listener: (event: StorageChange) => void): void
   removeEventListener(type: 'storage', listener: (event: StorageChange) => void): void
 }
 
-/** What is used of a `StorageEvent`. */
+/** The part of a `StorageEvent` that is used. */
 export interface StorageChange {
   readonly key: string | null
   readonly storageArea: unknown
 }
 
-/** The parts of a browser that a web store is made of. */
+/** The parts of a browser that a web store uses. */
 export interface WebStoreParts {
   readonly storage: WebStorage
-  /** Absent in pages without a secure context; two tabs may then both win an `update`. */
+  /** Absent in a page without a secure context. Then two tabs may both succeed in an `update`. */
   readonly locks?: WebLocks | undefined
   readonly events?: StorageEvents | undefined
   readonly clock: Clock
-  /** How long an `update` waits for other tabs' writes to arrive, in milliseconds. Default 50. */
+  /** How long an `update` waits until writes of other tabs arrive, in milliseconds. Default 50. */
   readonly settleMs?: number
 }
 
@@ -49,16 +49,16 @@ interface BrowserGlobals {
 
 /** Options of {@link createBrowserStore}. */
 export interface BrowserStoreOptions {
-  /** Sets the keys apart from the page's own. Default `statewire`. */
+  /** Separates the keys from those of the page. Default `statewire`. */
   readonly scope?: string
   readonly clock?: Clock
   readonly onError?: ReportError
 }
 
 /**
- * Makes a store on the browser's `localStorage`: shared by the tabs of an origin, and kept until
- * the user clears it. Where there is none, or it is full or forbidden, memory stands in for it
- * and `onError` is told.
+ * Makes a store on the browser's `localStorage`. The tabs of an origin share it, and the values stay
+ * until the user clears them. If it is missing, full or forbidden, the store uses memory and calls
+ * `onError`.
  */
 export function createBrowserStore(options: BrowserStoreOptions = {}): ResilientStore {
   const { scope = 'statewire', clock = createSystemClock(), onError } = options
@@ -66,13 +66,13 @@ export function createBrowserStore(options: BrowserStoreOptions = {}): Resilient
   return createResilientStore(store, { clock, ...(onError !== undefined && { onError }) })
 }
 
-// Reading `localStorage` throws where cookies are blocked; asked at each use, so that it does so
-// where a throw is expected.
+// Reading the global `localStorage` throws if cookies are blocked. It is read at each operation, so
+// that the exception becomes a failure of that operation.
 function createLateStore(clock: Clock): KeyValueStore {
   const globals = globalThis as BrowserGlobals
   function open(): KeyValueStore {
     const { localStorage, navigator } = globals
-    if (localStorage === undefined) throw new Error('there is no localStorage')
+    if (localStorage === undefined) throw new Error('this browser has no localStorage')
     const events =
       typeof globals.addEventListener === 'function'
         ? (globalThis as unknown as StorageEvents)
@@ -89,7 +89,7 @@ function createLateStore(clock: Clock): KeyValueStore {
   }
 }
 
-/** Makes a store of the given parts of a browser. Its methods reject when the storage throws. */
+/** Makes a store of the given parts of a browser. Its methods reject if the storage throws. */
 export function createWebStore(parts: WebStoreParts): KeyValueStore {
   const { storage, locks, events, clock, settleMs = 50 } = parts
 
@@ -125,15 +125,15 @@ export function createWebStore(parts: WebStoreParts): KeyValueStore {
     async update(key, change) {
       assertKey(key)
       if (locks === undefined) {
-        // Two tabs may both write; once their writes have crossed, both read what stands.
+        // Two tabs may both write. After the wait both read the same value.
         await settle()
         write(key, change(read(key)))
         await settle()
         return read(key)
       }
       return await locks.request(`statewire:${key}`, async () => {
-        // Tabs in different processes have a copy each, and the write of the tab that had the
-        // lock before us is on its way while the lock already is ours.
+        // Tabs in different processes have a copy each. The write of the tab that had the lock
+        // before may still be on its way.
         await settle()
         const next = change(read(key))
         write(key, next)

@@ -1,10 +1,4 @@
-/**
- * `statewire/storage`: where small things are kept between runs, and the contract of what keeps an
- * outbox. For files see `statewire/storage/node`, for the system's keychain
- * `statewire/storage/node-keychain`, for an outbox in a browser `statewire/storage/indexeddb`.
- *
- * @module
- */
+/** Small values by key. `statewire/storage` offers them together with the storages of an outbox. */
 export {
   type BrowserStoreOptions,
   createBrowserStore,
@@ -17,28 +11,9 @@ export {
 } from './browser.js'
 export { createMemoryStore } from './memory.js'
 export {
-  createGuardedOutboxStore,
-  type GuardedOutboxOptions,
-} from '../delivery/store/outbox-guard.js'
-export type { GuardedOutbox, GuardedOutboxStore } from '../delivery/store/outbox-guarded.js'
-export {
-  createMemoryOutboxStore,
-  type MemoryOutboxHandle,
-  type MemoryOutboxStore,
-} from '../delivery/store/outbox-memory.js'
-export type {
-  StoredMessage,
-  StoredOutcome,
-  OutboxChange,
-  OutboxIdentity,
-  OutboxStore,
-  OutboxWatcher,
-  OwnedOutbox,
-} from '../delivery/store/outbox-store.js'
-export {
   createResilientStore,
   type ResilientStore,
   type ResilientStoreOptions,
 } from './resilient.js'
 export { scopeStore } from './scope.js'
-export type { Change, KeyValueStore } from './store.js'
+export type { KeyValueStore, ValueChange } from './store.js'

@@ -1,6 +1,6 @@
 import { assertKey, type KeyValueStore, promised } from './store.js'
 
-/** Makes a store that lasts as long as the process, or the page. */
+/** Makes a store in memory: it lasts as long as the process or the page. */
 export function createMemoryStore(): KeyValueStore {
   const values = new Map<string, string>()
 

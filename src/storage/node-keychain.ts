@@ -7,45 +7,45 @@ import { assertKey, type KeyValueStore } from './store.js'
 
 /** Options of {@link createKeychainStore}. */
 export interface KeychainStoreOptions {
-  /** The name that the entries stand under in the keychain; users may see it. */
+  /** The name of the entries in the keychain. Users may see it. */
   readonly service: string
-  /** A folder in which processes take turns at writing; made where it is missing. Nothing else is kept there. */
+  /** A folder for the lock that lets one process write at a time. It is created if it is missing. */
   readonly lockDirectory: string
   readonly clock?: Clock
   /** How long to wait for another process that is writing, in milliseconds. Default 2,500. */
   readonly lockTimeoutMs?: number
 }
 
-// The kernel's keyring, which the package would fall back to, forgets everything on a restart.
-const kept = { linux: { store: 'secret-service' } } as const
+// The package would fall back to the kernel's keyring, which loses everything at a restart.
+const persistent = { linux: { store: 'secret-service' } } as const
 
 /**
  * Makes a store in the system's keychain: macOS Keychain, Windows Credential Manager, or the
  * Secret Service on Linux. Needs the optional package `@napi-rs/keyring`.
  *
- * Where there is no keychain, each method rejects, so put `createResilientStore` around it, or let
- * `createSession` do so. Windows takes no more than 2,560 bytes of UTF-16 a value: with long
- * tokens, use `createFileStore` there.
+ * Without a keychain each method rejects, so wrap the store in `createResilientStore`, as
+ * `createSession` does. On Windows a value has at most 2,560 bytes of UTF-16: use `createFileStore`
+ * there if tokens are longer.
  *
- * @throws SyncError `option-invalid` where the service or the folder has no name.
+ * @throws SyncError `option-invalid` if the service or the folder is not a name.
  */
 export function createKeychainStore(options: KeychainStoreOptions): KeyValueStore {
   const { service, lockDirectory, clock = createSystemClock() } = options
   const { lockTimeoutMs: timeoutMs = 2_500 } = options
   for (const [name, value] of Object.entries({ service, lockDirectory })) {
     if (typeof value !== 'string' || value === '') {
-      throw new SyncError('option-invalid', `${name} must be a name`)
+      throw new SyncError('option-invalid', `${name} must be a string that is not empty`)
     }
   }
 
-  const entryOf = (key: string): AsyncEntry => new AsyncEntry(service, key, kept)
+  const entryOf = (key: string): AsyncEntry => new AsyncEntry(service, key, persistent)
 
   async function read(key: string): Promise<string | undefined> {
     return (await entryOf(key).getPassword()) ?? undefined
   }
 
   async function write(key: string, value: string | undefined): Promise<void> {
-    // Keychains tell an empty value from none in different ways, or not at all.
+    // The mark makes no value empty: some keychains cannot tell an empty value from none.
     if (value === undefined) await entryOf(key).deleteCredential()
     else await entryOf(key).setPassword(`${MARK}${value}`)
   }

@@ -6,11 +6,9 @@ import { SyncError } from '../base/errors.js'
 import { acquireLock, type HeldLock, hasCode } from './node-lock.js'
 import { assertKey, type KeyValueStore } from './store.js'
 
-export { createFileOutboxStore, type FileOutboxOptions } from './node-outbox.js'
-
 /** Options of {@link createFileStore}. */
 export interface FileStoreOptions {
-  /** Where the files are; made, for its owner only, where it is missing. */
+  /** The folder of the files. It is created, readable by its owner only, if it is missing. */
   readonly directory: string
   readonly clock?: Clock
   /** How long to wait for another process that is writing, in milliseconds. Default 2,500. */
@@ -18,13 +16,13 @@ export interface FileStoreOptions {
 }
 
 /**
- * Makes a store of files in Node: one per key, readable by their owner only.
+ * Makes a store of files in Node: one file per key, readable by its owner only.
  *
- * A value is written to a new file, flushed, and put in place in one step, so that a crash leaves
- * the old value or the new one. Writers take turns across processes, by a lock that does not
- * outlive whoever held it. It does not tell what others change: there is no `watch`.
+ * A value is written to a new file, flushed, and renamed, so that a crash leaves the old value or
+ * the new one. Processes write one at a time, under a lock that is released if its holder dies.
+ * The store has no `watch`.
  *
- * @throws SyncError `option-invalid` where there is no directory to use.
+ * @throws SyncError `option-invalid` if `directory` is not a path.
  */
 export function createFileStore(options: FileStoreOptions): KeyValueStore {
   const { clock = createSystemClock(), lockTimeoutMs: timeoutMs = 2_500 } = options
@@ -38,7 +36,7 @@ export function createFileStore(options: FileStoreOptions): KeyValueStore {
     await mkdir(directory, { recursive: true, mode: 0o700 })
     const lock = await acquireLock({ directory: join(directory, '~lock'), clock, timeoutMs })
     try {
-      // Drafts are made and used under the lock, so what is here now is from a holder that died.
+      // Drafts exist only under the lock, so those that are here now are from a holder that died.
       if (lock.wasOrphaned) await removeDrafts(directory)
       return await write(lock)
     } finally {
@@ -48,7 +46,7 @@ export function createFileStore(options: FileStoreOptions): KeyValueStore {
 
   async function put(lock: HeldLock, key: string, value: string | undefined): Promise<void> {
     if (!(await lock.isHeld())) {
-      throw Object.assign(new Error('the lock was taken over'), { code: 'ELOCKED' })
+      throw Object.assign(new Error('another process took the lock over'), { code: 'ELOCKED' })
     }
     if (value === undefined) await remove(pathOf(key))
     else await replace(directory, pathOf(key), value)
@@ -120,7 +118,7 @@ async function remove(path: string): Promise<void> {
   }
 }
 
-// The name too must survive a power cut. Windows does not open directories, and needs no such step.
+// Makes the new name survive a power cut. Windows cannot open directories and does not need it.
 async function flush(directory: string): Promise<void> {
   if (process.platform === 'win32') return
   const handle = await open(directory, 'r')
@@ -137,7 +135,7 @@ async function removeDrafts(directory: string): Promise<void> {
   }
 }
 
-// Capitals are escaped too: there are file systems to which `A` and `a` are one name.
+// Capitals are escaped too, as some file systems treat `A` and `a` as one name.
 function encodeKey(key: string): string {
   return key.replace(/[^a-z0-9_-]/g, (character) => {
     return `%${character.charCodeAt(0).toString(16).padStart(2, '0')}`

@@ -1,11 +1,11 @@
 import { type Clock, createSystemClock } from '../base/clock.js'
 import { nameThrown, withDeadline } from '../base/deadline.js'
 import { type ReportError, SyncError } from '../base/errors.js'
-import { assertKey, type Change, type KeyValueStore, promised } from './store.js'
+import { assertKey, type KeyValueStore, promised, type ValueChange } from './store.js'
 
 /** A store whose methods never reject; see {@link createResilientStore}. */
 export interface ResilientStore extends KeyValueStore {
-  /** Whether everything written so far is where it outlives the process. */
+  /** Whether everything written so far survives the process. */
   readonly isDurable: boolean
 }
 
@@ -14,45 +14,182 @@ export interface ResilientStoreOptions {
   readonly clock?: Clock
   /** How long one operation may take, in milliseconds. Default 3,000. */
   readonly timeoutMs?: number
-  /** Told of each failure, with code `storage-failed`. Neither keys' values nor what was thrown are repeated. */
+  /**
+   * Called for each failure, with code `storage-failed`. The error contains neither values nor
+   * what was thrown.
+   */
   readonly onError?: ReportError
 }
 
-type Operation = 'get' | 'set' | 'delete' | 'keys' | 'update' | 'watch'
-
 /**
- * Puts memory behind a store that throws, is full or hangs, and says so: to `onError`, and in
- * `isDurable`.
+ * Adds memory to a store that may throw, be full or hang. Each failure goes to `onError`, and
+ * `isDurable` is false while memory has something that the store has not.
  *
- * After a throw the next operation tries the store again. After a hang it is left alone, since
- * everyone would wait anew each time; only removals are still handed to it, so that what was to
- * be forgotten does not come back with the next run.
+ * After an exception the next operation tries the store again. After a timeout the store is not
+ * used any more, as each operation would wait again. Only deletions still go to it, so that
+ * deleted values do not come back in the next run.
  */
 export function createResilientStore(
   store: KeyValueStore,
   options: ResilientStoreOptions = {},
 ): ResilientStore {
-  const { clock = createSystemClock(), timeoutMs: limitMs = 3_000, onError } = options
-  // What is known of the store's values, and of which keys memory knows better.
-  const known = new Map<string, string>()
-  const unsaved = new Set<string>()
-  let hangs = false
+  return new MemoryBackedStore(store, options)
+}
 
-  async function attempt<T>(
-    operation: Operation,
+type StoreOperation = 'get' | 'set' | 'delete' | 'keys' | 'update' | 'watch'
+
+class MemoryBackedStore implements ResilientStore {
+  readonly #store: KeyValueStore
+  readonly #clock: Clock
+  readonly #timeoutMs: number
+  readonly #onError: ReportError | undefined
+  /** The values as far as they were read or written here. */
+  readonly #known = new Map<string, string>()
+  /** The keys whose last write failed: memory has the newer value. */
+  readonly #unsaved = new Set<string>()
+  #hasTimedOut = false
+  /** Settles when the last operation is done. They run one at a time, so the last one of a key counts. */
+  #last: Promise<unknown> = Promise.resolve()
+  /** Absent if the store has none. */
+  declare readonly watch?: NonNullable<KeyValueStore['watch']>
+
+  constructor(store: KeyValueStore, options: ResilientStoreOptions) {
+    this.#store = store
+    this.#clock = options.clock ?? createSystemClock()
+    this.#timeoutMs = options.timeoutMs ?? 3_000
+    this.#onError = options.onError
+    if (store.watch !== undefined) this.watch = (changed) => this.#watch(changed)
+  }
+
+  get isDurable(): boolean {
+    return !this.#hasTimedOut && this.#unsaved.size === 0
+  }
+
+  get(key: string): Promise<string | undefined> {
+    return this.#inTurn(() => this.#read(key))
+  }
+
+  async set(key: string, value: string): Promise<void> {
+    assertKey(key)
+    await this.#inTurn(() => this.#write(key, value))
+  }
+
+  delete(key: string): Promise<void> {
+    return this.#inTurn(() => this.#write(key, undefined))
+  }
+
+  keys(): Promise<readonly string[]> {
+    return this.#inTurn(async () => {
+      const found = await this.#attempt('keys', () => this.#store.keys())
+      if (found === undefined) return [...this.#known.keys()]
+      const stored = found.value.filter((key) => !this.#isNewerHere(key))
+      return [...stored, ...[...this.#known.keys()].filter((key) => this.#isNewerHere(key))]
+    })
+  }
+
+  async update(key: string, change: ValueChange): Promise<string | undefined> {
+    assertKey(key)
+    return await this.#inTurn(() => this.#update(key, change))
+  }
+
+  #inTurn<T>(run: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(run)
+    this.#last = turn.catch(() => undefined)
+    return turn
+  }
+
+  #isNewerHere(key: string): boolean {
+    return this.#hasTimedOut || this.#unsaved.has(key)
+  }
+
+  async #read(key: string): Promise<string | undefined> {
+    if (!this.#isNewerHere(key)) {
+      const found = await this.#attempt('get', () => this.#store.get(key))
+      if (found !== undefined) this.#remember(key, textOrNothing(found.value))
+    }
+    return this.#known.get(key)
+  }
+
+  async #write(key: string, value: string | undefined): Promise<void> {
+    this.#remember(key, value)
+    this.#unsaved.add(key)
+    if (value === undefined && this.#hasTimedOut) {
+      promised(() => this.#store.delete(key)).catch(() => undefined)
+      return
+    }
+    const written = await (value === undefined
+      ? this.#attempt('delete', () => this.#store.delete(key))
+      : this.#attempt('set', () => this.#store.set(key, value)))
+    if (written !== undefined) this.#unsaved.delete(key)
+  }
+
+  async #update(key: string, change: ValueChange): Promise<string | undefined> {
+    if (!this.#isNewerHere(key)) {
+      const updated = await this.#updateStored(key, change)
+      if (updated !== undefined) {
+        this.#remember(key, textOrNothing(updated.value))
+        return this.#known.get(key)
+      }
+    }
+    const next = change(await this.#read(key))
+    await this.#write(key, next)
+    return next
+  }
+
+  // Throws what `change` throws: that is no failure of the store.
+  async #updateStored(
+    key: string,
+    change: ValueChange,
+  ): Promise<{ readonly value: unknown } | undefined> {
+    const thrown: unknown[] = []
+    const updated = await this.#attempt('update', (signal) =>
+      this.#store.update(key, (current) => {
+        // After the timeout memory has the newer value. A store that recovers must not apply this.
+        if (signal.aborted) return current
+        try {
+          return change(current)
+        } catch (error) {
+          thrown.push(error)
+          return current
+        }
+      }),
+    )
+    if (thrown.length > 0) throw thrown[0]
+    return updated
+  }
+
+  #watch(changed: (key: string | undefined) => void): () => void {
+    try {
+      const stop = this.#store.watch?.(changed)
+      return () => {
+        try {
+          stop?.()
+        } catch (error) {
+          this.#report('watch', `could not be stopped (${nameThrown(error)})`)
+        }
+      }
+    } catch (error) {
+      this.#report('watch', `failed (${nameThrown(error)})`)
+      return () => undefined
+    }
+  }
+
+  async #attempt<T>(
+    operation: StoreOperation,
     run: (signal: AbortSignal) => PromiseLike<T>,
   ): Promise<{ readonly value: T } | undefined> {
-    if (hangs) return undefined
-    const settled = await withDeadline({ clock, limitMs }, run)
+    if (this.#hasTimedOut) return undefined
+    const limitMs = this.#timeoutMs
+    const settled = await withDeadline({ clock: this.#clock, limitMs }, run)
     switch (settled.kind) {
       case 'value':
         return settled
       case 'late':
-        hangs = true
-        report(operation, `gave no answer within ${limitMs} ms; memory is used instead`)
+        this.#hasTimedOut = true
+        this.#report(operation, `did not answer within ${limitMs} ms; memory is used instead`)
         return undefined
       case 'threw':
-        report(operation, `failed (${nameThrown(settled.error)}); memory is used instead`)
+        this.#report(operation, `failed (${nameThrown(settled.error)}); memory is used instead`)
         return undefined
       case 'aborted':
         return undefined
@@ -61,124 +198,18 @@ export function createResilientStore(
     }
   }
 
-  // The cause is left out: a store's error may repeat what it was given, and that may be a token.
-  function report(operation: Operation, what: string): void {
-    onError?.(new SyncError('storage-failed', `The store's ${operation} ${what}.`))
+  // Without the cause: a store's exception may contain the value, and that may be a token.
+  #report(operation: StoreOperation, what: string): void {
+    this.#onError?.(new SyncError('storage-failed', `The store's ${operation} ${what}.`))
   }
 
-  function remember(key: string, value: string | undefined): void {
-    if (value === undefined) known.delete(key)
-    else known.set(key, value)
-  }
-
-  const isOurs = (key: string): boolean => hangs || unsaved.has(key)
-
-  // One at a time, so that what is known of a key is the outcome of its last operation.
-  let last: Promise<unknown> = Promise.resolve()
-  function inTurn<T>(run: () => Promise<T>): Promise<T> {
-    const turn = last.then(run)
-    last = turn.catch(() => undefined)
-    return turn
-  }
-
-  async function read(key: string): Promise<string | undefined> {
-    if (!isOurs(key)) {
-      const found = await attempt('get', () => store.get(key))
-      if (found !== undefined) remember(key, asText(found.value))
-    }
-    return known.get(key)
-  }
-
-  async function write(key: string, value: string | undefined): Promise<void> {
-    remember(key, value)
-    unsaved.add(key)
-    if (value === undefined && hangs) {
-      promised(() => store.delete(key)).catch(() => undefined)
-      return
-    }
-    const written = await (value === undefined
-      ? attempt('delete', () => store.delete(key))
-      : attempt('set', () => store.set(key, value)))
-    if (written !== undefined) unsaved.delete(key)
-  }
-
-  async function update(key: string, change: Change): Promise<string | undefined> {
-    if (!isOurs(key)) {
-      const thrown: unknown[] = []
-      const updated = await attempt('update', (signal) =>
-        store.update(key, (current) => {
-          // A store that comes back to life after its time must not undo what memory went on with.
-          if (signal.aborted) return current
-          try {
-            return change(current)
-          } catch (error) {
-            thrown.push(error)
-            return current
-          }
-        }),
-      )
-      if (thrown.length > 0) throw thrown[0]
-      if (updated !== undefined) {
-        remember(key, asText(updated.value))
-        return known.get(key)
-      }
-    }
-    const next = change(await read(key))
-    await write(key, next)
-    return next
-  }
-
-  const resilient: ResilientStore = {
-    get isDurable() {
-      return !hangs && unsaved.size === 0
-    },
-    get: (key) => inTurn(() => read(key)),
-    async set(key, value) {
-      assertKey(key)
-      await inTurn(() => write(key, value))
-    },
-    delete: (key) => inTurn(() => write(key, undefined)),
-    keys: () =>
-      inTurn(async () => {
-        const found = await attempt('keys', () => store.keys())
-        if (found === undefined) return [...known.keys()]
-        const theirs = found.value.filter((key) => !isOurs(key))
-        return [...theirs, ...[...known.keys()].filter(isOurs)]
-      }),
-    async update(key, change) {
-      assertKey(key)
-      return await inTurn(() => update(key, change))
-    },
-  }
-  if (store.watch === undefined) return resilient
-  const watch = store.watch.bind(store)
-  return Object.defineProperty(resilient, 'watch', {
-    enumerable: true,
-    value: (changed: (key: string | undefined) => void) => watchSafely(watch, changed, report),
-  })
-}
-
-function watchSafely(
-  watch: NonNullable<KeyValueStore['watch']>,
-  changed: (key: string | undefined) => void,
-  report: (operation: Operation, what: string) => void,
-): () => void {
-  try {
-    const stop = watch(changed)
-    return () => {
-      try {
-        stop()
-      } catch (error) {
-        report('watch', `could not be stopped (${nameThrown(error)})`)
-      }
-    }
-  } catch (error) {
-    report('watch', `failed (${nameThrown(error)})`)
-    return () => undefined
+  #remember(key: string, value: string | undefined): void {
+    if (value === undefined) this.#known.delete(key)
+    else this.#known.set(key, value)
   }
 }
 
-// A store of the user's may give what it likes, `null` for what is not there above all.
-function asText(value: unknown): string | undefined {
+// A store of the user's may give anything, often `null` for a missing value.
+function textOrNothing(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined
 }

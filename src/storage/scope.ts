@@ -1,8 +1,8 @@
 import { assertKey, type KeyValueStore, promised } from './store.js'
 
 /**
- * Makes a part of a store for one purpose: its keys stand as `scope/key` in the whole, and it
- * sees no others. Scopes may nest.
+ * Makes a store of a part of another store. The key `k` of the part is `scope/k` in the other store,
+ * and the part has no other keys. A scope can be inside another scope.
  *
  * @example
  * const staging = scopeStore(store, 'staging')
@@ -10,7 +10,7 @@ import { assertKey, type KeyValueStore, promised } from './store.js'
  */
 export function scopeStore(store: KeyValueStore, scope: string): KeyValueStore {
   const prefix = `${scope}/`
-  // The scope's name alone would pass for a key.
+  // An empty key is invalid, but `scope/` would be a valid key.
   function prefixed(key: string): string {
     assertKey(key)
     return prefix + key

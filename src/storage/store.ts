@@ -1,51 +1,54 @@
 import { SyncError } from '../base/errors.js'
 
 /**
- * Where small things are kept between runs: text by key. Everything in the library that outlives
- * a run is kept through this contract; test/storage/compliance.ts says what it means.
+ * A storage for small values: text by key. The session, the device id and the choice of environment
+ * are stored through this contract, which test/storage/compliance.ts tests.
  *
- * Any method may reject: `createResilientStore` makes of that what the library needs.
+ * Each method may reject. `createResilientStore` turns a failing store into one that never rejects.
  */
 export interface KeyValueStore {
-  /** The value of a key; `undefined` where there is none. */
+  /** Gives the value of a key, or `undefined` if it has none. */
   get(key: string): Promise<string | undefined>
   set(key: string, value: string): Promise<void>
-  /** Removes a key; one that is not there is no failure. */
+  /** Removes a key. Resolves too if the key has no value. */
   delete(key: string): Promise<void>
-  /** Every key that has a value, in no particular order. */
+  /** Gives all keys with a value, in any order. */
   keys(): Promise<readonly string[]>
   /**
-   * Replaces a value by what `change` makes of it, with nobody's write in between: another tab's
-   * or process's neither. `undefined` removes the key. Gives the value that then stands.
+   * Replaces a value by the result of `change`, as one step: no other tab or process can write in
+   * between. The result `undefined` removes the key. Gives the value that the key then has.
    *
-   * `change` may be called more than once, and must be quick and without effects of its own.
+   * `change` may be called more than once. It must be fast and have no side effects.
    */
-  update(key: string, change: Change): Promise<string | undefined>
+  update(key: string, change: ValueChange): Promise<string | undefined>
   /**
-   * Tells which key was changed by others (another tab, another process), or `undefined` where
-   * that cannot be told; gives the function that stops it. Absent where nobody tells. A key may
-   * be told although its value is as it was.
+   * Calls `changed` when another tab or process changed a key, with the key if it is known. It may
+   * be called for a key whose value is the same. Gives the function that ends it. A store that
+   * does not know what others change has no such method.
    */
   watch?(changed: (key: string | undefined) => void): () => void
 }
 
-/** Makes a value's successor; `undefined` stands for no value. */
-export type Change = (current: string | undefined) => string | undefined
+/** Makes the next value from the current one. `undefined` means no value. */
+export type ValueChange = (current: string | undefined) => string | undefined
 
-// File names end at 255 bytes on most systems, and what is not safe in one takes three.
+// A file name has at most 255 bytes on most systems. A character that is escaped in it takes three.
 const LONGEST_NAME = 240
 
 /**
- * Throws `option-invalid` unless the key is one that every kind of store can take: printable
- * ASCII, at most 240 long, where all but `a` to `z`, digits, `-` and `_` count three.
+ * Throws `option-invalid` unless every kind of store can use the key: printable ASCII, at most 240
+ * characters, where each one but `a` to `z`, digits, `-` and `_` counts as three.
  */
 export function assertKey(key: string): void {
   const unsafe = key.replace(/[a-z0-9_-]/g, '').length
   if (/^[\x20-\x7e]+$/.test(key) && key.length + 2 * unsafe <= LONGEST_NAME) return
-  throw new SyncError('option-invalid', 'a key is printable ASCII and 1 to 240 characters long')
+  throw new SyncError(
+    'option-invalid',
+    'a key must be printable ASCII and 1 to 240 characters long',
+  )
 }
 
-/** Runs what answers at once, for callers that wait: a throw becomes a rejection. */
+/** Runs a function as a promise: an exception becomes a rejection. */
 export function promised<T>(run: () => T | PromiseLike<T>): Promise<T> {
   return new Promise((resolve) => {
     resolve(run())

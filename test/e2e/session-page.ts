@@ -1,5 +1,6 @@
 // What runs in each tab: the session as an app would make it, within reach of the test.
-import { createApi, createDeviceId, createSession } from 'statewire/session'
+import { createApi } from 'statewire/kull'
+import { createDeviceId, createSession } from 'statewire/session'
 import { createBrowserStore } from 'statewire/storage'
 
 const store = createBrowserStore()

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { ApiResult } from '../../src/session/api.js'
-import { createVault } from '../../src/session/vault.js'
+import { Vault } from '../../src/session/vault.js'
 import { createMemoryStore } from '../../src/storage/memory.js'
 import { createManualClock } from '../../src/testing/clock.js'
 import { ada, createFakeServer, grace, network } from './fake-server.js'
@@ -303,7 +303,7 @@ describe('[TOK-9] the answer of an old renewal', () => {
   it('is no business of a vault that has other tokens by now', async () => {
     const clock = createManualClock()
     const store = createMemoryStore()
-    const vault = createVault({ store, clock })
+    const vault = new Vault(store, clock)
     const issue = (name: string) => ({
       accessToken: `${name}-a`,
       refreshToken: `${name}-r`,
@@ -312,17 +312,17 @@ describe('[TOK-9] the answer of an old renewal', () => {
     })
     vault.hold(issue('first'), clock.now())
     await vault.adopt()
-    const before = vault.current()!
+    const before = vault.current!
     vault.hold(issue('second'), clock.now())
     await vault.adopt()
     const kept = await store.get('session')
     const late = { accessToken: 'late', expiresIn: 7_200 }
-    expect(await vault.renewed(before, late, clock.now())).toEqual({ kind: 'same' })
-    expect(vault.current()?.accessToken).toBe('second-a')
+    expect(await vault.applyRenewal(before, late, clock.now())).toEqual({ kind: 'same' })
+    expect(vault.current?.accessToken).toBe('second-a')
     expect(await store.get('session')).toBe(kept)
     await vault.clear('everything')
-    expect(await vault.renewed(before, late, clock.now())).toEqual({ kind: 'same' })
-    expect([vault.current(), await store.get('session')]).toEqual([undefined, undefined])
+    expect(await vault.applyRenewal(before, late, clock.now())).toEqual({ kind: 'same' })
+    expect([vault.current, await store.get('session')]).toEqual([undefined, undefined])
   })
 
   it('does not bring back what was signed out', async () => {

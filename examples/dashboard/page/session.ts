@@ -1,6 +1,7 @@
 import { createSyncClient, type SyncClient } from 'statewire'
 import { createDelivery } from 'statewire/delivery'
 import {
+  createApi,
   createNotifications,
   type Disposer,
   type KullEnvironment,
@@ -8,7 +9,7 @@ import {
   type KullState,
   type kull,
 } from 'statewire/kull'
-import { createApi, createSession, type Session } from 'statewire/session'
+import { createSession, type Session } from 'statewire/session'
 import { createMemoryOutboxStore, type KeyValueStore } from 'statewire/storage'
 import { createIndexedDbOutboxStore } from 'statewire/storage/indexeddb'
 import { signedInKull } from '../access-proof.js'

@@ -1,6 +1,6 @@
 import type { Clock, TimerHandle } from '../../base/clock.js'
 import type { OwnerRecord, Taken } from './indexeddb-records.js'
-import { abortError } from './outbox-errors.js'
+import { abortError } from '../../base/abort-error.js'
 
 /** What is used of `navigator.locks`. */
 export interface OutboxLocks {
@@ -33,7 +33,7 @@ export interface Hold {
 }
 
 /** An attempt at owning an outbox, which hears what goes on meanwhile. */
-export interface Claim {
+export interface LockClaim {
   readonly won: Promise<{ readonly taken: Taken; readonly hold: Hold }>
   /** The owner answered, or there is a new one. */
   answered(): void
@@ -55,7 +55,7 @@ const ASKED = 3
  * An owner that did not answer is put off in the database, in one transaction that says which
  * owner is meant, so that of several who wait one wins. The lock is stolen only after that.
  */
-export function claimOutbox(parts: ClaimParts, signal: AbortSignal): Claim {
+export function claimOutbox(parts: ClaimParts, signal: AbortSignal): LockClaim {
   const { clock, locks, lockName, leaseMs } = parts
   const queued = new AbortController()
   const hold = createHold()

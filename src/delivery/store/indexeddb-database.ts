@@ -47,7 +47,7 @@ export interface Database {
   close(): void
 }
 
-interface Connection {
+interface OpenDatabase {
   transaction(names: string[], mode: string, options: object): Running
   addEventListener(type: 'close' | 'versionchange', listener: () => void): void
   close(): void
@@ -67,9 +67,9 @@ const VERSION = 1
 
 /** Makes the database of an outbox; the only place where `idb` is used. */
 export function createDatabase(factory: () => IndexedDbFactory, name: string): Database {
-  let opening: Promise<Connection> | undefined
+  let opening: Promise<OpenDatabase> | undefined
 
-  async function open(): Promise<Connection> {
+  async function open(): Promise<OpenDatabase> {
     const request = factory().open(name, VERSION)
     request.addEventListener('upgradeneeded', () => {
       const database = request.result as Upgrading
@@ -79,10 +79,10 @@ export function createDatabase(factory: () => IndexedDbFactory, name: string): D
       database.createObjectStore('outcomes', { autoIncrement: true })
     })
     // The DOM's types are no part of this build, so what `idb` gives is described above.
-    return (await (wrap(request as never) as unknown)) as Connection
+    return (await (wrap(request as never) as unknown)) as OpenDatabase
   }
 
-  function connect(): Promise<Connection> {
+  function connect(): Promise<OpenDatabase> {
     if (opening !== undefined) return opening
     const ours = open()
     const forget = (): void => {

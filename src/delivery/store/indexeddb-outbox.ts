@@ -1,12 +1,12 @@
 import { type Clock, createSystemClock, DELAY, isDelay } from '../../base/clock.js'
 import { assertThat } from '../../base/errors.js'
 import { createUuid } from '../../base/uuid.js'
-import { createGroupCommit } from '../../storage/group-commit.js'
+import { createGroupCommit } from './group-commit.js'
 import { type Hint, type OutboxChannel, parseHint } from './indexeddb-channel.js'
-import { type Claim, claimOutbox, type OutboxLocks } from './indexeddb-claim.js'
+import { type LockClaim, claimOutbox, type OutboxLocks } from './indexeddb-claim.js'
 import { beside, createDatabase, type IndexedDbFactory } from './indexeddb-database.js'
 import { createOutcomeReader } from './indexeddb-outcomes.js'
-import { createOwnership, type Ownership } from './indexeddb-owned.js'
+import { createOwnership, type DatabaseOwnership } from './indexeddb-owned.js'
 import { giveBackOutbox, type MessageRecord, readOwner, takeOutbox } from './indexeddb-records.js'
 import { closedError } from './outbox-errors.js'
 import type { StoredMessage, OutboxStore, OutboxWatcher } from './outbox-store.js'
@@ -54,14 +54,14 @@ export function createIndexedDbOutboxStore(options: IndexedDbOutboxOptions): Out
   assertThat(isDelay(leaseMs) && leaseMs > 0, 'option-invalid', `leaseMs must be ${DELAY}, not 0`)
   const name = `statewire-outbox:${options.name}`
   const by = randomId()
-  const claims = new Set<Claim>()
+  const claims = new Set<LockClaim>()
   const watchers = new Set<OutboxWatcher>()
   let isClosing = false
   let isClosed = false
   let lastAdd: Promise<void> | undefined
   let parts: IndexedDbParts | undefined
   let channel: OutboxChannel | undefined
-  let ownership: Ownership | undefined
+  let ownership: DatabaseOwnership | undefined
   let sweep: unknown
 
   const database = createDatabase(() => partsInUse().indexedDB, name)

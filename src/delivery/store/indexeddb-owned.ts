@@ -1,9 +1,9 @@
-import { createGroupCommit } from '../../storage/group-commit.js'
+import { createGroupCommit } from './group-commit.js'
 import type { Hold } from './indexeddb-claim.js'
 import type { Database } from './indexeddb-database.js'
 import {
   assertOwner,
-  type Entry,
+  type OutboxRow,
   giveBackOutbox,
   type MessagePlace,
   type MessagePlaces,
@@ -17,7 +17,7 @@ import { LostError, releasedError } from './outbox-errors.js'
 import type { StoredMessage, OutboxChange, OwnedOutbox } from './outbox-store.js'
 
 /** An outbox in the hands of a handle, and what the handle has to tell it. */
-export interface Ownership {
+export interface DatabaseOwnership {
   readonly owned: OwnedOutbox
   readonly hold: Hold
   readonly isOver: boolean
@@ -40,21 +40,21 @@ export interface OwnershipParts {
 }
 
 /** Makes what an owner writes with, of an outbox that has just been taken. */
-export function createOwnership(parts: OwnershipParts): Ownership {
+export function createOwnership(parts: OwnershipParts): DatabaseOwnership {
   const { database, by, taken, hold } = parts
   const { fence, identity } = taken
   const places = new Map<string, MessagePlace>()
   let lastKey = 0
   let isReleased = false
 
-  function note({ key, record }: Entry<MessageRecord>): void {
+  function note({ key, record }: OutboxRow<MessageRecord>): void {
     places.set(record.message.id, { key, by: record.by })
     lastKey = key
   }
   for (const entry of taken.entries) note(entry)
 
   // Two reads may find the same; keys tell what was known.
-  function learn(entries: readonly Entry<MessageRecord>[]): void {
+  function learn(entries: readonly OutboxRow<MessageRecord>[]): void {
     const fresh = entries.filter(({ key }) => key > lastKey)
     for (const entry of fresh) note(entry)
     const theirs = fresh.filter(({ record }) => record.by !== by)

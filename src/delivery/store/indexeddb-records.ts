@@ -22,7 +22,7 @@ export interface OutcomeRecord {
 }
 
 /** A record and its key, which counts up. */
-export interface Entry<T> {
+export interface OutboxRow<T> {
   readonly key: number
   readonly record: T
 }
@@ -31,7 +31,7 @@ export interface Entry<T> {
 export interface Taken {
   readonly fence: number
   readonly identity: OutboxIdentity | undefined
-  readonly entries: readonly Entry<MessageRecord>[]
+  readonly entries: readonly OutboxRow<MessageRecord>[]
 }
 
 /** Where a message stands, as far as its owner knows. */
@@ -89,8 +89,8 @@ export async function assertOwner(tables: Tables, fence: number): Promise<void> 
 }
 
 /** The entries that came after a key, in order. Reads them from the end, and none before. */
-export async function readAfter<T>(table: Table, after: number): Promise<Entry<T>[]> {
-  const found: Entry<T>[] = []
+export async function readAfter<T>(table: Table, after: number): Promise<OutboxRow<T>[]> {
+  const found: OutboxRow<T>[] = []
   let cursor = await table.openCursor(null, 'prev')
   while (cursor !== null && (cursor.key as number) > after) {
     found.push({ key: cursor.key as number, record: cursor.value as T })

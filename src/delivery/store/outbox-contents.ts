@@ -1,30 +1,26 @@
 import type { StoredMessage, OutboxChange, OutboxIdentity } from './outbox-store.js'
 
-/** What an outbox holds, in the order in which it was accepted. */
-export interface OutboxContents {
-  readonly identity: OutboxIdentity | undefined
-  readonly messages: readonly StoredMessage[]
-  has(id: string): boolean
-  apply(change: OutboxChange): void
-}
+/** An outbox in memory: its identity, and its messages in the order in which they were accepted. */
+export class OutboxContents {
+  // A map keeps the position of a key whose value is replaced.
+  readonly #messages = new Map<string, StoredMessage>()
+  #identity: OutboxIdentity | undefined
 
-/** Makes the contents of an outbox that was never used. */
-export function createOutboxContents(): OutboxContents {
-  // A map keeps the place of a key whose value is replaced.
-  const messages = new Map<string, StoredMessage>()
-  let identity: OutboxIdentity | undefined
-  return {
-    get identity() {
-      return identity
-    },
-    get messages() {
-      return [...messages.values()]
-    },
-    has: (id) => messages.has(id),
-    apply({ identity: next = identity, put = [], remove = [] }) {
-      identity = next
-      for (const message of put) messages.set(message.id, message)
-      for (const { id } of remove) messages.delete(id)
-    },
+  get identity(): OutboxIdentity | undefined {
+    return this.#identity
+  }
+
+  get messages(): readonly StoredMessage[] {
+    return [...this.#messages.values()]
+  }
+
+  has(id: string): boolean {
+    return this.#messages.has(id)
+  }
+
+  apply({ identity = this.#identity, put = [], remove = [] }: OutboxChange): void {
+    this.#identity = identity
+    for (const message of put) this.#messages.set(message.id, message)
+    for (const { id } of remove) this.#messages.delete(id)
   }
 }

@@ -1,282 +1,216 @@
 import { type Clock, createSystemClock } from '../../base/clock.js'
-import { nameThrown, type Settled, withDeadline } from '../../base/deadline.js'
-import { type ReportError, SyncError } from '../../base/errors.js'
-import { createOutboxCopy, ownCopy } from './outbox-copy.js'
+import { withDeadline } from '../../base/deadline.js'
+import type { ReportError } from '../../base/errors.js'
+import { OutboxCalls } from './outbox-calls.js'
+import { OutboxCopy } from './outbox-copy.js'
 import type { GuardedOutbox, GuardedOutboxStore } from './outbox-guarded.js'
+import { ownCopy, ownStored } from './outbox-owners.js'
 import type {
   StoredMessage,
-  OutboxChange,
+  StoredOutcome,
   OutboxStore,
   OutboxWatcher,
   OwnedOutbox,
 } from './outbox-store.js'
-import { promised } from '../../storage/store.js'
-import { createTurns } from './outbox-turns.js'
+import { Turns } from './outbox-turns.js'
 import { waitForOutbox } from './outbox-wait.js'
 
 /** Options of {@link createGuardedOutboxStore}. */
 export interface GuardedOutboxOptions {
   readonly clock?: Clock
-  /** How long the storage may take to open, and to answer while ownership is waited for, in milliseconds. Default 3,000. */
+  /**
+   * How long the storage may take to open, and to answer a standby that asks whether it still
+   * works, in milliseconds. Default 3,000.
+   */
   readonly timeoutMs?: number
   /** How long one `add`, `write` or `release` may take, in milliseconds. Default 10,000. */
   readonly operationTimeoutMs?: number
-  /** Told once, with code `storage-failed`, when memory takes over. */
+  /** Called once, with code `storage-failed`, when memory takes over. */
   readonly onError?: ReportError
 }
 
-/** A timer that fires this much late tells of a sleep, not of a storage that hangs. */
-const LATE_TIMER_MS = 1_000
-
-type Operation = 'ready' | 'add' | 'acquire' | 'watch' | 'write' | 'release'
-
 /**
- * Puts memory behind an outbox's storage. Whoever uses it can rely on this:
+ * Adds memory to an outbox's storage, so that the outbox works even if the storage fails:
  *
- * - Nothing rejects, and nothing hangs but the wait for an owner that is well. While that lasts,
- *   the storage is asked now and then whether it is still there.
- * - The first thing that throws, rejects or takes too long ends the use of the storage for good:
- *   `isDurable` is false, `onError` has been told, once.
- * - Nothing that was accepted is lost by that. Who owns the outbox goes on owning it, with all its
- *   messages, identity and fence; only what is over is still handed to the storage, so that it is
- *   not sent again by the next run. Who waits owns, at once, an outbox in memory without identity,
- *   which has what was added here: all of it, or, where another handle is known to own what is
- *   stored, what the storage did not say it has.
- * - A message of unknown fate (an `add` that took too long) may be sent twice: from here, and by
- *   whoever opens the storage next.
- * - In memory, a message may bear a number (`sent`) of an identity that is gone.
+ * - No method rejects. None hangs, except `acquire` while a working owner has the outbox. During
+ *   that wait the standby asks the storage from time to time whether it still works.
+ * - The first call that throws, rejects or takes too long ends the use of the storage: `isDurable`
+ *   is false from then on, and `onError` is called once.
+ * - A failure loses no accepted message. An owner stays the owner, with all messages, identity and
+ *   fence. Removals still go to the storage, so that the next run does not send settled messages
+ *   again.
+ * - After a failure a standby gets an in-memory outbox without identity at once. It holds every
+ *   message that this handle added. If another handle is known to own the stored outbox, it holds
+ *   only those that the storage did not confirm.
+ * - A message whose `add` took too long may be sent twice: by this handle, and by the next one
+ *   that opens the storage.
+ * - In memory, a message may have a number (`sent`) that belongs to an identity of the storage.
  */
 export function createGuardedOutboxStore(
   store: OutboxStore,
   options: GuardedOutboxOptions = {},
 ): GuardedOutboxStore {
-  const { clock = createSystemClock(), timeoutMs = 3_000, onError } = options
-  const { operationTimeoutMs = 10_000 } = options
-  const copy = createOutboxCopy()
-  const turns = createTurns()
-  const watchers = new Set<OutboxWatcher>()
-  // Aborted when the storage has failed, and when `close` is called.
-  const failure = new AbortController()
-  const closing = new AbortController()
-  const running = new Set<AbortController>()
-  let opening: Promise<unknown> | undefined
-  let stopWatching: () => void = () => undefined
-  let owned: OwnedOutbox | undefined
-  let isOthers = false
-  let lastFence = 0
-  // How many `add`s the storage has not been asked for yet: it has to open first.
-  let toBeAdded = 0
+  return new OutboxGuard(store, options)
+}
 
-  const hasFailed = (): boolean => failure.signal.aborted
-  const isClosed = (): boolean => closing.signal.aborted
+class OutboxGuard implements GuardedOutboxStore {
+  readonly #store: OutboxStore
+  readonly #clock: Clock
+  readonly #timeoutMs: number
+  readonly #operationTimeoutMs: number
+  readonly #calls: OutboxCalls
+  readonly #copy = new OutboxCopy()
+  readonly #turns = new Turns()
+  readonly #watchers = new Set<OutboxWatcher>()
+  #opening: Promise<void> | undefined
+  #stopWatching: () => void = () => undefined
+  /** Who owns the stored outbox, as far as this handle knows. */
+  #owner: 'unknown' | 'this' | 'other' = 'unknown'
+  #lastFence = 0
+  /** The number of `add`s that wait until the storage is open. */
+  #addsBeforeOpen = 0
 
-  function fail(operation: Operation, settled: Exclude<Settled<unknown>, { kind: 'value' }>): void {
-    if (hasFailed() || isClosed()) return
-    if (owned === undefined) {
-      if (isOthers) copy.leaveStored()
-      else copy.leaveIdentity()
+  constructor(store: OutboxStore, options: GuardedOutboxOptions) {
+    this.#store = store
+    this.#clock = options.clock ?? createSystemClock()
+    this.#timeoutMs = options.timeoutMs ?? 3_000
+    this.#operationTimeoutMs = options.operationTimeoutMs ?? 10_000
+    this.#calls = new OutboxCalls({
+      clock: this.#clock,
+      onError: options.onError,
+      beforeFailure: () => this.#leaveStorage(),
+    })
+  }
+
+  get isDurable(): boolean {
+    return !this.#calls.hasFailed()
+  }
+
+  async add(messages: readonly StoredMessage[]): Promise<{ readonly durable: boolean }> {
+    if (this.#calls.isClosed()) return { durable: false }
+    this.#copy.apply({ put: messages })
+    this.#addsBeforeOpen += 1
+    await this.#open()
+    this.#addsBeforeOpen -= 1
+    if (this.#calls.hasFailed()) return { durable: false }
+    const durable = await this.#calls.attempt('add', this.#operationTimeoutMs, async () => {
+      await this.#store.add(messages)
+      this.#copy.noteStored(messages)
+    })
+    return { durable }
+  }
+
+  async acquire(signal: AbortSignal): Promise<GuardedOutbox | undefined> {
+    await this.#open()
+    const endTurn = await this.#turns.take(signal, this.#calls.closed)
+    if (endTurn === undefined) return undefined
+    const stored = this.#calls.hasFailed() ? undefined : await this.#waitForStored(signal)
+    // During the wait the caller may have given up, and the storage may have failed.
+    const isUnwanted = signal.aborted || this.#calls.isClosed()
+    if (!isUnwanted && !this.#calls.hasFailed() && stored !== undefined) {
+      return this.#ownStored(stored, endTurn)
     }
-    failure.abort()
-    const what = settled.kind === 'threw' ? `failed (${nameThrown(settled.error)})` : 'hangs'
-    // The cause is left out: a storage's error may repeat what it was given.
-    const message = `The outbox's storage ${what} (${operation}); memory is used from now on.`
-    onError?.(new SyncError('storage-failed', message))
+    stored?.release().catch(() => undefined)
+    if (!isUnwanted) return this.#ownInMemory(endTurn)
+    endTurn()
+    return undefined
   }
 
-  // A controller each: Node warns of a signal that many listen to.
-  async function bounded(
-    limitMs: number,
-    run: () => PromiseLike<unknown>,
-  ): Promise<Settled<unknown>> {
-    const controller = new AbortController()
-    running.add(controller)
-    const limit = { clock, limitMs, signal: controller.signal }
-    const answer = promised(run)
-    let settled: Settled<unknown>
-    let dueAt: number
-    do {
-      dueAt = clock.now() + limitMs
-      settled = await withDeadline(limit, () => answer)
-      // After a sleep the timer comes before an answer that has been there for long.
-    } while (settled.kind === 'late' && clock.now() - dueAt > LATE_TIMER_MS)
-    running.delete(controller)
-    return settled
+  watch(watcher: OutboxWatcher): () => void {
+    // An object of its own, so that a watcher that was added twice is called twice.
+    const added: OutboxWatcher = {
+      added: (messages) => watcher.added(messages),
+      removed: (id, outcome) => watcher.removed(id, outcome),
+    }
+    this.#watchers.add(added)
+    return () => {
+      this.#watchers.delete(added)
+    }
   }
 
-  /** Whether the storage did it; where it did not, it has failed. */
-  async function attempt(
-    operation: Operation,
-    limitMs: number,
-    run: () => PromiseLike<unknown>,
-  ): Promise<boolean> {
-    const settled = await bounded(limitMs, run)
-    if (settled.kind !== 'value') fail(operation, settled)
-    return settled.kind === 'value'
+  async close(): Promise<void> {
+    if (this.#calls.isClosed()) return
+    this.#calls.close()
+    this.#watchers.clear()
+    await withDeadline({ clock: this.#clock, limitMs: this.#timeoutMs }, async () => {
+      // Adds that wait for the storage to open continue first: they are older than the close.
+      if (this.#addsBeforeOpen > 0) await this.#opening
+      this.#stopWatching()
+      await this.#store.close()
+    })
+    this.#calls.abandon()
   }
 
-  function open(): Promise<unknown> {
-    opening ??= begin()
-    return opening
+  #open(): Promise<void> {
+    this.#opening ??= this.#begin()
+    return this.#opening
   }
 
-  // Nothing came of the wait so far: another handle owns the outbox, or the storage hangs.
-  async function askAgain(): Promise<void> {
-    if (await attempt('ready', timeoutMs, () => store.ready())) isOthers = true
-  }
-
-  async function begin(): Promise<void> {
+  async #begin(): Promise<void> {
     try {
-      stopWatching = store.watch({ added: hearAdded, removed: hearRemoved })
+      this.#stopWatching = this.#store.watch({
+        added: (messages) => this.#hearAdded(messages),
+        removed: (id, outcome) => this.#hearRemoved(id, outcome),
+      })
     } catch (error) {
-      fail('watch', { kind: 'threw', error })
+      this.#calls.fail('watch', { kind: 'threw', error })
       return
     }
-    await attempt('ready', timeoutMs, () => store.ready())
+    await this.#calls.attempt('ready', this.#timeoutMs, () => this.#store.ready())
   }
 
-  function hearAdded(messages: readonly StoredMessage[]): void {
-    if (owned === undefined) return
-    copy.apply({ put: messages })
-    copy.noteStored(messages)
-    for (const watcher of [...watchers]) watcher.added(messages)
+  #hearAdded(messages: readonly StoredMessage[]): void {
+    if (this.#owner !== 'this') return
+    this.#copy.apply({ put: messages })
+    this.#copy.noteStored(messages)
+    for (const watcher of [...this.#watchers]) watcher.added(messages)
   }
 
-  const hearRemoved: OutboxWatcher['removed'] = (id, outcome) => {
-    copy.apply({ remove: [{ id, outcome }] })
-    for (const watcher of [...watchers]) watcher.removed(id, outcome)
+  #hearRemoved(id: string, outcome: StoredOutcome): void {
+    this.#copy.apply({ remove: [{ id, outcome }] })
+    for (const watcher of [...this.#watchers]) watcher.removed(id, outcome)
   }
 
-  function own(stored: OwnedOutbox, next: () => void): GuardedOutbox {
-    copy.begin(stored)
-    owned = stored
-    isOthers = false
-    lastFence = Math.max(lastFence, stored.fence)
-    let isOver = false
+  #waitForStored(signal: AbortSignal): Promise<OwnedOutbox | undefined> {
+    return waitForOutbox({
+      store: this.#store,
+      clock: this.#clock,
+      everyMs: this.#timeoutMs,
+      signals: [signal, this.#calls.failed, this.#calls.closed],
+      probe: () => this.#probe(),
+      onThrown: (error) => this.#calls.fail('acquire', { kind: 'threw', error }),
+    })
+  }
 
-    function finish(): void {
-      isOver = true
-      owned = undefined
-      stored.lost.removeEventListener('abort', lose)
-      next()
-    }
-    function lose(): void {
-      isOthers = true
-      copy.leaveStored()
-      finish()
-    }
-    if (stored.lost.aborted) lose()
-    else stored.lost.addEventListener('abort', lose)
+  // A storage that answers while the wait goes on means that another handle owns the outbox.
+  async #probe(): Promise<void> {
+    const isWell = await this.#calls.attempt('ready', this.#timeoutMs, () => this.#store.ready())
+    if (isWell) this.#owner = 'other'
+  }
 
-    return {
-      fence: stored.fence,
-      identity: stored.identity,
-      messages: copy.messages,
-      lost: stored.lost,
-      async write(change) {
-        if (isOver || isClosed()) return 'lost'
-        const added = (change.put ?? []).filter(({ id }) => !copy.has(id))
-        if (hasFailed()) forget(stored, change)
-        copy.apply(change)
-        if (hasFailed()) return 'done'
-        const settled = await bounded(operationTimeoutMs, async () => {
-          await stored.write(change)
-          copy.noteStored(change.put ?? [])
-        })
-        if (settled.kind === 'value') return 'done'
-        if (stored.lost.aborted) {
-          // Nothing was changed, so these are nobody's.
-          copy.apply({ remove: added.map(({ id }) => ({ id, outcome: { outcome: 'lost' } })) })
-          return 'lost'
-        }
-        if (isClosed()) return 'lost'
-        fail('write', settled)
-        return 'done'
+  #ownStored(stored: OwnedOutbox, endTurn: () => void): GuardedOutbox {
+    this.#copy.begin(stored)
+    this.#owner = 'this'
+    this.#lastFence = Math.max(this.#lastFence, stored.fence)
+    return ownStored(stored, {
+      copy: this.#copy,
+      calls: this.#calls,
+      limitMs: this.#operationTimeoutMs,
+      onEnded: (reason) => {
+        this.#owner = reason === 'lost' ? 'other' : 'unknown'
+        endTurn()
       },
-      async release() {
-        if (isOver) return
-        // The next owner has what is stored. Where nothing can be stored any more, all is here.
-        if (hasFailed()) copy.leaveStored()
-        finish()
-        await attempt('release', operationTimeoutMs, () => stored.release())
-      },
-    }
+    })
   }
 
-  // Fails as everything does by now, or is done in its own time.
-  function forget(stored: OwnedOutbox, { remove = [] }: OutboxChange): void {
-    const known = remove.filter(({ id }) => copy.isStored(id))
-    if (known.length > 0) promised(() => stored.write({ remove: known })).catch(() => undefined)
+  #ownInMemory(endTurn: () => void): GuardedOutbox {
+    this.#lastFence += 1
+    return ownCopy(this.#lastFence, this.#copy, this.#calls, endTurn)
   }
 
-  function ownInMemory(next: () => void): GuardedOutbox {
-    lastFence += 1
-    return ownCopy(copy, lastFence, isClosed, next)
-  }
-
-  return {
-    get isDurable() {
-      return !hasFailed()
-    },
-    async add(messages) {
-      if (isClosed()) return { durable: false }
-      copy.apply({ put: messages })
-      toBeAdded += 1
-      await open()
-      toBeAdded -= 1
-      if (hasFailed()) return { durable: false }
-      const durable = await attempt('add', operationTimeoutMs, async () => {
-        await store.add(messages)
-        copy.noteStored(messages)
-      })
-      return { durable }
-    },
-    async acquire(signal) {
-      await open()
-      const next = await turns.take(signal, closing.signal)
-      if (next === undefined) return undefined
-      const stored = hasFailed()
-        ? undefined
-        : await waitForOutbox({
-            store,
-            clock,
-            everyMs: timeoutMs,
-            signals: [signal, failure.signal, closing.signal],
-            ask: askAgain,
-            onThrown: (error) => fail('acquire', { kind: 'threw', error }),
-          })
-      // Both may have happened while it was on its way.
-      if (signal.aborted || isClosed()) {
-        stored?.release().catch(() => undefined)
-        next()
-        return undefined
-      }
-      if (stored === undefined || hasFailed()) {
-        stored?.release().catch(() => undefined)
-        return ownInMemory(next)
-      }
-      return own(stored, next)
-    },
-    watch(watcher) {
-      const heard: OutboxWatcher = {
-        added: (messages) => watcher.added(messages),
-        removed: (id, outcome) => watcher.removed(id, outcome),
-      }
-      watchers.add(heard)
-      return () => {
-        watchers.delete(heard)
-      }
-    },
-    async close() {
-      if (isClosed()) return
-      closing.abort()
-      watchers.clear()
-      await withDeadline({ clock, limitMs: timeoutMs }, async () => {
-        // They go on first, since they have waited for it longer.
-        if (toBeAdded > 0) await opening
-        stopWatching()
-        await store.close()
-      })
-      for (const controller of running) controller.abort()
-    },
+  // The owner keeps everything; a standby keeps what no other handle will send.
+  #leaveStorage(): void {
+    if (this.#owner === 'other') this.#copy.leaveStored()
+    else if (this.#owner === 'unknown') this.#copy.leaveIdentity()
   }
 }

@@ -1,34 +1,34 @@
 import type { StoredMessage, OutboxChange, OutboxIdentity, OutboxWatcher } from './outbox-store.js'
 
-/** An outbox's storage that answers, whatever becomes of it; see `createGuardedOutboxStore`. */
+/** An outbox's storage that works even if the storage fails; see `createGuardedOutboxStore`. */
 export interface GuardedOutboxStore {
-  /** False from the moment on in which the storage failed. */
+  /** Becomes false when the storage fails. */
   readonly isDurable: boolean
-  /** Keeps messages; says whether they survive a crash. Never rejects. */
+  /** Adds messages, and says whether they survive a crash. Never rejects. */
   add(messages: readonly StoredMessage[]): Promise<{ readonly durable: boolean }>
   /**
-   * Waits for ownership, however long another handle has it. Never rejects: `undefined` once the
-   * signal is aborted, or the storage closed.
+   * Waits for ownership, without a time limit. Never rejects: it gives `undefined` when the signal
+   * aborts or the outbox is closed.
    */
   acquire(signal: AbortSignal): Promise<GuardedOutbox | undefined>
-  /** Hears what other handles do, from now on; gives the function that stops it. */
+  /** Calls the watcher for what other handles do from now on. Gives the function that ends it. */
   watch(watcher: OutboxWatcher): () => void
   /** Never rejects, and takes no longer than `timeoutMs`. */
   close(): Promise<void>
 }
 
-/** An outbox in the hands of its owner. */
+/** A guarded outbox as its owner uses it. */
 export interface GuardedOutbox {
   readonly fence: number
   readonly identity: OutboxIdentity | undefined
   readonly messages: readonly StoredMessage[]
-  /** Aborted when another handle has taken the outbox over: what is stored is its to send. */
+  /** Aborts when another handle has become the owner: that one sends what is stored. */
   readonly lost: AbortSignal
   /**
-   * Makes a change. Never rejects: `done` once it is made, durably where the storage still is;
-   * `lost` where the outbox is not this owner's any more, and nothing was changed.
+   * Makes a change. Never rejects: it gives `done` once the change is made, durably unless the
+   * storage failed, and `lost` if another handle owns the outbox and nothing was changed.
    */
   write(change: OutboxChange): Promise<'done' | 'lost'>
-  /** Hands the outbox over. Never rejects. */
+  /** Releases the outbox to the next standby. Never rejects. */
   release(): Promise<void>
 }

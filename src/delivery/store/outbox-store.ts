@@ -1,96 +1,96 @@
 /**
- * Where an outbox is kept, so that what it accepted outlives a crash, a reload, a kill -9. Several
- * handles may be open on one place (tabs of a browser, processes): any of them adds messages, one
- * of them at a time owns the outbox and sends what is in it.
+ * The storage of an outbox: accepted messages survive a crash, a reload and kill -9. Several
+ * handles may be open on one outbox (the tabs of a browser, several processes). Each of them adds
+ * messages; one of them at a time owns the outbox and sends them. The others are standbys.
  *
- * Every promise may reject or hang: the library bounds the wait and goes on in memory. The
- * compliance suite in test/storage says what the contract means.
+ * Each promise may reject or hang: the library limits the wait and continues in memory. The suite
+ * test/delivery/store/outbox-compliance.ts tests the contract.
  */
 export interface OutboxStore {
   /**
-   * Resolves once the place has answered; asks anew at each call. Never waits for another handle,
-   * so that waiting to own the outbox can be told from a place that hangs.
+   * Resolves once the storage has answered. It asks the storage at each call, and never waits for
+   * another handle. This tells a storage that hangs from one that another handle owns.
    */
   ready(): Promise<void>
-  /** Keeps messages, in order; resolves once they survive a crash. Any handle may. */
+  /** Persists messages, in order. Resolves once they survive a crash. Every handle may add. */
   add(messages: readonly StoredMessage[]): Promise<void>
   /**
-   * Waits until this handle owns the outbox, however long another one does; gives what is kept.
-   * Rejects with an `AbortError` once the signal is aborted.
+   * Waits until this handle owns the outbox, without a time limit. Rejects with an `AbortError`
+   * when the signal aborts.
    */
   acquire(signal: AbortSignal): Promise<OwnedOutbox>
-  /** Hears what other handles do, from now on; gives the function that stops it. */
+  /** Calls the watcher for what other handles do from now on. Gives the function that ends it. */
   watch(watcher: OutboxWatcher): () => void
-  /** Gives up ownership and everything that is open. What is called from then on rejects. */
+  /** Releases ownership and closes the handle. Later calls reject. */
   close(): Promise<void>
 }
 
-/** A message as it is kept. Plain JSON data. */
+/** A message as it is stored. Plain JSON data. */
 export interface StoredMessage {
-  /** Made by whoever accepted it, and used once. */
+  /** Unique. Made by the handle that accepted the message. */
   readonly id: string
   readonly type: string
-  /** Validated by the schema of its type. Absent where the message has none. */
+  /** Valid by the schema of its type. Absent if the type has no payload. */
   readonly payload?: unknown
   /** In milliseconds since the epoch. */
   readonly acceptedAt: number
-  /** When it is not worth sending any more, in milliseconds since the epoch. */
+  /** When the message expires, in milliseconds since the epoch. */
   readonly expiresAt?: number
-  /** Larger ones go first. */
+  /** Messages with a larger priority are sent first. */
   readonly priority: number
-  /** Of messages with the same type and key only the latest is worth sending. */
+  /** Of several messages with the same type and key, only the latest is sent. */
   readonly key?: string
-  /** Its number, once it has been given one, and the epoch of the server that it was sent to. */
+  /** Its number and the epoch of the server that it was sent to. Absent before the first transmission. */
   readonly sent?: { readonly n: number; readonly epoch: string }
 }
 
-/** How an outbox is known to servers. */
+/** How servers know an outbox. */
 export interface OutboxIdentity {
-  /** A UUID: the outbox's name on the wire. */
+  /** The id of the outbox on the wire: a UUID. */
   readonly cid: string
-  /** The epoch in which a server last answered for this cid; absent before the first answer. */
+  /** The epoch of the server that last answered for this cid. Absent before the first answer. */
   readonly epoch?: string
 }
 
-/** What became of a message, for the handle that accepted it. Plain JSON data. */
+/** How a message was settled, for the handle that accepted it. Plain JSON data. */
 export interface StoredOutcome {
   readonly outcome: string
   readonly [detail: string]: unknown
 }
 
-/** An outbox in the hands of its owner. */
+/** An outbox as its owner uses it. */
 export interface OwnedOutbox {
-  /** Larger than that of every owner before. */
+  /** The fencing token: larger than that of every former owner. */
   readonly fence: number
-  /** `undefined` for an outbox that was never used. */
+  /** `undefined` for a new outbox. */
   readonly identity: OutboxIdentity | undefined
-  /** Everything that is kept, in the order of `add`. */
+  /** All stored messages, in the order of `add`. */
   readonly messages: readonly StoredMessage[]
-  /** Aborted when another handle has taken the outbox over: because this one did not answer. */
+  /** Aborts when another handle has become the owner, because this one did not renew its lease. */
   readonly lost: AbortSignal
   /**
-   * Makes a change, wholly or not at all; resolves once it survives a crash. Changes are made in
-   * the order of the calls. Rejects, with nothing changed, where another handle owns the outbox by
-   * now; `lost` is aborted by then.
+   * Makes a change, wholly or not at all. Resolves once it survives a crash. Changes are made in
+   * the order of the calls. If another handle owns the outbox by now, it changes nothing and
+   * rejects; `lost` is aborted by then.
    */
   write(change: OutboxChange): Promise<void>
-  /** Hands the outbox over to whoever waits for it. */
+  /** Releases the outbox to the next standby. */
   release(): Promise<void>
 }
 
-/** A change by the owner. */
+/** A change that an owner makes. */
 export interface OutboxChange {
   readonly identity?: OutboxIdentity
-  /** New messages, and those that were kept with something changed (in their old place). */
+  /** New messages, and stored ones with new contents. A stored one keeps its position. */
   readonly put?: readonly StoredMessage[]
-  /** Messages that are over; whoever accepted them is told how. */
+  /** Settled messages. The handles that accepted them hear the outcome. */
   readonly remove?: readonly { readonly id: string; readonly outcome: StoredOutcome }[]
 }
 
-/** Hears of an outbox what other handles did to it. */
+/** Hears what other handles did to an outbox. */
 export interface OutboxWatcher {
   /** For the owner: another handle added these. */
   added(messages: readonly StoredMessage[]): void
-  /** For whoever else accepted the message: the owner is done with it. Others may hear it too. */
+  /** For the handle that accepted the message: the owner settled it. Other handles may hear it too. */
   removed(id: string, outcome: StoredOutcome): void
 }

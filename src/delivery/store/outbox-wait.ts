@@ -2,22 +2,22 @@ import type { Clock } from '../../base/clock.js'
 import { withDeadline } from '../../base/deadline.js'
 import type { OutboxStore, OwnedOutbox } from './outbox-store.js'
 
-/** What somebody waits for ownership with. */
+/** Options of {@link waitForOutbox}. */
 export interface OutboxWait {
   readonly store: OutboxStore
   readonly clock: Clock
-  /** How long nothing may come before `ask`, in milliseconds, each time. */
+  /** How long to wait between two calls of `probe`, in milliseconds. */
   readonly everyMs: number
-  /** Any of them ends the wait. */
+  /** Each of them ends the wait. */
   readonly signals: readonly AbortSignal[]
-  /** Finds out whether the storage still answers; where it does not, one of the signals is aborted. */
-  readonly ask: () => Promise<unknown>
+  /** Finds out whether the storage still answers. If it does not, one of the signals aborts. */
+  readonly probe: () => Promise<unknown>
   readonly onThrown: (error: unknown) => void
 }
 
-/** Waits for the storage's ownership for as long as it answers; never rejects. */
+/** Waits until the storage gives ownership, as long as the storage answers. Never rejects. */
 export async function waitForOutbox(wait: OutboxWait): Promise<OwnedOutbox | undefined> {
-  const { store, clock, everyMs, signals, ask, onThrown } = wait
+  const { store, clock, everyMs, signals, probe, onThrown } = wait
   const ended = new AbortController()
   const end = (): void => ended.abort()
   for (const signal of signals) signal.addEventListener('abort', end)
@@ -37,11 +37,11 @@ export async function waitForOutbox(wait: OutboxWait): Promise<OwnedOutbox | und
         return undefined
       }
       if (ended.signal.aborted) {
-        // Should it come after all, it is not wanted any more.
+        // The storage may still give ownership later. Then it is released.
         acquiring.then((late) => late.release()).catch(() => undefined)
         return undefined
       }
-      await ask()
+      await probe()
     }
   } catch (error) {
     onThrown(error)
@@ -51,7 +51,7 @@ export async function waitForOutbox(wait: OutboxWait): Promise<OwnedOutbox | und
   }
 }
 
-// Storage of the user's may give what it likes.
+// A storage of the user's may give anything.
 function assertOwned(value: OwnedOutbox): OwnedOutbox {
   const { lost, messages } = value as { readonly lost?: Partial<AbortSignal>; messages: unknown }
   if (typeof lost?.aborted === 'boolean' && Array.isArray(messages)) return value

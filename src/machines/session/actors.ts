@@ -1,4 +1,5 @@
-import { type EventObject, fromCallback, fromPromise } from 'xstate'
+import { fromCallback, fromPromise } from 'xstate'
+import type { RevocationEvent } from './events.js'
 import type {
   ApiFailure,
   ClearScope,
@@ -9,80 +10,96 @@ import type {
   SessionPorts,
 } from './ports.js'
 
-/** Told when what was to be said to the server after the end has been said, or given up. */
-export interface FarewellEvent {
-  readonly type: 'farewell.over'
-  readonly id: string
+// The ports as actors. A port runs the user's code. It starts in a microtask of its own, when the
+// machine has finished its transition, and an exception does not reach the machine.
+
+/** What every actor here gets. */
+export interface PortInput {
+  /** Gives the ports. A function, so that an inspector which prints the input does not show them. */
+  readonly ports: () => SessionPorts
+}
+
+/** The revocation hears no events. */
+export interface NoEvent {
+  readonly type: never
 }
 
 const broken: ApiFailure = { code: 'network', message: 'The request failed.' }
+const nothingRestored: RestoreOutcome = { kind: 'none' }
+const requestFailed = { kind: 'failed', failure: broken } as const
 
-/**
- * The ports as actors. What a port runs is code of others: it gets a turn of its own, so that it
- * finds the machine at rest, and what it throws ends here, where it would end the actor.
- */
-export function createSessionActors(ports: SessionPorts) {
-  return {
-    restore: shield<RestoreOutcome>((_, signal) => ports.restore(signal), { kind: 'none' }),
-    requestLink: shield<OfferOutcome>((_, signal) => ports.requestLink(signal), {
-      kind: 'failed',
-      failure: broken,
-    }),
-    checkLink: shield<PollOutcome, { readonly code: string }>(
-      ({ code }, signal) => ports.checkLink(code, signal),
-      { kind: 'failed', failure: broken },
-    ),
-    adopt: shield<RestoreOutcome>((_, signal) => ports.adopt(signal), { kind: 'none' }),
-    renew: shield<RenewOutcome>((_, signal) => ports.renew(signal), {
-      kind: 'failed',
-      failure: broken,
-    }),
-    clear: shield<undefined, { readonly scope: ClearScope }>(async ({ scope }) => {
-      await ports.clear(scope)
-      return undefined
-    }, undefined),
-    startSync: shield<undefined>(() => {
-      ports.startSync()
-      return undefined
-    }, undefined),
-    stopSync: shield<undefined>(() => {
-      ports.stopSync()
-      return undefined
-    }, undefined),
-    // Not a promise: it outlives the state that began it, and says when it can be let go of.
-    farewell: fromCallback<EventObject, { readonly id: string }>(({ input: { id }, sendBack }) => {
+/** The actors of a session machine. */
+export const sessionActors = {
+  /** Loads a stored session. */
+  restore: fromPort<RestoreOutcome>(
+    ({ ports }, signal) => ports().restore(signal),
+    nothingRestored,
+  ),
+
+  /** Asks for a code. */
+  requestLink: fromPort<OfferOutcome>(
+    ({ ports }, signal) => ports().requestLink(signal),
+    requestFailed,
+  ),
+
+  /** Asks whether a code was confirmed. */
+  checkLink: fromPort<PollOutcome, PortInput & { readonly code: string }>(
+    ({ ports, code }, signal) => ports().checkLink(code, signal),
+    requestFailed,
+  ),
+
+  /** Starts to use the tokens of a confirmed code. */
+  adopt: fromPort<RestoreOutcome>(({ ports }, signal) => ports().adopt(signal), nothingRestored),
+
+  /** Renews the access token. */
+  renew: fromPort<RenewOutcome>(({ ports }, signal) => ports().renew(signal), requestFailed),
+
+  /** Removes tokens and user. */
+  clear: fromPort<void, PortInput & { readonly scope: ClearScope }>(
+    ({ ports, scope }) => ports().clear(scope),
+    undefined,
+  ),
+
+  /** Starts the sync. */
+  startSync: fromPort<void>(({ ports }) => ports().startSync(), undefined),
+
+  /** Stops the sync. */
+  stopSync: fromPort<void>(({ ports }) => ports().stopSync(), undefined),
+
+  /**
+   * Tells the server that the tokens are not used any more. It outlives the state that started it,
+   * so it says when it has ended; the machine then stops it.
+   */
+  revocation: fromCallback<NoEvent, PortInput & { readonly id: string }>(
+    ({ input: { ports, id }, sendBack }) => {
       const controller = new AbortController()
-      turn()
-        .then(() => ports.revoke(controller.signal))
+      Promise.resolve()
+        .then(() => ports().revoke(controller.signal))
         .catch(() => undefined)
         .finally(() => {
-          const over: FarewellEvent = { type: 'farewell.over', id }
-          if (!controller.signal.aborted) sendBack(over)
+          const ended: RevocationEvent = { type: 'revocation.ended', id }
+          if (!controller.signal.aborted) sendBack(ended)
         })
       return () => {
         controller.abort()
       }
-    }),
-  }
+    },
+  ),
 }
 
-function shield<Output, Input = undefined>(
+function fromPort<Output, Input extends PortInput = PortInput>(
   run: (input: Input, signal: AbortSignal) => Output | PromiseLike<Output>,
   otherwise: Output,
 ) {
   return fromPromise<Output, Input>(async ({ input, signal }) => {
-    await turn()
-    // The state that asked may be gone already.
+    await Promise.resolve()
+    // The machine may have left the state that asked.
     if (signal.aborted) return otherwise
     try {
       return await run(input, signal)
     } catch {
-      // Ports report what they are thrown themselves.
+      // The ports report exceptions themselves.
       return otherwise
     }
   })
-}
-
-function turn(): Promise<void> {
-  return Promise.resolve()
 }

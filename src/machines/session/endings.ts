@@ -1,40 +1,41 @@
 import type { ApiFailure } from './ports.js'
 
-/** Why nobody is signed in. Absent when nobody ever was. */
+/** Why nobody is signed in. Absent if nobody was signed in before. */
 export type SignedOutReason =
   /** The user signed out here. */
   | 'signed-out'
   /** The user signed out in another tab or process. */
   | 'elsewhere'
+  /** The user cancelled the sign-in. */
   | 'cancelled'
   /** Nobody confirmed the code in time. */
   | 'link-expired'
+  /** The server refused to sign this device in. */
   | 'link-refused'
-  /** No code could be had. */
+  /** The server gave no code. */
   | 'unreachable'
+  /** The server received too many requests for a code. */
   | 'rate-limited'
-  /** The server does not know the refresh token any more. */
+  /** The server does not accept the refresh token any more. */
   | 'revoked'
   /** The server refused tokens twice in a row. */
   | 'refused'
 
-/** How a session, or an attempt at one, came to its end. */
+/** How a session, or an attempt to sign in, ended. */
 export interface Ending {
   readonly reason: SignedOutReason
-  /** For people; absent where they did it themselves. */
+  /** For people. Absent if the user ended it. */
   readonly message?: string
-  /** Before this, in milliseconds since the epoch, a new attempt is not made. */
+  /** The earliest time of a new attempt, in milliseconds since the epoch. */
   readonly retryAt?: number
 }
 
-// What people are told. The product's words where it has some; none where they did it themselves.
-
 /** The user signed out here. */
 export const signedOut: Ending = { reason: 'signed-out' }
-/** The user gave the code up. */
+/** The user cancelled the sign-in. */
 export const cancelled: Ending = { reason: 'cancelled' }
 
-/** Another tab or process signed out. */
+/** The user signed out in another tab or process. */
 export const signedOutElsewhere: Ending = {
   reason: 'elsewhere',
   message: 'You have signed out in another window.',
@@ -46,32 +47,30 @@ export const linkExpired: Ending = {
   message: 'The code has expired. Please try again.',
 }
 
-/** The refresh token is not good any more. */
+/** The server does not accept the refresh token any more. */
 export const revoked: Ending = {
   reason: 'revoked',
   message: 'Your session has ended. Please sign in again.',
 }
 
-/** Tokens were refused, and so were their successors. */
+/** The server refused tokens, and then their successors. */
 export const refused: Ending = {
   reason: 'refused',
   message: 'The server did not accept your session. Please sign in again.',
 }
 
-/** The server will not sign this device in. */
+/** The server refused to sign this device in. */
 export const linkRefused: Ending = {
   reason: 'link-refused',
   message: 'The server refused to sign this device in.',
 }
 
-/** No code could be had. */
-const unreachable: Ending = {
+const serverUnreachable: Ending = {
   reason: 'unreachable',
   message: 'The server cannot be reached. Please try again.',
 }
 
-/** Too many codes were asked for; `waitMs` from now another may be. */
-function rateLimited(waitMs: number, epochMs: number): Ending {
+function tooManyRequests(waitMs: number, epochMs: number): Ending {
   const minutes = Math.ceil(waitMs / 60_000)
   const wait = minutes === 1 ? 'a minute' : `${minutes} minutes`
   return {
@@ -81,8 +80,8 @@ function rateLimited(waitMs: number, epochMs: number): Ending {
   }
 }
 
-/** How an attempt to get a code ends when it is given up. */
+/** How an attempt to sign in ends for which the server gave no code. */
 export function requestEnding(failure: ApiFailure, waitMs: number, epochMs: number): Ending {
-  if (failure.code === 'rate-limited') return rateLimited(waitMs, epochMs)
-  return failure.code === 'refused' ? linkRefused : unreachable
+  if (failure.code === 'rate-limited') return tooManyRequests(waitMs, epochMs)
+  return failure.code === 'refused' ? linkRefused : serverUnreachable
 }

@@ -3,32 +3,32 @@ import type { SignedOutReason } from './endings.js'
 import type { SessionMachine } from './machine.js'
 import type { User } from './ports.js'
 
-/** Where a session stands, as the product names it. Times are milliseconds since the epoch. */
+/** The public status of a session. Times are milliseconds since the epoch. */
 export type SessionStatus =
-  /** Looking for a stored session, asking for a code, or letting go. */
+  /** Looks for a stored session, asks for a code, or signs out. */
   | { readonly state: 'loading' }
   | {
       readonly state: 'signedOut'
-      /** Absent when nobody was signed in here. */
+      /** Absent if nobody was signed in here before. */
       readonly reason?: SignedOutReason
-      /** For people; absent where they did it themselves. */
+      /** For people. Absent if the user ended the session. */
       readonly message?: string
-      /** Before this, `signIn()` does nothing: the server asked to be left alone. */
+      /** `signIn()` does nothing before this time, as the server asked for no further request. */
       readonly retryAt?: number
     }
   | {
       readonly state: 'linking'
-      /** To be typed, or confirmed, at `verificationUrl`. */
+      /** The user types or confirms it at `verificationUrl`. */
       readonly code: string
       readonly expiresAt: number
       readonly verificationUrl: string
       readonly secondsRemaining: number
-      /** What is wrong at present, for people; the link goes on. */
+      /** The current problem, for people. The code stays valid. */
       readonly message?: string
     }
   | { readonly state: 'signedIn'; readonly user: User }
 
-/** Derives the public status from a snapshot of the session machine. Total: every snapshot has one. */
+/** Derives the public status from a snapshot of the session machine. Every snapshot has one. */
 export function getSessionStatus(snapshot: SnapshotFrom<SessionMachine>): SessionStatus {
   const { ending, grant, offer, secondsRemaining, trouble } = snapshot.context
   if (snapshot.matches('signedIn') && grant !== undefined) {

@@ -4,25 +4,25 @@ import { standardBackoff } from '../backoff.js'
 import { assertDuration, assertWholeNumber } from '../../base/options.js'
 import { assertBackoff } from '../connection/policy.js'
 
-/** Everything a session waits for and how long; durations in milliseconds. */
+/** The durations of a session, in milliseconds. */
 export interface SessionTiming {
-  /** Between two questions whether the code was confirmed, on a grid. Default 1,000. */
+  /** The time between two questions whether the code was confirmed. Default 1,000. */
   readonly pollIntervalMs: number
-  /** How long before its end an access token is renewed; at most half its life. Default 300,000. */
+  /** How long before it expires an access token is renewed; at most half its life. Default 300,000. */
   readonly renewAheadMs: number
-  /** By how much more, at random, so that tabs do not renew all at once. Default 60,000. */
+  /** A random part of this is added, so that tabs do not renew at the same time. Default 60,000. */
   readonly renewSpreadMs: number
-  /** How often to try to get a code, before the user is told that the server cannot be reached. Default 3. */
+  /** The number of attempts to get a code, before the server counts as unreachable. Default 3. */
   readonly linkAttempts: number
-  /** How long to stay away from a server that says 429 and no more. Default 60,000. */
+  /** How long to wait after status 429 without Retry-After. Default 60,000. */
   readonly rateLimitMs: number
-  /** The longest that a server may ask for. Default 3,600,000. */
+  /** The longest wait that a server can ask for. Default 3,600,000. */
   readonly longestWaitMs: number
-  /** Waits between attempts to get a code, and to renew a token; its `maxAttempts` is not used. */
+  /** The waits between attempts to get a code, and to renew a token. `maxAttempts` is not used. */
   readonly backoff: BackoffPolicy
 }
 
-/** The standard timing. */
+/** The default timing. */
 export const standardSessionTiming: SessionTiming = {
   pollIntervalMs: 1_000,
   renewAheadMs: 300_000,
@@ -36,7 +36,7 @@ export const standardSessionTiming: SessionTiming = {
 /**
  * Completes and checks a timing.
  *
- * @throws SyncError `option-invalid`, naming the option.
+ * @throws SyncError `option-invalid`; the message names the option.
  */
 export function createSessionTiming(options: Partial<SessionTiming> = {}): SessionTiming {
   const timing = { ...standardSessionTiming, ...options }

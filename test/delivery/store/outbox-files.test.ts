@@ -6,9 +6,13 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { createFileOutboxStore } from '../../../src/storage/node.js'
-import { foldersOf, outcomeName, publishOutcomes } from '../../../src/storage/node-outbox-files.js'
-import { createOutcomeReader } from '../../../src/storage/node-outbox-outcomes.js'
+import { createFileOutboxStore } from '../../../src/delivery/store/node.js'
+import {
+  foldersOf,
+  outcomeName,
+  publishOutcomes,
+} from '../../../src/delivery/store/node-outbox-files.js'
+import { createFileOutcomeReader } from '../../../src/delivery/store/node-outbox-outcomes.js'
 import type { OutboxStore } from '../../../src/delivery/store/outbox-store.js'
 import { createManualClock, type ManualClock } from '../../../src/testing/clock.js'
 import { settle, until } from '../../compliance/real-time.js'
@@ -330,7 +334,7 @@ describe('an outbox of files', () => {
     const directory = await makeDirectory()
     const folders = foldersOf(directory)
     const clock = createManualClock()
-    const reader = createOutcomeReader(folders, 'me', { clock, everyMs: 1 }, () => undefined)
+    const reader = createFileOutcomeReader(folders, 'me', { clock, everyMs: 1 }, () => undefined)
     reader.begin()
     await reader.begun
     // As many looks as it takes milliseconds, were each hint a look.

@@ -1,5 +1,5 @@
 // A process with an outbox in files, which says on a line of its own what it was told is kept.
-import { createFileOutboxStore } from '../../../src/storage/node.js'
+import { createFileOutboxStore } from '../../../src/delivery/store/node.js'
 import type { StoredMessage } from '../../../src/delivery/store/outbox-store.js'
 
 const [directory = '', job = ''] = process.argv.slice(2)

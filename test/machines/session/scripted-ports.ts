@@ -64,8 +64,8 @@ export function createScriptedSession({
       log.push('stopSync')
     },
   }
-  const parts = { ports, clock, random, timing: createSessionTiming(timing) }
-  const actor = createActor(createSessionMachine(parts), { clock })
+  const input = { ports, clock, random, timing: createSessionTiming(timing) }
+  const actor = createActor(createSessionMachine(), { clock, input })
   let generation = 0
 
   return {

@@ -103,7 +103,7 @@ const events: Record<string, (session: ScriptedSession) => SessionEvent> = {
   }),
   vanished: () => ({ type: 'store.vanished' }),
   foreign: () => ({ type: 'store.foreign' }),
-  'farewell over': () => ({ type: 'farewell.over', id: 'farewell.7' }),
+  'revocation ended': () => ({ type: 'revocation.ended', id: 'revocation.7' }),
 }
 
 const table: Record<string, Partial<Record<string, string>>> = {
@@ -300,7 +300,7 @@ describe('[SESS-3] telling the server', () => {
     await session.answer('clear')
     expect(session.state()).toBe('signedOut')
     const children = () => Object.keys(session.actor.getSnapshot().children)
-    expect(children()).toEqual(['farewell.1'])
+    expect(children()).toEqual(['revocation.1'])
     session.actor.send({ type: 'link' })
     await session.settle()
     await session.answer('requestLink', { kind: 'offered', offer: session.offer() })
@@ -310,9 +310,9 @@ describe('[SESS-3] telling the server', () => {
     session.actor.send({ type: 'signOut' })
     await session.settle()
     await session.answer('clear')
-    expect(children()).toEqual(['farewell.1', 'farewell.2'])
+    expect(children()).toEqual(['revocation.1', 'revocation.2'])
     await session.answer('revoke')
-    expect(children()).toEqual(['farewell.2'])
+    expect(children()).toEqual(['revocation.2'])
     const second = session.waiting('revoke')
     session.actor.stop()
     expect(second?.signal?.aborted).toBe(true)

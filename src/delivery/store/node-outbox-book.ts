@@ -1,16 +1,16 @@
-import type { Change, MessageRecord, OutcomeRecord } from './node-outbox-files.js'
-import type { StoredMessage, OutboxIdentity } from '../delivery/store/outbox-store.js'
+import type { JournalChange, JournalMessage, JournalOutcome } from './node-outbox-files.js'
+import type { StoredMessage, OutboxIdentity } from './outbox-store.js'
 
 /** What a journal comes to, change by change. */
 export interface OutboxBook {
   readonly identity: OutboxIdentity | undefined
   readonly messages: readonly StoredMessage[]
   /** Whether a message was never taken over, however long ago that was and it is over. */
-  isNew(record: MessageRecord): boolean
+  isNew(record: JournalMessage): boolean
   /** Gives what is to be told to others: of messages that `by` did not accept itself. */
-  apply(change: Change, by: string): readonly OutcomeRecord[]
+  apply(change: JournalChange, by: string): readonly JournalOutcome[]
   /** Changes that come to the same. */
-  summary(): readonly Change[]
+  summary(): readonly JournalChange[]
 }
 
 /** Of so many handles it is known what they added: the others ended long ago. */
@@ -18,7 +18,7 @@ const HANDLES_KEPT = 100
 
 /** Makes the book of an outbox that was never used. */
 export function createOutboxBook(): OutboxBook {
-  const entries = new Map<string, MessageRecord>()
+  const entries = new Map<string, JournalMessage>()
   // The latest to add last. A handle adds one message after the other.
   const seen = new Map<string, number>()
   let identity: OutboxIdentity | undefined

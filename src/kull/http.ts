@@ -2,12 +2,12 @@ import type { Clock } from '../base/clock.js'
 import { withDeadline } from '../base/deadline.js'
 import type { ApiFailure } from '../machines/session/ports.js'
 import type { Validate } from '../schemas/schema.js'
-import type { ApiResult } from './api.js'
+import type { ApiResult } from '../session/api.js'
 
-/** What is used of `fetch`. */
+/** The part of `fetch` that is used. */
 export type Fetch = (url: string, init: FetchInit) => Promise<FetchResponse>
 
-/** How `fetch` is called. */
+/** The options that `fetch` is called with. */
 export interface FetchInit {
   readonly method: 'GET' | 'POST'
   readonly headers: Record<string, string>
@@ -20,7 +20,7 @@ export interface FetchInit {
   readonly keepalive?: boolean
 }
 
-/** What is used of a `Response`. */
+/** The part of a `Response` that is used. */
 export interface FetchResponse {
   readonly status: number
   readonly headers: { get(name: string): string | null }
@@ -32,39 +32,42 @@ export interface FetchResponse {
   } | null
 }
 
-/** Where and how calls are made. */
+/** What all calls have in common. */
 export interface HttpOptions {
   readonly baseUrl: () => string | URL
   readonly fetch: Fetch
   readonly clock: Clock
-  /** From the call until the whole answer is there, in milliseconds. */
+  /** The time limit for the whole answer, in milliseconds. */
   readonly timeoutMs: number
-  /** The largest answer that is read, in bytes. */
+  /** An answer with more bytes than this counts as unusable. */
   readonly maxBytes: number
 }
 
-/** One call. */
+/** One call of the API. */
 export interface HttpCall<T> {
   readonly method: 'GET' | 'POST'
-  /** Relative to the base URL, without a slash in front. */
+  /** Relative to the base URL, without a leading slash. */
   readonly path: string
   readonly body?: unknown
   readonly accessToken?: string
-  /** Goes on when the page is left. */
+  /** The request continues when the user leaves the page. */
   readonly keepalive?: boolean
-  /** Checks the answer. */
-  readonly read: Validate<T>
+  /** Validates the body of the answer. */
+  readonly validate: Validate<T>
   readonly signal?: AbortSignal | undefined
 }
 
 /**
- * Makes one call; whatever goes wrong is data. Neither the URL, the tokens nor the server's text
- * is in any failure.
+ * Makes one call. Never rejects: failures are data. A failure contains neither the URL, nor a
+ * token, nor text from the server.
  */
 export async function callHttp<T>(options: HttpOptions, call: HttpCall<T>): Promise<ApiResult<T>> {
   const url = resolveUrl(options.baseUrl, call.path)
   if (url === undefined) {
-    return failed({ code: 'url-unusable', message: 'The address of the server is not usable.' })
+    return httpFailure({
+      code: 'url-unusable',
+      message: 'The address of the server is not usable.',
+    })
   }
   const { clock, timeoutMs: limitMs } = options
   const settled = await withDeadline({ clock, limitMs, signal: call.signal }, async (signal) => {
@@ -75,11 +78,14 @@ export async function callHttp<T>(options: HttpOptions, call: HttpCall<T>): Prom
     case 'value':
       return interpret(call, settled.value.response, settled.value.text, clock)
     case 'late':
-      return failed({ code: 'timeout', message: `The server did not answer within ${limitMs} ms.` })
+      return httpFailure({
+        code: 'timeout',
+        message: `The server did not answer within ${limitMs} ms.`,
+      })
     case 'aborted':
-      return failed({ code: 'aborted', message: 'The request was given up.' })
+      return httpFailure({ code: 'aborted', message: 'The request was cancelled.' })
     case 'threw':
-      return failed({ code: 'network', message: 'The server cannot be reached.' })
+      return httpFailure({ code: 'network', message: 'The server cannot be reached.' })
     default:
       return settled satisfies never
   }
@@ -109,7 +115,7 @@ function createInit(call: HttpCall<unknown>, signal: AbortSignal): FetchInit {
     },
     ...(body !== undefined && { body: JSON.stringify(body) }),
     ...(keepalive === true && { keepalive }),
-    // A token goes to the server that it is for, and to no other.
+    // A redirect must not carry the token to another server.
     redirect: 'manual',
     credentials: 'omit',
     cache: 'no-store',
@@ -117,7 +123,7 @@ function createInit(call: HttpCall<unknown>, signal: AbortSignal): FetchInit {
   }
 }
 
-/** The body as text; `undefined` where it is larger than it may be. */
+/** Reads the body as text; gives `undefined` for a body larger than `maxBytes`. */
 async function readText(response: FetchResponse, maxBytes: number): Promise<string | undefined> {
   const reader = response.body?.getReader()
   if (reader === undefined) return ''
@@ -144,30 +150,38 @@ function interpret<T>(
 ): ApiResult<T> {
   const serverTime = parseDate(headers.get('date'))
   if (status >= 200 && status < 300) {
-    const read = text === undefined ? undefined : call.read(parseJson(text))
+    const read = text === undefined ? undefined : call.validate(parseJson(text))
     if (read?.ok === true) {
       return { ok: true, value: read.value, ...(serverTime !== undefined && { serverTime }) }
     }
-    const message = 'The server gave an answer that cannot be understood.'
-    return failed({ code: 'unexpected-answer', status, message })
+    const message = 'The server sent an answer that cannot be read.'
+    return httpFailure({ code: 'unexpected-answer', status, message })
   }
   const retryAfterMs = parseRetryAfter(headers.get('retry-after'), serverTime ?? clock.epoch())
   const wait = retryAfterMs !== undefined && { retryAfterMs }
   if (status === 429) {
-    return failed({ code: 'rate-limited', message: 'The server asks to wait.', ...wait })
+    return httpFailure({
+      code: 'rate-limited',
+      message: 'The server received too many requests.',
+      ...wait,
+    })
   }
   if (status === 408 || status >= 500) {
-    const message = 'The server is not available at present.'
-    return failed({ code: 'unavailable', status, message, ...wait })
+    const message = 'The server is not available now.'
+    return httpFailure({ code: 'unavailable', status, message, ...wait })
   }
   if (status >= 400) {
-    return failed({ code: 'refused', status, message: 'The server refused the request.' })
+    return httpFailure({ code: 'refused', status, message: 'The server refused the request.' })
   }
-  // A redirect, which is not followed; browsers show it as status 0.
-  return failed({ code: 'unexpected-answer', status, message: 'The server pointed elsewhere.' })
+  // A redirect, which is not followed. Browsers show it as status 0.
+  return httpFailure({
+    code: 'unexpected-answer',
+    status,
+    message: 'The server answered with a redirect.',
+  })
 }
 
-function failed(failure: ApiFailure): { readonly ok: false; readonly failure: ApiFailure } {
+function httpFailure(failure: ApiFailure): { readonly ok: false; readonly failure: ApiFailure } {
   return { ok: false, failure }
 }
 
@@ -184,7 +198,7 @@ function parseDate(text: string | null): number | undefined {
   return Number.isNaN(time) ? undefined : time
 }
 
-// Seconds, or a date (RFC 9110, 10.2.3).
+// RFC 9110, 10.2.3: a number of seconds, or a date.
 function parseRetryAfter(text: string | null, now: number): number | undefined {
   if (text === null) return undefined
   if (/^\s*\d{1,9}\s*$/.test(text)) return Number(text) * 1_000

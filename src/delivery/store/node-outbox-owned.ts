@@ -1,36 +1,36 @@
 import { join } from 'node:path'
-import type { Clock, TimerHandle } from '../base/clock.js'
+import type { Clock, TimerHandle } from '../../base/clock.js'
 import { createGroupCommit } from './group-commit.js'
-import { encodeRecords, openJournal, replaceFile, syncFolder } from './node-journal.js'
-import type { HeldLock } from './node-lock.js'
+import { encodeRecords, openJournal, replaceFile, syncFolder } from '../../storage/node-journal.js'
+import type { HeldLock } from '../../storage/node-lock.js'
 import { createOutboxBook, type OutboxBook } from './node-outbox-book.js'
 import {
-  type Change,
+  type JournalChange,
   type ChangeRecord,
   clearInbox,
   type FoundJournal,
   journalOf,
   listFolder,
-  type MessageRecord,
+  type JournalMessage,
   type OutboxFolders,
-  type OutcomeRecord,
+  type JournalOutcome,
   outcomeName,
-  pruneOutcomes,
+  pruneOutcomeFiles,
   publishOutcomes,
   readInbox,
   readJournal,
   unlinkIfThere,
 } from './node-outbox-files.js'
 import { watchFolder } from './node-watch.js'
-import { LostError, releasedError } from '../delivery/store/outbox-errors.js'
-import type { StoredMessage, OwnedOutbox } from '../delivery/store/outbox-store.js'
+import { LostError, releasedError } from './outbox-errors.js'
+import type { StoredMessage, OwnedOutbox } from './outbox-store.js'
 
 /** An outbox in the hands of a handle. */
 export interface FileOwnership {
   readonly owned: OwnedOutbox
   readonly isOver: boolean
   /** Keeps messages that the handle itself accepted. */
-  put(records: readonly MessageRecord[]): Promise<void>
+  put(records: readonly JournalMessage[]): Promise<void>
   /** Takes over what is in the inbox. */
   ingest(): Promise<void>
 }
@@ -71,7 +71,7 @@ export async function openOwnership(parts: FileOwnershipParts): Promise<FileOwne
   const file = journalOf(folders.root, fence)
   let n = found.changes.at(-1)?.n ?? 0
 
-  const toRecords = (changes: readonly Change[]): string[] =>
+  const toRecords = (changes: readonly JournalChange[]): string[] =>
     changes.map((change) => {
       n += 1
       return JSON.stringify({ ...change, n, by } satisfies ChangeRecord)
@@ -126,7 +126,7 @@ export async function openOwnership(parts: FileOwnershipParts): Promise<FileOwne
     if (lost.signal.aborted) throw new LostError()
   }
 
-  const commit = createGroupCommit<Change>(async (changes) => {
+  const commit = createGroupCommit<JournalChange>(async (changes) => {
     await assertHeld()
     const asked = changes.filter((change) => Object.keys(change).length > 0)
     const records = toRecords(asked)
@@ -140,7 +140,7 @@ export async function openOwnership(parts: FileOwnershipParts): Promise<FileOwne
     if (journal.bytes > compactAbove) {
       await journal.rewrite(toRecords(book.summary()))
       compactAbove = Math.max(LARGE_BYTES, LARGE_FACTOR * journal.bytes)
-      await pruneOutcomes(folders.outcomes)
+      await pruneOutcomeFiles(folders.outcomes)
     }
   })
 
@@ -171,7 +171,7 @@ export async function openOwnership(parts: FileOwnershipParts): Promise<FileOwne
     })
   }
 
-  const toPut = (put: readonly StoredMessage[]): readonly MessageRecord[] =>
+  const toPut = (put: readonly StoredMessage[]): readonly JournalMessage[] =>
     put.map((message) => ({ by, message }))
 
   let releasing: Promise<void> | undefined
@@ -218,7 +218,7 @@ export async function openOwnership(parts: FileOwnershipParts): Promise<FileOwne
 interface Telling {
   readonly name: string
   readonly by: string
-  readonly outcomes: readonly OutcomeRecord[]
+  readonly outcomes: readonly JournalOutcome[]
 }
 
 /** Applies a change, and gives what others are to be told of it. */
@@ -246,5 +246,5 @@ async function tidyUp(
 ): Promise<void> {
   for (const name of found.files) await unlinkIfThere(join(folders.root, name))
   await clearInbox(folders.inbox, inboxFiles)
-  await pruneOutcomes(folders.outcomes)
+  await pruneOutcomeFiles(folders.outcomes)
 }

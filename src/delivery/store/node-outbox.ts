@@ -1,15 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import { resolve } from 'node:path'
-import { type Clock, createSystemClock, DELAY, isDelay } from '../base/clock.js'
-import { assertThat } from '../base/errors.js'
+import { type Clock, createSystemClock, DELAY, isDelay } from '../../base/clock.js'
+import { assertThat } from '../../base/errors.js'
 import { createGroupCommit } from './group-commit.js'
-import { acquireLock } from './node-lock.js'
+import { acquireLock } from '../../storage/node-lock.js'
 import { foldersOf, listFolder, makeFolders, writeInbox } from './node-outbox-files.js'
-import { createOutcomeReader } from './node-outbox-outcomes.js'
+import { createFileOutcomeReader } from './node-outbox-outcomes.js'
 import { type FileOwnership, openOwnership } from './node-outbox-owned.js'
 import { watchFolder } from './node-watch.js'
-import { abortError, closedError, LostError } from '../delivery/store/outbox-errors.js'
-import type { StoredMessage, OutboxStore, OutboxWatcher } from '../delivery/store/outbox-store.js'
+import { abortError } from '../../base/abort-error.js'
+import { closedError, LostError } from './outbox-errors.js'
+import type { StoredMessage, OutboxStore, OutboxWatcher } from './outbox-store.js'
 
 /** Options of {@link createFileOutboxStore}. */
 export interface FileOutboxOptions {
@@ -53,9 +54,14 @@ export function createFileOutboxStore(options: FileOutboxOptions): OutboxStore {
   let isInboxUsed = false
   let lastAdd: Promise<void> | undefined
 
-  const outcomes = createOutcomeReader(folders, by, { clock, everyMs: pollMs }, (id, outcome) => {
-    for (const watcher of [...watchers]) watcher.removed(id, outcome)
-  })
+  const outcomes = createFileOutcomeReader(
+    folders,
+    by,
+    { clock, everyMs: pollMs },
+    (id, outcome) => {
+      for (const watcher of [...watchers]) watcher.removed(id, outcome)
+    },
+  )
 
   function assertOpen(): void {
     if (closing.signal.aborted) throw closedError()

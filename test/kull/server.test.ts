@@ -11,7 +11,7 @@ import {
 } from '../../src/kull/server.js'
 import { createSyncServer } from '../../src/server/index.js'
 import { createManualClock } from '../../src/testing/clock.js'
-import { connect, kull, progress, type TestClient } from './support.js'
+import { connect, kull, progress, type TestClient } from '../server/support.js'
 
 const secret = 'trusted'
 const credits = { userId: 'ada', newBalance: 480, change: -20, reason: '' }

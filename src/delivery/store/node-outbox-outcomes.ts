@@ -1,10 +1,10 @@
-import type { Clock } from '../base/clock.js'
+import type { Clock } from '../../base/clock.js'
 import { listFolder, makeFolders, type OutboxFolders, readOutcomes } from './node-outbox-files.js'
 import { watchFolder } from './node-watch.js'
-import type { StoredOutcome } from '../delivery/store/outbox-store.js'
+import type { StoredOutcome } from './outbox-store.js'
 
 /** Reads what others write of messages that are over. */
-export interface OutcomeReader {
+export interface FileOutcomeReader {
   /** From now on: what is there already is nobody's news. */
   begin(): void
   /** Once it is known what was there. */
@@ -13,12 +13,12 @@ export interface OutcomeReader {
 }
 
 /** Makes a reader that tells each outcome once, in order, but for those that `by` wrote itself. */
-export function createOutcomeReader(
+export function createFileOutcomeReader(
   folders: OutboxFolders,
   by: string,
   { clock, everyMs }: { readonly clock: Clock; readonly everyMs: number },
   tell: (id: string, outcome: StoredOutcome) => void,
-): OutcomeReader {
+): FileOutcomeReader {
   // Not the newest alone: who was put off may finish telling after the next one has begun.
   let known: ReadonlySet<string> | undefined
   let isWanted = false

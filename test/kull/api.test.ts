@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createApi } from '../../src/kull/create-api.js'
-import type { Fetch, FetchInit } from '../../src/session/http.js'
+import type { Fetch, FetchInit } from '../../src/kull/http.js'
 import { createManualClock } from '../../src/testing/clock.js'
 
 const user = { id: 'u1', email: 'ada@example.com' }

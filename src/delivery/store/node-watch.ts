@@ -1,5 +1,5 @@
 import { type FSWatcher, watch } from 'node:fs'
-import type { Clock, TimerHandle } from '../base/clock.js'
+import type { Clock, TimerHandle } from '../../base/clock.js'
 
 /** What a folder is watched with. */
 export interface FolderWatch {

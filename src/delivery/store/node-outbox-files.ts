@@ -1,16 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { decodeRecords, replaceFile, syncFolder } from './node-journal.js'
-import { hasCode } from './node-lock.js'
-import type {
-  StoredMessage,
-  StoredOutcome,
-  OutboxIdentity,
-} from '../delivery/store/outbox-store.js'
+import { decodeRecords, replaceFile, syncFolder } from '../../storage/node-journal.js'
+import { hasCode } from '../../storage/node-lock.js'
+import type { StoredMessage, StoredOutcome, OutboxIdentity } from './outbox-store.js'
 
 /** A message, and the handle that accepted it. */
-export interface MessageRecord {
+export interface JournalMessage {
   readonly by: string
   /** Counts what the handle accepted; absent where the owner changes what is there. */
   readonly seq?: number
@@ -18,22 +14,22 @@ export interface MessageRecord {
 }
 
 /** A change as it stands in the journal: `n` counts up, `by` is the owner who made it. */
-export interface ChangeRecord extends Change {
+export interface ChangeRecord extends JournalChange {
   readonly n: number
   readonly by: string
 }
 
 /** What a change is about. */
-export interface Change {
+export interface JournalChange {
   readonly identity?: OutboxIdentity
-  readonly put?: readonly MessageRecord[]
-  readonly remove?: readonly OutcomeRecord[]
+  readonly put?: readonly JournalMessage[]
+  readonly remove?: readonly JournalOutcome[]
   /** How much of what each handle accepted was taken over. */
   readonly seen?: readonly (readonly [by: string, seq: number])[]
 }
 
 /** What became of a message. */
-export interface OutcomeRecord {
+export interface JournalOutcome {
   readonly id: string
   readonly outcome: StoredOutcome
 }
@@ -41,7 +37,7 @@ export interface OutcomeRecord {
 /** Outcomes, and the handle that need not be told. */
 export interface OutcomeFile {
   readonly by: string
-  readonly outcomes: readonly OutcomeRecord[]
+  readonly outcomes: readonly JournalOutcome[]
 }
 
 /** The folders of an outbox. */
@@ -92,7 +88,7 @@ export async function listFolder(directory: string): Promise<string[]> {
  */
 export async function writeInbox(
   inbox: string,
-  messages: readonly MessageRecord[],
+  messages: readonly JournalMessage[],
   after: number,
 ): Promise<number> {
   const newest = Number((await listFolder(inbox)).at(-1)?.split('-')[0] ?? 0)
@@ -106,15 +102,15 @@ export async function writeInbox(
 /** What is in the inbox, in order. */
 export async function readInbox(
   inbox: string,
-): Promise<{ readonly files: readonly string[]; readonly messages: readonly MessageRecord[] }> {
+): Promise<{ readonly files: readonly string[]; readonly messages: readonly JournalMessage[] }> {
   const files: string[] = []
-  const messages: MessageRecord[] = []
+  const messages: JournalMessage[] = []
   for (const name of await listFolder(inbox)) {
     const found = parse(await readIfThere(join(inbox, name)))
     // What is not ours is left where it is.
     if (!Array.isArray(found)) continue
     files.push(join(inbox, name))
-    messages.push(...(found as MessageRecord[]))
+    messages.push(...(found as JournalMessage[]))
   }
   return { files, messages }
 }
@@ -146,7 +142,7 @@ export function outcomeName(fence: number, n: number): string {
 }
 
 /** Removes the oldest outcomes beyond what is kept. */
-export async function pruneOutcomes(directory: string): Promise<void> {
+export async function pruneOutcomeFiles(directory: string): Promise<void> {
   const names = await listFolder(directory)
   for (const name of names.slice(0, -OUTCOME_FILES_KEPT)) await unlinkIfThere(join(directory, name))
 }
