@@ -1,7 +1,7 @@
 import { type Clock, clampDelay } from '../base/clock.js'
 import { SyncError } from '../base/errors.js'
 import { testingMisuse } from './misuse.js'
-import { type Timer, TimerHeap } from './timer-heap.js'
+import { inFiringOrder, type Timer, TimerHeap } from './timer-heap.js'
 
 /** The timers that have not fired yet. */
 export interface PendingTimers {
@@ -54,9 +54,7 @@ const MAX_TIMERS_AT_ONE_INSTANT = 100_000
 
 /**
  * Makes a clock that a test drives. `now()` starts at 0, and time passes only when a test says so.
- *
- * Delays are clamped like those of the system clock (see `clampDelay`), so that code under test
- * meets the same numbers with both clocks.
+ * Delays are clamped as the system clock clamps them (see `clampDelay`).
  *
  * @example
  * const clock = createManualClock()
@@ -73,7 +71,7 @@ class TestClock implements ManualClock {
   /** What `epoch()` reads when `now()` is 0. */
   #epochAtZero: number
   #throttleMs = 0
-  /** How many timers were set so far: it orders timers of one deadline. */
+  /** How many timers were set so far: it orders timers with one deadline. */
   #timersSet = 0
   #motion: 'still' | 'moving' = 'still'
 
@@ -103,14 +101,8 @@ class TestClock implements ManualClock {
   }
 
   advance(ms: number): void {
-    const target = this.#begin(ms)
-    const assertProgress = this.#createProgressCheck()
-    try {
-      while (this.#fireNext(target)) assertProgress()
-      this.#now = target
-    } finally {
-      this.#motion = 'still'
-    }
+    const steps = this.#steps(ms)
+    while (steps.next().done !== true);
   }
 
   advanceTo(nowMs: number): void {
@@ -118,37 +110,16 @@ class TestClock implements ManualClock {
   }
 
   async advanceAsync(ms: number): Promise<void> {
-    const target = this.#begin(ms)
-    const assertProgress = this.#createProgressCheck()
-    try {
-      await drainMicrotasks()
-      while (this.#fireNext(target)) {
-        assertProgress()
-        await drainMicrotasks()
-      }
-      this.#now = target
-    } finally {
-      this.#motion = 'still'
-    }
+    const steps = this.#steps(ms)
+    while (steps.next().done !== true) await drainMicrotasks()
   }
 
   jump(ms: number): void {
-    const target = this.#begin(ms)
-    try {
-      this.#now = target
-      this.#fireDue()
-    } finally {
-      this.#motion = 'still'
-    }
+    this.#leap(ms)
   }
 
   runDue(): number {
-    this.#begin(0)
-    try {
-      return this.#fireDue()
-    } finally {
-      this.#motion = 'still'
-    }
+    return this.#leap(0)
   }
 
   setEpoch(epochMs: number): void {
@@ -162,42 +133,64 @@ class TestClock implements ManualClock {
   }
 
   get pending(): PendingTimers {
-    const deadlines = [...this.#timers].map(({ deadline }) => deadline).sort((a, b) => a - b)
-    return { count: this.#timers.size, deadlines }
+    const timers = [...this.#timers].sort(inFiringOrder)
+    return { count: timers.length, deadlines: timers.map(({ deadline }) => deadline) }
   }
 
-  /** Starts a move of the clock by `ms`. Returns the reading of `now()` at which it ends. */
-  #begin(ms: number): number {
+  #begin(ms: number): void {
     assertDurationPasses(ms)
     if (this.#motion === 'moving') {
       throw testingMisuse('the clock was moved from inside one of its own callbacks')
     }
     this.#motion = 'moving'
-    return this.#now + ms
   }
 
-  /** Moves to the next timer that is due by `target` and fires it. Returns false if there is none. */
-  #fireNext(target: number): boolean {
-    const timer = this.#timers.peek()
-    if (timer === undefined) return false
-    // An overdue timer fires now: time never runs backwards.
-    const firesAt = Math.max(this.#now, this.#firesAt(timer))
-    if (firesAt > target) return false
-    this.#now = firesAt
-    this.#fire(timer)
-    return true
+  /** Lets `ms` pass in steps: pauses before the first timer and after each one. */
+  *#steps(ms: number): Generator<void, void> {
+    this.#begin(ms)
+    const target = this.#now + ms
+    let firedNow = 0
+    try {
+      yield
+      for (;;) {
+        const timer = this.#timers.peek()
+        if (timer === undefined) break
+        // An overdue timer fires now: time never runs backwards.
+        const firesAt = Math.max(this.#now, this.#firesAt(timer))
+        if (firesAt > target) break
+        firedNow = firesAt === this.#now ? firedNow + 1 : 1
+        if (firedNow > MAX_TIMERS_AT_ONE_INSTANT) {
+          throw testingMisuse(
+            `${MAX_TIMERS_AT_ONE_INSTANT} timers fired without time passing: a loop without delay`,
+          )
+        }
+        this.#now = firesAt
+        this.#fire(timer)
+        yield
+      }
+      this.#now = target
+    } finally {
+      this.#motion = 'still'
+    }
   }
 
-  #fireDue(): number {
+  /** Lets `ms` pass at once, then fires what is due. Returns how many timers fired. */
+  #leap(ms: number): number {
+    this.#begin(ms)
+    this.#now += ms
     const due = [...this.#timers].filter((timer) => this.#firesAt(timer) <= this.#now)
     let fired = 0
-    for (const timer of due.sort(byDeadline)) {
-      // A callback that ran before may have cleared this timer.
-      if (timer.position < 0) continue
-      this.#fire(timer)
-      fired += 1
+    try {
+      for (const timer of due.sort(inFiringOrder)) {
+        // A callback that ran before may have cleared this timer.
+        if (timer.position < 0) continue
+        this.#fire(timer)
+        fired += 1
+      }
+      return fired
+    } finally {
+      this.#motion = 'still'
     }
-    return fired
   }
 
   #firesAt({ deadline }: Timer): number {
@@ -208,20 +201,6 @@ class TestClock implements ManualClock {
   #fire(timer: Timer): void {
     this.#timers.remove(timer)
     timer.callback()
-  }
-
-  /** Makes a function, to be called after each timer, that throws when time stops passing. */
-  #createProgressCheck(): () => void {
-    let instant = this.#now
-    let fired = 0
-    return () => {
-      fired = this.#now === instant ? fired + 1 : 1
-      instant = this.#now
-      if (fired <= MAX_TIMERS_AT_ONE_INSTANT) return
-      throw testingMisuse(
-        `${MAX_TIMERS_AT_ONE_INSTANT} timers fired without time passing: a loop without delay`,
-      )
-    }
   }
 }
 
@@ -234,10 +213,6 @@ function drainMicrotasks(): Promise<void> {
     else setTimeout(resolve, 0)
     /* eslint-enable no-restricted-globals */
   })
-}
-
-function byDeadline(left: Timer, right: Timer): number {
-  return left.deadline - right.deadline || left.order - right.order
 }
 
 function isTimer(handle: unknown): handle is Timer {

@@ -4,19 +4,13 @@ export interface Timer {
   /** Of two timers with one deadline the one with the lower order fires first. */
   readonly order: number
   readonly callback: () => void
-  /** The index in the heap; negative when the timer is not in a heap. */
+  /** The index in the heap; -1 when the timer is not in a heap. */
   position: number
 }
-
-const OUTSIDE = -1
 
 /** A binary heap of timers by deadline: `add` and `remove` take logarithmic time. */
 export class TimerHeap {
   readonly #timers: Timer[] = []
-
-  get size(): number {
-    return this.#timers.length
-  }
 
   /** The timer that fires next. */
   peek(): Timer | undefined {
@@ -30,8 +24,8 @@ export class TimerHeap {
   /** Removes a timer; does nothing if it is not in the heap. */
   remove(timer: Timer): void {
     const { position } = timer
-    if (position === OUTSIDE) return
-    timer.position = OUTSIDE
+    if (position === -1) return
+    timer.position = -1
     const last = this.#timers.pop()
     if (last === undefined || last === timer) return
     // The last timer comes from another branch: it may belong above the gap or below it.
@@ -54,7 +48,7 @@ export class TimerHeap {
     while (position > 0) {
       const above = (position - 1) >> 1
       const parent = this.#timers[above]
-      if (parent === undefined || !firesBefore(timer, parent)) break
+      if (parent === undefined || inFiringOrder(timer, parent) > 0) break
       this.#place(parent, position)
       position = above
     }
@@ -66,9 +60,8 @@ export class TimerHeap {
     for (;;) {
       const left = this.#timers[2 * position + 1]
       const right = this.#timers[2 * position + 2]
-      const child =
-        right !== undefined && left !== undefined && firesBefore(right, left) ? right : left
-      if (child === undefined || !firesBefore(child, timer)) break
+      const child = left && right && inFiringOrder(right, left) < 0 ? right : left
+      if (child === undefined || inFiringOrder(child, timer) > 0) break
       const below = child.position
       this.#place(child, position)
       position = below
@@ -77,8 +70,7 @@ export class TimerHeap {
   }
 }
 
-function firesBefore(left: Timer, right: Timer): boolean {
-  return (
-    left.deadline < right.deadline || (left.deadline === right.deadline && left.order < right.order)
-  )
+/** Compares two timers, for sorting: by deadline, then by the order in which they were set. */
+export function inFiringOrder(left: Timer, right: Timer): number {
+  return left.deadline - right.deadline || left.order - right.order
 }
