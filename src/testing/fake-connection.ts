@@ -1,24 +1,18 @@
 import type { RawFrame } from '../schemas/message.js'
 import type { ConnectionFailure } from '../transport/failure.js'
-import type { Socket, SocketHandlers } from '../transport/transport.js'
-import type { FakeSocketState } from './fake-actions.js'
-import { brokenOff, messageOverLimit, peerUnreachable } from './fake-failures.js'
+import type { SocketHandlers } from '../transport/transport.js'
 import type { FakeNetwork, NetworkPath } from './fake-network.js'
 
-/** What {@link FakeConnection} needs. */
-export interface FakeConnectionOptions {
-  readonly network: FakeNetwork
-  readonly handlers: SocketHandlers
-  readonly maxMessageBytes: number
-}
+/** The state of a connection, as the client sees it. */
+export type FakeSocketState = 'connecting' | 'open' | 'closing' | 'closed'
 
 /** The state that both ends of one connection share, and the two paths between them. */
 export class FakeConnection {
-  readonly network: FakeNetwork
-  readonly toClient: NetworkPath
-  readonly toPeer: NetworkPath
+  readonly #network: FakeNetwork
   readonly #handlers: SocketHandlers
   readonly #maxMessageBytes: number
+  readonly #toClient: NetworkPath
+  readonly #toPeer: NetworkPath
   /** The state as the client sees it. */
   state: FakeSocketState = 'connecting'
   /** What the peer decided about the attempt. The client learns it later. */
@@ -30,46 +24,52 @@ export class FakeConnection {
   #isSilent = false
   #isReading = true
 
-  constructor({ network, handlers, maxMessageBytes }: FakeConnectionOptions) {
-    this.network = network
-    this.toClient = network.createPath('toClient')
-    this.toPeer = network.createPath('toPeer')
+  constructor(network: FakeNetwork, handlers: SocketHandlers, maxMessageBytes: number) {
+    this.#network = network
     this.#handlers = handlers
     this.#maxMessageBytes = maxMessageBytes
+    this.#toClient = network.createPath('toClient')
+    this.#toPeer = network.createPath('toPeer')
   }
 
   /** Opens the connection on the peer's side now, and on the client's when the event arrives. */
   open(): void {
     this.peerState = 'open'
-    this.toClient.push(() => {
+    this.#network.send(this.#toClient, () => {
       this.state = 'open'
       this.#handlers.opened()
     })
   }
 
   sendToClient(frame: RawFrame): void {
-    this.toClient.push(() => {
+    this.#network.send(this.#toClient, () => {
       if (byteLength(frame) <= this.#maxMessageBytes) this.#handlers.received(frame)
       else this.finish(messageOverLimit(this.#maxMessageBytes))
     })
   }
 
+  /** Sends a frame of the client: `arrive` runs when it reaches the peer. */
   sendToPeer(frame: RawFrame, arrive: () => void): void {
-    if (this.toPeer.isHeld) this.bufferedAmount += byteLength(frame)
-    this.network.duringCall(() => this.toPeer.push(arrive))
+    if (this.#toPeer.isHeld) this.bufferedAmount += byteLength(frame)
+    this.tellPeer(arrive)
+  }
+
+  /** Sends the peer an event that takes no bytes. */
+  tellPeer(arrive: () => void): void {
+    this.#network.send(this.#toPeer, arrive)
   }
 
   /** Ends the connection on the peer's side now. The client learns it after all earlier events. */
   end(outcome: ConnectionFailure): void {
     this.peerState = 'ended'
-    this.toClient.push(() => this.finish(outcome))
+    this.#network.send(this.#toClient, () => this.finish(outcome))
   }
 
   /** Ends the connection and loses what is on its way. The client learns it in an event of its own. */
   breakOff(outcome: ConnectionFailure): void {
     this.peerState = 'ended'
     this.#loseEventsInTransit()
-    this.toClient.push(() => this.finish(outcome))
+    this.#network.send(this.#toClient, () => this.finish(outcome))
   }
 
   /** Ends the connection on both sides now. */
@@ -94,68 +94,38 @@ export class FakeConnection {
   }
 
   #holdOrRelease(): void {
-    if (this.#isSilent) this.toClient.hold()
-    else this.toClient.release()
-    if (this.#isSilent || !this.#isReading) {
-      this.toPeer.hold()
-    } else {
-      this.bufferedAmount = 0
-      this.toPeer.release()
-    }
+    const isPeerHeld = this.#isSilent || !this.#isReading
+    this.#network.setHeld(this.#toClient, this.#isSilent)
+    if (!isPeerHeld) this.bufferedAmount = 0
+    this.#network.setHeld(this.#toPeer, isPeerHeld)
   }
 
   #loseEventsInTransit(): void {
     this.#isSilent = false
     this.#isReading = true
-    this.toClient.clear()
-    this.toPeer.clear()
+    this.#network.clear(this.#toClient)
+    this.#network.clear(this.#toPeer)
     this.#holdOrRelease()
   }
 }
 
-/** What the client's end tells the peer's end, when it arrives there. */
-export interface PeerEnd {
-  receive(frame: RawFrame): void
-  receiveClose(code: number, reason: string): void
-  noteTerminated(): void
+// The messages differ from those of the WebSocket transport on purpose: `message` is for people.
+// A test on the fake shows code that reads it.
+
+/** The connection broke off without a closing handshake. */
+export function brokenOff(): ConnectionFailure {
+  return { code: 'closed', closeCode: 1006, reason: '', message: 'The fake network broke off.' }
 }
 
-/** The client's end of a connection. */
-export class ClientSocket implements Socket {
-  readonly #connection: FakeConnection
-  readonly #peer: PeerEnd
+/** The peer was never reached. */
+export function peerUnreachable(systemCode?: string): ConnectionFailure {
+  const failure = { code: 'network', message: 'The fake peer cannot be reached.' } as const
+  return systemCode === undefined ? failure : { ...failure, systemCode }
+}
 
-  constructor(connection: FakeConnection, peer: PeerEnd) {
-    this.#connection = connection
-    this.#peer = peer
-  }
-
-  get bufferedAmount(): number {
-    return this.#connection.bufferedAmount
-  }
-
-  send(frame: RawFrame): boolean {
-    if (this.#connection.state !== 'open') return false
-    this.#connection.sendToPeer(frame, () => this.#peer.receive(frame))
-    return true
-  }
-
-  close(code: number, reason: string): void {
-    const connection = this.#connection
-    const { state } = connection
-    if (state !== 'connecting' && state !== 'open') return
-    connection.state = 'closing'
-    connection.network.duringCall(() => {
-      if (state === 'connecting') connection.breakOff(peerUnreachable())
-      else connection.toPeer.push(() => this.#peer.receiveClose(code, reason))
-    })
-  }
-
-  terminate(): void {
-    if (this.#connection.state === 'closed') return
-    this.#peer.noteTerminated()
-    this.#connection.network.duringCall(() => this.#connection.finish(brokenOff()))
-  }
+function messageOverLimit(limitBytes: number): ConnectionFailure {
+  const message = `The fake peer sent more than ${limitBytes} bytes in one message.`
+  return { code: 'message-too-large', limitBytes, message }
 }
 
 function byteLength(frame: RawFrame): number {

@@ -7,17 +7,6 @@ import { testingMisuse } from './misuse.js'
  */
 export type DeliveryMode = 'immediate' | 'manual'
 
-/** Where events on a path go. Events `toClient` run the client's code, those `toPeer` do not. */
-export type PathDirection = 'toClient' | 'toPeer'
-
-/** What {@link FakeNetwork} needs. */
-export interface FakeNetworkOptions {
-  readonly clock: Clock
-  /** How long an event takes one way, in ms; called for each event. */
-  readonly latencyMs: () => number
-  readonly mode: DeliveryMode
-}
-
 interface InTransit {
   /** The reading of the clock at which it arrives. */
   readonly dueAt: number
@@ -26,40 +15,15 @@ interface InTransit {
   readonly event: () => void
 }
 
-/** One direction of one connection. Events leave it in the order in which they were pushed. */
-export class NetworkPath {
-  readonly direction: PathDirection
-  readonly queue: InTransit[] = []
-  /** Whether events stay on the path, those pushed later too. */
-  isHeld = false
-  readonly #network: FakeNetwork
-  #lastDueAt = 0
-
-  constructor(network: FakeNetwork, direction: PathDirection) {
-    this.#network = network
-    this.direction = direction
-  }
-
-  push(event: () => void): void {
-    // Latency may vary, but no event overtakes an earlier one.
-    this.#lastDueAt = Math.max(this.#lastDueAt, this.#network.arrivalOfNow())
-    this.#network.send(this, this.#lastDueAt, event)
-  }
-
-  hold(): void {
-    this.isHeld = true
-  }
-
-  release(): void {
-    this.isHeld = false
-    this.#network.deliver()
-  }
-
-  /** Loses what is on the path. */
-  clear(): void {
-    this.queue.length = 0
-    this.#network.pathEmptied(this)
-  }
+/** One direction of one connection. Events leave it in the order in which they were sent. */
+export interface NetworkPath {
+  /** Events `toClient` run the client's code, those `toPeer` do not. */
+  readonly direction: 'toClient' | 'toPeer'
+  readonly queue: InTransit[]
+  /** Whether events stay on the path, those sent later too. */
+  isHeld: boolean
+  /** When the newest event arrives. */
+  lastDueAt: number
 }
 
 /** Carries the events of all connections of a fake transport, one at a time. */
@@ -75,15 +39,36 @@ export class FakeNetwork {
   #activity: 'idle' | 'delivering' = 'idle'
   #timer: TimerHandle
 
-  constructor({ clock, latencyMs, mode }: FakeNetworkOptions) {
+  /** `latencyMs` gives how long an event takes one way; it is called for each event. */
+  constructor(clock: Clock, latencyMs: () => number, mode: DeliveryMode) {
     this.#clock = clock
     this.#latencyMs = latencyMs
     this.#mode = mode
   }
 
-  /** Makes one direction of a new connection. */
-  createPath(direction: PathDirection): NetworkPath {
-    return new NetworkPath(this, direction)
+  createPath(direction: NetworkPath['direction']): NetworkPath {
+    return { direction, queue: [], isHeld: false, lastDueAt: 0 }
+  }
+
+  send(path: NetworkPath, event: () => void): void {
+    // Latency may vary, but no event overtakes an earlier one.
+    path.lastDueAt = Math.max(path.lastDueAt, this.#clock.now() + this.#latencyMs())
+    this.#eventsSent += 1
+    path.queue.push({ dueAt: path.lastDueAt, order: this.#eventsSent, event })
+    this.#filled.add(path)
+    this.#deliver()
+  }
+
+  setHeld(path: NetworkPath, isHeld: boolean): void {
+    path.isHeld = isHeld
+    if (!isHeld) this.#deliver()
+  }
+
+  /** Loses what is on the path. */
+  clear(path: NetworkPath): void {
+    path.queue.length = 0
+    this.#filled.delete(path)
+    if (this.#activity === 'idle') this.#setTimer()
   }
 
   /** Runs a call that the client makes. No event reaches the client before the call returns. */
@@ -105,7 +90,7 @@ export class FakeNetwork {
       if (path === undefined) break
       this.#deliverFrom(path)
       count += 1
-      this.deliver()
+      this.#deliver()
     }
     return count
   }
@@ -120,7 +105,7 @@ export class FakeNetwork {
   }
 
   /** Delivers every event that may arrive now, and sets a timer for the next one. */
-  deliver(): void {
+  #deliver(): void {
     // Platforms never nest their events: what an event causes waits until that event has ended.
     if (this.#activity === 'delivering') return
     try {
@@ -132,23 +117,6 @@ export class FakeNetwork {
     } finally {
       this.#setTimer()
     }
-  }
-
-  /** When an event arrives that is sent now. */
-  arrivalOfNow(): number {
-    return this.#clock.now() + this.#latencyMs()
-  }
-
-  send(path: NetworkPath, dueAt: number, event: () => void): void {
-    this.#eventsSent += 1
-    path.queue.push({ dueAt, order: this.#eventsSent, event })
-    this.#filled.add(path)
-    this.deliver()
-  }
-
-  pathEmptied(path: NetworkPath): void {
-    this.#filled.delete(path)
-    if (this.#activity === 'idle') this.#setTimer()
   }
 
   /** The path whose next event arrives first, of those that are not held and pass the test. */
@@ -186,7 +154,7 @@ export class FakeNetwork {
     const path = this.#findNext((candidate) => this.#needsNoFlush(candidate))
     if (path === undefined) return
     const delayMs = dueAtOf(path) - this.#clock.now()
-    this.#timer = this.#clock.setTimeout(() => this.deliver(), delayMs)
+    this.#timer = this.#clock.setTimeout(() => this.#deliver(), delayMs)
   }
 }
 

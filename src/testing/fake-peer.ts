@@ -1,6 +1,6 @@
 import type { RawFrame } from '../schemas/message.js'
 import type { BodyOf, MessageSchemas, TypeOf } from '../schemas/schema.js'
-import type { AttemptActions, ConnectionActions, FakeSocket } from './fake-actions.js'
+import type { AttemptActions, ConnectionActions, FakeSocket } from './fake-socket.js'
 import type { ReceivedMessage } from './fake-wire.js'
 import { testingMisuse } from './misuse.js'
 
@@ -51,10 +51,11 @@ export interface FakePeer<
 
 type AttemptActionsAndPlays = AttemptActions & Pick<FakePeer, 'plays'>
 
-// Answers an attempt that has not been made yet: each action becomes a script for it.
-abstract class AttemptScripting implements AttemptActionsAndPlays {
-  abstract plays(script: AttemptScript): void
+/** Scripts attempts that are still to come: each action becomes their script. */
+class AttemptScripting implements AttemptActionsAndPlays {
+  script: AttemptScript | undefined
 
+  readonly plays = (script: AttemptScript): void => void (this.script = script)
   readonly accepts: AttemptActions['accepts'] = (then) => this.plays((to) => to.accepts(then))
   readonly refuses: AttemptActions['refuses'] = (...args) => this.plays((to) => to.refuses(...args))
   readonly rejects: AttemptActions['rejects'] = (answer) => this.plays((to) => to.rejects(answer))
@@ -62,24 +63,13 @@ abstract class AttemptScripting implements AttemptActionsAndPlays {
   readonly staysSilent = (): void => this.plays((to) => to.staysSilent())
 }
 
-class ScriptedAttempt extends AttemptScripting {
-  readonly plays: (script: AttemptScript) => void
-
-  constructor(plays: (script: AttemptScript) => void) {
-    super()
-    this.plays = plays
-  }
-}
-
 /** The peer of a fake transport. */
 export class ScriptedPeer extends AttemptScripting implements FakePeer {
   readonly received: ReceivedMessage[] = []
   readonly #sockets: readonly FakeSocket[]
   readonly #isControl: (type: string | undefined) => boolean
-  /** Scripts of single attempts, by their number. */
-  readonly #scripts = new Map<number, AttemptScript>()
-  /** What happens to attempts without a script of their own. */
-  #usualScript: AttemptScript = (socket) => socket.accepts()
+  /** Scripts of single attempts, by their number. They override the peer's own. */
+  readonly #attempts = new Map<number, AttemptScripting>()
   readonly #replies = new Map<string, Reply<MessageSchemas, unknown>>()
   #usualReply: Reply<MessageSchemas, unknown> | undefined
   #pings: 'answered' | 'ignored' = 'answered'
@@ -92,20 +82,18 @@ export class ScriptedPeer extends AttemptScripting implements FakePeer {
     this.#isControl = isControl
   }
 
-  plays(script: AttemptScript): void {
-    this.#usualScript = script
-  }
-
   onAttempt(attempt: number): AttemptActionsAndPlays {
     if (!Number.isInteger(attempt) || attempt <= this.#sockets.length) {
       throw testingMisuse(`attempt ${attempt} is not to come`)
     }
-    return new ScriptedAttempt((script) => void this.#scripts.set(attempt, script))
+    const scripting = this.#attempts.get(attempt) ?? new AttemptScripting()
+    this.#attempts.set(attempt, scripting)
+    return scripting
   }
 
   onNextAttempt(): AttemptActionsAndPlays {
     let attempt = this.#sockets.length + 1
-    while (this.#scripts.has(attempt)) attempt += 1
+    while (this.#attempts.get(attempt)?.script !== undefined) attempt += 1
     return this.onAttempt(attempt)
   }
 
@@ -158,13 +146,14 @@ export class ScriptedPeer extends AttemptScripting implements FakePeer {
     for (const socket of this.#sockets) socket.closesCleanly()
   }
 
-  /** Plays the script of a new attempt. */
+  /** Answers a new attempt as its script says. */
   meet(socket: FakeSocket): void {
     if (this.#pings === 'ignored') socket.ignoresPings()
     if (this.#closing === 'ignored') socket.neverCloses()
-    const script = this.#scripts.get(socket.attempt) ?? this.#usualScript
-    this.#scripts.delete(socket.attempt)
-    script(socket)
+    const script = this.#attempts.get(socket.attempt)?.script ?? this.script
+    this.#attempts.delete(socket.attempt)
+    if (script === undefined) socket.accepts()
+    else script(socket)
   }
 
   /** Records a message, and replies to it. */

@@ -1,13 +1,12 @@
 import type { Clock } from '../base/clock.js'
 import { SyncError } from '../base/errors.js'
+import type { RawFrame } from '../schemas/message.js'
 import type { MessageSchemas } from '../schemas/schema.js'
 import type { Socket, SocketHandlers, SocketRequest, Transport } from '../transport/transport.js'
-import type { FakeSocket } from './fake-actions.js'
-import { ClientSocket, FakeConnection } from './fake-connection.js'
-import { urlUnusable } from './fake-failures.js'
+import { brokenOff, FakeConnection, peerUnreachable } from './fake-connection.js'
 import { type DeliveryMode, FakeNetwork } from './fake-network.js'
 import { type FakePeer, ScriptedPeer } from './fake-peer.js'
-import { PeerSocket } from './fake-socket.js'
+import { type FakeSocket, PeerSocket } from './fake-socket.js'
 import { FakeWire, type WireProtocol } from './fake-wire.js'
 
 /** One call of the client to connect. */
@@ -78,11 +77,8 @@ export function createFakeTransport<
   if (typeof latencyMs === 'number' && !(latencyMs >= 0 && latencyMs < Infinity)) {
     throw new SyncError('option-invalid', `latencyMs must be from 0 up, not ${latencyMs}`)
   }
-  const network = new FakeNetwork({
-    clock,
-    mode,
-    latencyMs: typeof latencyMs === 'number' ? () => latencyMs : latencyMs,
-  })
+  const latency = typeof latencyMs === 'number' ? () => latencyMs : latencyMs
+  const network = new FakeNetwork(clock, latency, mode)
   const transport: FakeTransport = new ScriptedTransport(clock, network, protocol)
   // Only the compiler knows the protocol's types.
   return transport as unknown as FakeTransport<R, S>
@@ -107,18 +103,17 @@ class ScriptedTransport implements FakeTransport {
     const attempt = this.attempts.length + 1
     const { url, headers, protocols, maxMessageBytes } = request
     this.attempts.push({ attempt, at: this.#clock.now(), url, headers, protocols })
-    const network = this.#network
-    const connection = new FakeConnection({ network, handlers, maxMessageBytes })
-    const socket = new PeerSocket({
-      ...{ attempt, request, connection, clock: this.#clock, wire: this.#wire },
-      onReceived: (message, from) => this.peer.hear(message, from),
-    })
+    const connection = new FakeConnection(this.#network, handlers, maxMessageBytes)
+    const socket = new PeerSocket(attempt, request, connection, this.#wire, (message, from) =>
+      this.peer.hear(message, from),
+    )
     this.sockets.push(socket)
-    network.duringCall(() => {
+    this.#network.duringCall(() => {
       if (isUsable(url)) this.peer.meet(socket)
-      else connection.end(urlUnusable())
+      else
+        connection.end({ code: 'url-unusable', message: 'The fake network knows no such address.' })
     })
-    return new ClientSocket(connection, socket)
+    return new ClientSocket(this.#network, connection, socket)
   }
 
   flush(most?: number): number {
@@ -127,6 +122,48 @@ class ScriptedTransport implements FakeTransport {
 
   get inFlight(): number {
     return this.#network.inFlight
+  }
+}
+
+/** The client's end of a connection. */
+export class ClientSocket implements Socket {
+  readonly #network: FakeNetwork
+  readonly #connection: FakeConnection
+  readonly #peer: PeerSocket
+
+  constructor(network: FakeNetwork, connection: FakeConnection, peer: PeerSocket) {
+    this.#network = network
+    this.#connection = connection
+    this.#peer = peer
+  }
+
+  get bufferedAmount(): number {
+    return this.#connection.bufferedAmount
+  }
+
+  send(frame: RawFrame): boolean {
+    if (this.#connection.state !== 'open') return false
+    this.#network.duringCall(() =>
+      this.#connection.sendToPeer(frame, () => this.#peer.receive(frame)),
+    )
+    return true
+  }
+
+  close(code: number, reason: string): void {
+    const connection = this.#connection
+    const { state } = connection
+    if (state !== 'connecting' && state !== 'open') return
+    connection.state = 'closing'
+    this.#network.duringCall(() => {
+      if (state === 'connecting') connection.breakOff(peerUnreachable())
+      else connection.tellPeer(() => this.#peer.receiveClose(code, reason))
+    })
+  }
+
+  terminate(): void {
+    if (this.#connection.state === 'closed') return
+    this.#peer.wasTerminated = true
+    this.#network.duringCall(() => this.#connection.finish(brokenOff()))
   }
 }
 

@@ -38,24 +38,25 @@ export interface ReceivedMessage {
   readonly raw: RawFrame
 }
 
-/** The content of a frame, before the peer adds where and when it arrived. */
-export type DecodedMessage = Pick<ReceivedMessage, 'type' | 'data' | 'meta'>
-
 // Stands for a frame that cannot be decoded.
-const unreadable: DecodedMessage = { type: undefined, data: undefined, meta: {} }
+const unreadable = { type: undefined, data: undefined, meta: {} }
 
-/** Encodes and decodes the peer's frames; without a protocol, as `defineProtocol` does by default. */
+// What `defineProtocol` does by default.
+const standard = (): WireProtocol => ({
+  receive: { PONG: null },
+  send: {},
+  envelope: createEnvelope(),
+  heartbeat: { ping: 'PING', pong: 'PONG' },
+})
+
+/** Encodes and decodes the peer's frames. */
 export class FakeWire {
   readonly #clock: Clock
-  readonly #protocol: WireProtocol | undefined
-  readonly #envelope: Envelope
-  readonly #heartbeat: Heartbeat | false
+  readonly #protocol: WireProtocol
 
-  constructor(clock: Clock, protocol?: WireProtocol) {
+  constructor(clock: Clock, protocol = standard()) {
     this.#clock = clock
     this.#protocol = protocol
-    this.#envelope = protocol?.envelope ?? createEnvelope()
-    this.#heartbeat = protocol?.heartbeat ?? { ping: 'PING', pong: 'PONG' }
   }
 
   encode(type: string, data: unknown, meta?: Partial<MessageMeta>): RawFrame {
@@ -63,42 +64,41 @@ export class FakeWire {
   }
 
   encodeBatch(messages: readonly { readonly type: string; readonly data?: unknown }[]): RawFrame {
-    const { toClient } = this.#envelope
-    if (toClient.batch === undefined) {
-      throw testingMisuse("the protocol's envelope has no batches")
-    }
+    const { batch } = this.#protocol.envelope.toClient
+    if (batch === undefined) throw testingMisuse("the protocol's envelope has no batches")
     const frames = messages.map(({ type, data }) => this.#seal(type, data))
-    return encodeFrame(toClient.batch(frames, { timestamp: this.#clock.epoch() }))
+    return encodeFrame(batch(frames, { timestamp: this.#clock.epoch() }))
   }
 
-  decode(raw: RawFrame): readonly DecodedMessage[] {
+  /** Decodes a frame that arrives now. */
+  decode(raw: RawFrame, attempt: number): ReceivedMessage[] {
     const decoded = decodeJson(raw)
-    return decoded.ok ? this.#open(decoded.value) : [unreadable]
+    const contents = decoded.ok ? this.#open(decoded.value) : [unreadable]
+    return contents.map((content) => ({ ...content, attempt, at: this.#clock.now(), raw }))
   }
 
   /** The frame that answers a message of this type; `undefined` if it is no ping. */
   answerTo(type: string | undefined): RawFrame | undefined {
-    const heartbeat = this.#heartbeat
+    const { heartbeat, receive } = this.#protocol
     if (heartbeat === false || type !== heartbeat.ping) return undefined
-    const epochMs = this.#clock.epoch()
-    const receive = this.#protocol?.receive
-    const hasBody = receive !== undefined && receive[heartbeat.pong] !== null
-    const body = hasBody ? (heartbeat.body?.(epochMs) ?? { timestamp: epochMs }) : undefined
-    return this.encode(heartbeat.pong, body)
+    if (receive[heartbeat.pong] === null) return this.encode(heartbeat.pong, undefined)
+    const timestamp = this.#clock.epoch()
+    return this.encode(heartbeat.pong, heartbeat.body?.(timestamp) ?? { timestamp })
   }
 
   /** Tells pings and pongs from other types. */
   isControl(type: string | undefined): boolean {
-    const heartbeat = this.#heartbeat
+    const { heartbeat } = this.#protocol
     return heartbeat !== false && (type === heartbeat.ping || type === heartbeat.pong)
   }
 
   #seal(type: string, data: unknown, meta?: Partial<MessageMeta>): unknown {
-    return this.#envelope.toClient.seal(type, data, { timestamp: this.#clock.epoch(), ...meta })
+    const { toClient } = this.#protocol.envelope
+    return toClient.seal(type, data, { timestamp: this.#clock.epoch(), ...meta })
   }
 
-  #open(frame: unknown): DecodedMessage[] {
-    const opened = this.#envelope.toServer.open(frame)
+  #open(frame: unknown): Pick<ReceivedMessage, 'type' | 'data' | 'meta'>[] {
+    const opened = this.#protocol.envelope.toServer.open(frame)
     switch (opened.kind) {
       case 'message':
         return [{ type: opened.type, data: opened.body, meta: opened.meta }]

@@ -1,6 +1,6 @@
 import type { Clock, TimerHandle } from '../base/clock.js'
 import type { RawFrame } from '../schemas/message.js'
-import type { FakeSocket } from './fake-actions.js'
+import type { FakeSocket } from './fake-socket.js'
 import type { AttemptScript, FakePeer } from './fake-peer.js'
 import type { FakeTransport } from './fake-transport.js'
 import { testingMisuse } from './misuse.js'

@@ -7,13 +7,8 @@ export {
 export { createClockScheduler } from './clock-scheduler.js'
 export type { DeliveryMode } from './fake-network.js'
 export { drawFaultScript, type FaultScriptOptions, faultKinds } from './draw-faults.js'
-export type {
-  AttemptActions,
-  ConnectionActions,
-  FakeSocket,
-  FakeSocketState,
-} from './fake-actions.js'
-export type { UpgradeAnswer } from './fake-failures.js'
+export type { FakeSocketState } from './fake-connection.js'
+export type { AttemptActions, ConnectionActions, FakeSocket, UpgradeAnswer } from './fake-socket.js'
 export type { AttemptScript, FakePeer, Reply } from './fake-peer.js'
 export {
   createFakeTransport,

@@ -13,18 +13,10 @@ export function createSeededRandom(seed: number | string): Random {
 export function createSeededIds(seed: number | string): () => string {
   const next = createSequence(seed)
   return () => {
-    const hex = [next(), next(), next(), next()]
-      .map((word) => word.toString(16).padStart(8, '0'))
-      .join('')
-    const variant = '89ab'.charAt(Number.parseInt(hex.charAt(16), 16) & 3)
-    const groups = [
-      hex.slice(0, 8),
-      hex.slice(8, 12),
-      `4${hex.slice(13, 16)}`,
-      variant + hex.slice(17, 20),
-      hex.slice(20),
-    ]
-    return groups.join('-')
+    const words = Array.from({ length: 4 }, () => next().toString(16).padStart(8, '0'))
+    const [a = '', b = '', c = '', d = ''] = words
+    const variant = '89ab'.charAt(Number.parseInt(c.charAt(0), 16) & 3)
+    return `${a}-${b.slice(0, 4)}-4${b.slice(5)}-${variant}${c.slice(1, 4)}-${c.slice(4)}${d}`
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Clock } from '../../src/base/clock.js'
 import { createManualClock } from '../../src/testing/clock.js'
-import type { FakeSocket } from '../../src/testing/fake-actions.js'
+import type { FakeSocket } from '../../src/testing/fake-socket.js'
 import { createFakeTransport } from '../../src/testing/fake-transport.js'
 import { playOfUrl, textOfBytes, urlOfPlay } from './play.js'
 import { describeTransport, type TransportHarness } from './transport.suite.js'
