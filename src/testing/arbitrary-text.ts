@@ -11,24 +11,12 @@ export function checksOf(schema: $ZodType): Check[] {
 /** The definition of a check: one of zod's own, or one that a user wrote. */
 export type Check = $ZodChecks['_zod']['def'] | ($ZodCheckDef & { readonly check: 'custom' })
 
-/** The lengths that checks allow. */
-export interface Lengths {
-  readonly minLength?: number
-  readonly maxLength?: number
-}
-
-/** Reads the bounds of the length of a string or an array from its checks. */
-export function lengthsOf(checks: readonly Check[]): Lengths {
-  let minLength: number | undefined
-  let maxLength: number | undefined
-  for (const check of checks) {
-    if (check.check === 'min_length') minLength = Math.max(minLength ?? 0, check.minimum)
-    if (check.check === 'max_length') maxLength = Math.min(maxLength ?? Infinity, check.maximum)
-    if (check.check === 'length_equals') minLength = maxLength = check.length
-  }
+/** The lengths that the checks of a string or an array allow. zod collects them. */
+export function lengthsOf(schema: $ZodType): { minLength?: number; maxLength?: number } {
+  const { minimum, maximum } = schema._zod.bag
   return {
-    ...(minLength !== undefined && { minLength }),
-    ...(maxLength !== undefined && { maxLength }),
+    ...(typeof minimum === 'number' && { minLength: minimum }),
+    ...(typeof maximum === 'number' && { maxLength: maximum }),
   }
 }
 
@@ -59,17 +47,15 @@ const textFormats: Readonly<Record<string, (() => fc.Arbitrary<string>) | undefi
 }
 
 /**
- * Draws strings that pass the checks, or come so close that few are filtered out. `undefined` if
- * the checks ask for a format that cannot be drawn.
+ * Draws strings that pass the checks of a schema, or come so close that few are filtered out.
+ * `undefined` if the checks ask for a format that cannot be drawn.
  */
-export function arbitraryText(checks: readonly Check[]): fc.Arbitrary<string> | undefined {
-  for (const check of checks) {
-    if (check.check !== 'string_format') continue
-    const known = textFormats[check.format]
-    if (known !== undefined) return known()
-    return check.pattern === undefined ? undefined : matching(check.pattern)
+export function arbitraryText(schema: $ZodType): fc.Arbitrary<string> | undefined {
+  const format = checksOf(schema).find((check) => check.check === 'string_format')
+  if (format !== undefined) {
+    return textFormats[format.format]?.() ?? (format.pattern && matching(format.pattern))
   }
-  const lengths = lengthsOf(checks)
+  const lengths = lengthsOf(schema)
   const isBounded = Object.keys(lengths).length > 0
   return fc.string({ ...lengths, unit: isBounded ? singleUnit : 'binary' })
 }

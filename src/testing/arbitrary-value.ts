@@ -86,7 +86,7 @@ class ArbitraryBuilder {
     const { def } = (schema as $ZodTypes)._zod
     switch (def.type) {
       case 'string':
-        return arbitraryText(checksOf(schema)) ?? refuse(path, 'a string of a format out of reach')
+        return arbitraryText(schema) ?? refuse(path, 'a string of a format out of reach')
       case 'number':
         return arbitraryNumber(checksOf(schema))
       case 'boolean':
@@ -103,7 +103,7 @@ class ArbitraryBuilder {
       case 'enum':
         return fc.constantFrom(...constantsOf(schema, path))
       case 'template_literal':
-        return matching(patternOf(schema)) ?? refuse(path, 'a template out of reach')
+        return matching(schema._zod.pattern ?? /^$/) ?? refuse(path, 'a template out of reach')
       case 'nullable':
         return this.#optional(schema, def.innerType, path, null)
       case 'optional':
@@ -130,7 +130,11 @@ class ArbitraryBuilder {
       case 'record':
         return this.#orEmpty(schema, {}, this.#record(def, path))
       case 'intersection':
-        return fitting(schema, path, this.#intersection(def.left, def.right, path))
+        return fitting(
+          schema,
+          path,
+          fc.tuple(this.build(def.left, path), this.build(def.right, path)).map(merge),
+        )
       default:
         return refuse(path, def.type)
     }
@@ -169,7 +173,7 @@ class ArbitraryBuilder {
   }
 
   #array(schema: $ZodType, element: $ZodType, path: string): fc.Arbitrary<unknown> {
-    const lengths = lengthsOf(checksOf(schema))
+    const lengths = lengthsOf(schema)
     const full = fc.array(this.#item(element, `${path}[]`), lengths)
     return lengths.minLength === undefined ? this.#orEmpty(schema, [], full) : full
   }
@@ -197,13 +201,12 @@ class ArbitraryBuilder {
     catchall: $ZodType | undefined,
     path: string,
   ): fc.Arbitrary<unknown> {
-    const fields: Record<string, fc.Arbitrary<unknown>> = {}
-    for (const [key, field] of Object.entries(shape)) {
-      fields[key] = this.build(field, `${path}.${key}`)
-    }
     const keys = Object.keys(shape)
+    const fields = Object.entries(shape).map(
+      ([key, field]) => [key, this.build(field, `${path}.${key}`)] as const,
+    )
     const requiredKeys = keys.filter((key) => shape[key]?._zod.optin === undefined)
-    const known = fc.record(fields, { requiredKeys }).map((value) => withoutUndefined(value))
+    const known = fc.record(Object.fromEntries(fields), { requiredKeys }).map(withoutUndefined)
     if (catchall === undefined || catchall._zod.def.type === 'never') return known
     const unknownKey = plainKey.filter((key) => !keys.includes(key))
     const others = fc.dictionary(unknownKey, this.build(catchall, `${path}.*`))
@@ -219,10 +222,6 @@ class ArbitraryBuilder {
     }
     const key = this.build(keyType, `${path} (key)`).map(String).filter(isPlainKey)
     return fc.dictionary(key, value).map(withoutUndefined)
-  }
-
-  #intersection(left: $ZodType, right: $ZodType, path: string): fc.Arbitrary<unknown> {
-    return fc.tuple(this.build(left, path), this.build(right, path)).map(merge)
   }
 }
 
@@ -248,10 +247,6 @@ function constantsOf(schema: $ZodType, path: string): unknown[] {
   const isJson = (value: unknown): boolean =>
     value === null || ['string', 'number', 'boolean'].includes(typeof value)
   return values.length > 0 && values.every(isJson) ? values : refuse(path, 'a literal of no JSON')
-}
-
-function patternOf(schema: $ZodType): RegExp {
-  return schema._zod.pattern ?? /^$/
 }
 
 // JSON leaves out a key whose value is undefined.

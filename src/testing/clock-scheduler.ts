@@ -17,45 +17,27 @@ export function createClockScheduler(clock: Clock): SchedulerLike {
       delayMs = 0,
       state?: T,
     ): Subscription {
-      return new ClockAction<T>(clock, work).schedule(state, delayMs)
+      let handle: TimerHandle
+      const stop = new Subscription(() => clock.clearTimeout(handle))
+      // RxJS asks for an instance of its class `Subscription` that has `schedule` too.
+      const action: SchedulerAction<T> = Object.assign(stop, {
+        // A second call, from inside the work or later, replaces the timer and the state.
+        schedule(next?: T, nextDelayMs = 0): Subscription {
+          if (action.closed) return action
+          clock.clearTimeout(handle)
+          handle = clock.setTimeout(() => {
+            try {
+              // Work that was scheduled without a state does not read it.
+              work.call(action, next as T)
+            } catch (error) {
+              action.unsubscribe()
+              throw error
+            }
+          }, nextDelayMs)
+          return action
+        },
+      })
+      return action.schedule(state, delayMs)
     },
-  }
-}
-
-// RxJS asks for an instance of its class `Subscription` that has `schedule` too.
-class ClockAction<T> extends Subscription implements SchedulerAction<T> {
-  readonly #clock: Clock
-  readonly #work: (this: SchedulerAction<T>, state: T) => void
-  #handle: TimerHandle
-
-  constructor(clock: Clock, work: (this: SchedulerAction<T>, state: T) => void) {
-    super()
-    this.#clock = clock
-    this.#work = work
-  }
-
-  // A second call, from inside the work or later, replaces the timer and the state.
-  schedule(state?: T, delayMs = 0): Subscription {
-    if (this.closed) return this
-    this.#clock.clearTimeout(this.#handle)
-    this.#handle = this.#clock.setTimeout(() => {
-      this.#run(state)
-    }, delayMs)
-    return this
-  }
-
-  override unsubscribe(): void {
-    this.#clock.clearTimeout(this.#handle)
-    super.unsubscribe()
-  }
-
-  #run(state: T | undefined): void {
-    try {
-      // Work that was scheduled without a state does not read it.
-      this.#work(state as T)
-    } catch (error) {
-      this.unsubscribe()
-      throw error
-    }
   }
 }

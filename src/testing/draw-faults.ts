@@ -83,13 +83,7 @@ export function drawFault(random: Random, options: FaultScriptOptions): FaultSte
       return { atMs, forMs, fault, status: pick(statuses) }
     case 'refuse':
       return { atMs, forMs, fault, closeCode: pick(closeCodes) }
-    case 'blackhole':
-    case 'unreachable':
-    case 'ignorePings':
-    case 'neverClose':
-    case 'stopReading':
-      return { atMs, forMs, fault }
     default:
-      return fault satisfies never
+      return { atMs, forMs, fault }
   }
 }

@@ -70,10 +70,10 @@ export class ScriptedPeer extends AttemptScripting implements FakePeer {
   readonly #isControl: (type: string | undefined) => boolean
   /** Scripts of single attempts, by their number. They override the peer's own. */
   readonly #attempts = new Map<number, AttemptScripting>()
-  readonly #replies = new Map<string, Reply<MessageSchemas, unknown>>()
+  readonly #replies = new Map<string | undefined, Reply<MessageSchemas, unknown>>()
   #usualReply: Reply<MessageSchemas, unknown> | undefined
-  #pings: 'answered' | 'ignored' = 'answered'
-  #closing: 'answered' | 'ignored' = 'answered'
+  /** How connections treat pings and closing handshakes, where a test said so. */
+  readonly #habits = new Map<'pings' | 'closing', (socket: FakeSocket) => void>()
 
   /** `sockets` are those of all attempts so far; the list grows. */
   constructor(sockets: readonly FakeSocket[], isControl: (type: string | undefined) => boolean) {
@@ -125,31 +125,14 @@ export class ScriptedPeer extends AttemptScripting implements FakePeer {
   readonly speaksAgain = (): void => this.#openSocket().speaksAgain()
   readonly stopsReading = (): void => this.#openSocket().stopsReading()
   readonly readsAgain = (): void => this.#openSocket().readsAgain()
-
-  ignoresPings(): void {
-    this.#pings = 'ignored'
-    for (const socket of this.#sockets) socket.ignoresPings()
-  }
-
-  answersPings(): void {
-    this.#pings = 'answered'
-    for (const socket of this.#sockets) socket.answersPings()
-  }
-
-  neverCloses(): void {
-    this.#closing = 'ignored'
-    for (const socket of this.#sockets) socket.neverCloses()
-  }
-
-  closesCleanly(): void {
-    this.#closing = 'answered'
-    for (const socket of this.#sockets) socket.closesCleanly()
-  }
+  readonly ignoresPings = (): void => this.#adopt('pings', (socket) => socket.ignoresPings())
+  readonly answersPings = (): void => this.#adopt('pings', (socket) => socket.answersPings())
+  readonly neverCloses = (): void => this.#adopt('closing', (socket) => socket.neverCloses())
+  readonly closesCleanly = (): void => this.#adopt('closing', (socket) => socket.closesCleanly())
 
   /** Answers a new attempt as its script says. */
   meet(socket: FakeSocket): void {
-    if (this.#pings === 'ignored') socket.ignoresPings()
-    if (this.#closing === 'ignored') socket.neverCloses()
+    for (const adopt of this.#habits.values()) adopt(socket)
     const script = this.#attempts.get(socket.attempt)?.script ?? this.script
     this.#attempts.delete(socket.attempt)
     if (script === undefined) socket.accepts()
@@ -159,9 +142,14 @@ export class ScriptedPeer extends AttemptScripting implements FakePeer {
   /** Records a message, and replies to it. */
   hear(message: ReceivedMessage, socket: FakeSocket): void {
     this.received.push(message)
-    const ownReply = message.type === undefined ? undefined : this.#replies.get(message.type)
-    const reply = ownReply ?? this.#usualReply
+    const reply = this.#replies.get(message.type) ?? this.#usualReply
     reply?.(message, socket)
+  }
+
+  /** Applies a habit to all connections so far, and keeps it for later ones. */
+  #adopt(habit: 'pings' | 'closing', adopt: (socket: FakeSocket) => void): void {
+    this.#habits.set(habit, adopt)
+    for (const socket of this.#sockets) adopt(socket)
   }
 
   #openSocket(): FakeSocket {

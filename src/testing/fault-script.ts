@@ -1,7 +1,7 @@
 import type { Clock, TimerHandle } from '../base/clock.js'
 import type { RawFrame } from '../schemas/message.js'
 import type { FakeSocket } from './fake-socket.js'
-import type { AttemptScript, FakePeer } from './fake-peer.js'
+import type { AttemptScript } from './fake-peer.js'
 import type { FakeTransport } from './fake-transport.js'
 import { testingMisuse } from './misuse.js'
 
@@ -62,21 +62,19 @@ export function playFaults(
 }
 
 class FaultPlayer {
-  readonly #peer: FakePeer
-  readonly #network: Pick<FakeTransport, 'sockets'>
+  readonly #network: Pick<FakeTransport, 'peer' | 'sockets'>
   readonly #clock: Clock
   readonly #timers = new Set<TimerHandle>()
   /** The lasting faults that have begun and not ended, in the order in which they began. */
   readonly #active: LastingFault[] = []
 
   constructor(network: Pick<FakeTransport, 'peer' | 'sockets'>, clock: Clock) {
-    this.#peer = network.peer
     this.#network = network
     this.#clock = clock
   }
 
   play(script: FaultScript): void {
-    this.#peer.plays((socket) => this.#answer(socket))
+    this.#network.peer.plays((socket) => this.#answer(socket))
     for (const step of script) this.#after(step.atMs, () => this.#begin(step))
   }
 
@@ -85,7 +83,7 @@ class FaultPlayer {
     this.#timers.clear()
     this.#active.length = 0
     this.#applyActive()
-    this.#peer.accepts()
+    this.#network.peer.accepts()
   }
 
   #after(delayMs: number, act: () => void): void {
@@ -125,10 +123,11 @@ class FaultPlayer {
 
   /** Makes the peer and its open connections behave as the active faults say. */
   #applyActive(): void {
-    if (this.#isActive('ignorePings')) this.#peer.ignoresPings()
-    else this.#peer.answersPings()
-    if (this.#isActive('neverClose')) this.#peer.neverCloses()
-    else this.#peer.closesCleanly()
+    const { peer } = this.#network
+    if (this.#isActive('ignorePings')) peer.ignoresPings()
+    else peer.answersPings()
+    if (this.#isActive('neverClose')) peer.neverCloses()
+    else peer.closesCleanly()
     for (const socket of this.#openSockets()) this.#applyTo(socket)
   }
 
@@ -167,12 +166,8 @@ function answerUnder(fault: LastingFault): AttemptScript | undefined {
       return (socket) => socket.rejects(fault)
     case 'refuse':
       return (socket) => socket.refuses(fault.closeCode, fault.reason)
-    case 'ignorePings':
-    case 'neverClose':
-    case 'stopReading':
-      return undefined
     default:
-      return fault satisfies never
+      return undefined
   }
 }
 

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import type { RawFrame } from '../../src/schemas/message.js'
-import { arbitraryFrame } from '../../src/testing/arbitrary-message.js'
+import { arbitraryFrame } from '../../src/testing/arbitraries.js'
 import type { WireProtocol } from '../../src/testing/fake-wire.js'
 
 /** Options of {@link hostileFrame}. */
