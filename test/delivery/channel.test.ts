@@ -7,6 +7,19 @@ import { describe, expect, it } from 'vitest'
 import { chat, createBench } from './harness.js'
 
 const delivered = { outcome: 'delivered' }
+
+/** A connected bench with one message whose acknowledgement is lost. */
+async function sendWithoutAck() {
+  const bench = createBench()
+  bench.sync.start()
+  await bench.clock.advanceAsync(0)
+  bench.server.behaviour.losesAcks = true
+  const onItsWay = bench.say('on its way')
+  await bench.clock.advanceAsync(0)
+  bench.server.behaviour.losesAcks = false
+  return { ...bench, onItsWay }
+}
+
 const types = (frames: readonly { readonly type: string | undefined }[]) =>
   frames.map(({ type }) => type)
 
@@ -351,13 +364,7 @@ describe('what goes out', () => {
   })
 
   it('[DLV-12] says that it may be there twice, where the server has lost its memory', async () => {
-    const { sync, say, server, peer, clock } = createBench()
-    sync.start()
-    await clock.advanceAsync(0)
-    server.behaviour.losesAcks = true
-    const onItsWay = say('on its way')
-    await clock.advanceAsync(0)
-    server.behaviour.losesAcks = false
+    const { say, server, peer, clock, onItsWay } = await sendWithoutAck()
     server.forgets()
     peer.drops()
     const waiting = say('waiting')
@@ -367,13 +374,7 @@ describe('what goes out', () => {
   })
 
   it('[DLV-12] says so where it has lost its memory of this client alone', async () => {
-    const { sync, say, server, peer, clock } = createBench()
-    sync.start()
-    await clock.advanceAsync(0)
-    server.behaviour.losesAcks = true
-    const onItsWay = say('on its way')
-    await clock.advanceAsync(0)
-    server.behaviour.losesAcks = false
+    const { server, peer, clock, onItsWay } = await sendWithoutAck()
     server.forgetsClients()
     peer.drops()
     await clock.advanceAsync(1_000)

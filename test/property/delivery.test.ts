@@ -1,7 +1,8 @@
 import * as fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, it } from 'vitest'
 import { play } from './delivery-history.js'
 import { histories } from './delivery-steps.js'
+import { Witnesses } from './witnesses.js'
 
 /** What must have been seen over all runs of a property; far less than what is. */
 const witnesses = {
@@ -31,18 +32,12 @@ async function holds(
   { canCrash, numRuns }: { readonly canCrash: boolean; readonly numRuns: number },
   atLeast: Record<string, number>,
 ): Promise<void> {
-  const seen: Record<string, number> = {}
+  const seen = new Witnesses()
   await fc.assert(
-    fc.asyncProperty(histories(canCrash), async (history) => {
-      for (const [name, count] of Object.entries(await play(history))) {
-        seen[name] = (seen[name] ?? 0) + count
-      }
-    }),
+    fc.asyncProperty(histories(canCrash), async (history) => seen.add(await play(history))),
     { numRuns: fc.readConfigureGlobal().numRuns ?? numRuns },
   )
-  // Without these the properties would hold of clients that do nothing.
-  const scarce = Object.entries(atLeast).filter(([name, least]) => (seen[name] ?? 0) < least)
-  expect(scarce.map(([name]) => [name, seen[name]])).toEqual([])
+  seen.expectAtLeast(atLeast)
 }
 
 describe('a client with delivery, under any faults', { timeout: 120_000 }, () => {

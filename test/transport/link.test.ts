@@ -6,6 +6,7 @@ import { createManualClock } from '../../src/testing/clock.js'
 import { createFakeTransport } from '../../src/testing/fake-transport.js'
 import { createLink, type LinkEvent, type LinkOptions } from '../../src/transport/link.js'
 import type { Socket, SocketHandlers, Transport } from '../../src/transport/transport.js'
+import { expectTerminationAfter2s } from '../machines/connection/create-connection.js'
 
 function watch(options: Pick<LinkOptions, 'transport' | 'clock'> & Partial<LinkOptions>) {
   const events: LinkEvent[] = []
@@ -281,18 +282,14 @@ describe('providers', () => {
   })
 })
 
-describe('letting go', () => {
+describe('releasing a connection', () => {
   it('[CONN-10] closes with 1000 and terminates after exactly 2 s', () => {
     const { clock, peer, open, link, network } = create()
     peer.neverCloses()
     const generation = open()
     clock.advance(0)
     link.release(generation)
-    clock.advance(1_999)
-    expect(network.sockets[0]).toMatchObject({ clientClose: { code: 1000 }, wasTerminated: false })
-    clock.advance(1)
-    expect(network.sockets[0]).toMatchObject({ state: 'closed', wasTerminated: true })
-    expect(clock.pending.count).toBe(0)
+    expectTerminationAfter2s(clock, network)
   })
 
   it('[CONN-10] leaves no timer where the handshake completes', () => {

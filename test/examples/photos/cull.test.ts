@@ -33,6 +33,13 @@ function photo(changes: Partial<Extract<PhotoResult, { ok: true }>> = {}): Photo
 }
 
 /** An analysis that waits until the test lets photo after photo go. */
+/** Culls a shoot of as many photos as there are results, by path. */
+function cullResults(results: Record<string, PhotoResult>) {
+  return cullShoot(shootOf(Object.keys(results).length), {
+    analyze: (path) => Promise.resolve(results[path] ?? photo()),
+  })
+}
+
 function steppedAnalysis() {
   const waiting: { path: string; finish(): void }[] = []
   let mostAtOnce = 0
@@ -92,13 +99,10 @@ it('keeps good pictures and says why of every other, on real files', async () =>
 })
 
 it('compares photos with the best of a scene only, not in chains', async () => {
-  const results: Record<string, PhotoResult> = {
+  const { keep, reject } = await cullResults({
     '/shoot/1.jpg': photo({ sharpness: 3, hash: '0000000000000000' }),
     '/shoot/2.jpg': photo({ sharpness: 2, hash: '0000000000000fff' }),
     '/shoot/3.jpg': photo({ sharpness: 1, hash: '0000000000ffffff' }),
-  }
-  const { keep, reject } = await cullShoot(shootOf(3), {
-    analyze: (path) => Promise.resolve(results[path] ?? photo()),
   })
   expect(keep.map(({ path }) => path)).toEqual(['/shoot/1.jpg', '/shoot/3.jpg'])
   expect(reject).toMatchObject([
@@ -107,13 +111,10 @@ it('compares photos with the best of a scene only, not in chains', async () => {
 })
 
 it('prefers a photo without faults to a sharper one with', async () => {
-  const results: Record<string, PhotoResult> = {
+  const { keep, reject } = await cullResults({
     '/shoot/1.jpg': photo({ sharpness: 9, faults: ['overexposed'], verdict: 'reject' }),
     '/shoot/2.jpg': photo({ sharpness: 2 }),
     '/shoot/3.jpg': photo({ sharpness: 3 }),
-  }
-  const { keep, reject } = await cullShoot(shootOf(3), {
-    analyze: (path) => Promise.resolve(results[path] ?? photo()),
   })
   expect(keep.map(({ path }) => path)).toEqual(['/shoot/3.jpg'])
   const duplicate = { code: 'nearDuplicate', of: '/shoot/3.jpg' }

@@ -7,6 +7,18 @@ const SECOND = 1_000
 /** When attempts are made, in seconds after the drop, where each fails at once. */
 const LADDER = [1, 3, 7, 15, 31, 63, 123, 183, 243, 303]
 
+/** Connects to a peer that fails every attempt, and expects all attempts at the ladder's times. */
+function climbLadder(script: (connection: ReturnType<typeof createConnection>) => void) {
+  const connection = createConnection()
+  script(connection)
+  connection.send('connect')
+  connection.clock.advance(303 * SECOND)
+  expect(connection.attemptTimes()).toEqual([0, ...LADDER.map((s) => s * SECOND)])
+  const exhausted = { state: 'failed', error: { code: 'attempts-exhausted' } }
+  expect(connection.status()).toMatchObject(exhausted)
+  return connection
+}
+
 type Reconnecting = Extract<ConnectionStatus, { state: 'reconnecting' }>
 
 function reconnecting(log: readonly { at: number; status: ConnectionStatus }[]) {
@@ -63,12 +75,7 @@ describe('the ladder of kull', () => {
   })
 
   it('[CONN-7] [BACK-1] holds for the first connection, too', () => {
-    const { clock, peer, send, attemptTimes, status, states } = createConnection()
-    peer.isUnreachable()
-    send('connect')
-    clock.advance(303 * SECOND)
-    expect(attemptTimes()).toEqual([0, ...LADDER.map((s) => s * SECOND)])
-    expect(status()).toMatchObject({ state: 'failed', error: { code: 'attempts-exhausted' } })
+    const { clock, states } = climbLadder(({ peer }) => peer.isUnreachable())
     expect(states().slice(0, 3)).toEqual(['disconnected', 'connecting', 'reconnecting'])
     expect(clock.pending.count).toBe(0)
   })
@@ -154,12 +161,9 @@ describe('attempts are counted', () => {
 
   it('[CONN-11] on, where a server accepts and drops at once', () => {
     for (const flap of ['drops', 'closes'] as const) {
-      const { clock, peer, send, attemptTimes, status, states } = createConnection()
-      peer.accepts((socket) => void clock.setTimeout(() => socket[flap](), 0))
-      send('connect')
-      clock.advance(303 * SECOND)
-      expect(attemptTimes()).toEqual([0, ...LADDER.map((s) => s * SECOND)])
-      expect(status()).toMatchObject({ state: 'failed', error: { code: 'attempts-exhausted' } })
+      const { states } = climbLadder(({ clock, peer }) =>
+        peer.accepts((socket) => void clock.setTimeout(() => socket[flap](), 0)),
+      )
       expect(states().filter((state) => state === 'connected').length).toBe(11)
     }
   })

@@ -1,3 +1,4 @@
+import { expect } from 'vitest'
 import { createActor, type InspectionEvent } from 'xstate'
 import type { SyncError } from '../../../src/base/errors.js'
 import { kull } from '../../../src/kull/protocol.js'
@@ -18,7 +19,7 @@ import type { RawFrame } from '../../../src/schemas/message.js'
 import type { CloseCodes } from '../../../src/schemas/policy.js'
 import type { CredentialsRule } from '../../../src/schemas/protocol.js'
 import type { Schema } from '../../../src/schemas/schema.js'
-import { createManualClock } from '../../../src/testing/clock.js'
+import { createManualClock, type ManualClock } from '../../../src/testing/clock.js'
 import { createFakeTransport, type FakeTransport } from '../../../src/testing/fake-transport.js'
 import type { EnvironmentSignal, EnvironmentSource } from '../../../src/transport/environment.js'
 import { createLink } from '../../../src/transport/link.js'
@@ -150,7 +151,7 @@ export function createConnection(setup: ConnectionSetup = {}) {
     attemptTimes: () => network.attempts.map(({ at }) => at),
     /** When pings reached the peer. */
     pingTimes: () => network.peer.received.flatMap(({ type, at }) => (type === 'PING' ? [at] : [])),
-    /** How many sockets the client has not let go of. */
+    /** How many sockets are connecting or open. */
     liveSockets: () =>
       network.sockets.filter(({ state }) => state === 'connecting' || state === 'open').length,
     send(type: ConnectionCommand['type']) {
@@ -162,4 +163,13 @@ export function createConnection(setup: ConnectionSetup = {}) {
       clock.advance(0)
     },
   }
+}
+
+/** Expects that the first socket, which is closing, is terminated in 2 s, and no timer remains. */
+export function expectTerminationAfter2s(clock: ManualClock, network: FakeTransport): void {
+  clock.advance(1_999)
+  expect(network.sockets[0]).toMatchObject({ clientClose: { code: 1000 }, wasTerminated: false })
+  clock.advance(1)
+  expect(network.sockets[0]).toMatchObject({ state: 'closed', wasTerminated: true })
+  expect(clock.pending.count).toBe(0)
 }

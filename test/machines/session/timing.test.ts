@@ -7,14 +7,20 @@ const failed = (failure: unknown) => ({ kind: 'failed', failure })
 const count = (session: ScriptedSession, call: string) =>
   session.log.filter((logged) => logged.startsWith(call)).length
 
-async function linking(lastsMs = 600_000) {
-  const session = createScriptedSession()
+/** A session without tokens whose user asked for a code. */
+async function askingForCode(options?: Parameters<typeof createScriptedSession>[0]) {
+  const session = createScriptedSession(options)
   session.actor.start()
   session.actor.send({ type: 'start' })
   await session.settle()
   await session.answer('restore', { kind: 'none' })
   session.actor.send({ type: 'link' })
   await session.settle()
+  return session
+}
+
+async function linking(lastsMs = 600_000) {
+  const session = await askingForCode()
   await session.answer('requestLink', { kind: 'offered', offer: session.offer(lastsMs) })
   const status = () => {
     const current = getSessionStatus(session.actor.getSnapshot())
@@ -121,13 +127,7 @@ describe('asking about a code', () => {
 
 describe('asking for a code', () => {
   it('[SESS-9] is tried three times, under the backoff', async () => {
-    const session = createScriptedSession({ random: () => 0.5 })
-    session.actor.start()
-    session.actor.send({ type: 'start' })
-    await session.settle()
-    await session.answer('restore', { kind: 'none' })
-    session.actor.send({ type: 'link' })
-    await session.settle()
+    const session = await askingForCode({ random: () => 0.5 })
     await session.answer('requestLink', failed(network))
     await session.clock.advanceAsync(499)
     expect(count(session, 'requestLink')).toBe(1)
@@ -156,13 +156,7 @@ describe('asking for a code', () => {
       [undefined, 60_000, 'a minute'],
       [86_400_000, 3_600_000, '60 minutes'],
     ] as const) {
-      const session = createScriptedSession()
-      session.actor.start()
-      session.actor.send({ type: 'start' })
-      await session.settle()
-      await session.answer('restore', { kind: 'none' })
-      session.actor.send({ type: 'link' })
-      await session.settle()
+      const session = await askingForCode()
       const failure = {
         code: 'rate-limited',
         message: 'Wait.',
