@@ -318,7 +318,7 @@ export function describeTransport(
       )
 
       it.each(['echo', 'staySilent', 'refuse'] as const)(
-        '[NET-1] [TEST-45] lets go of an attempt that is not open: %s',
+        '[NET-1] [TEST-45] terminates an attempt that is not open: %s',
         async (does) => {
           const connection = connect({ does })
           connection.socket.terminate()
@@ -328,7 +328,7 @@ export function describeTransport(
         },
       )
 
-      it('[NET-1] [TEST-45] lets go at once of an open connection', async () => {
+      it('[NET-1] [TEST-45] terminates an open connection at once', async () => {
         const connection = await connectOpen({ does: 'echo' })
         connection.socket.send('an answer to this comes too late')
         connection.socket.terminate()
@@ -337,7 +337,7 @@ export function describeTransport(
         expect(connection.events).toEqual(['opened', 'closed'])
       })
 
-      it('[NET-1] [TEST-45] lets go of a peer that never completes the closing handshake', async () => {
+      it('[NET-1] [TEST-45] terminates the connection to a peer that never completes the closing handshake', async () => {
         const connection = await connectOpen({ does: 'neverClose' })
         connection.socket.close(1000, '')
         await harness.settle()

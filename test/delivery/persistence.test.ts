@@ -165,7 +165,7 @@ describe('an outbox with a storage', () => {
     await settle()
     expect(server.texts).toEqual(['a'])
     expect(receipt.outcome).toEqual(delivered)
-    // Kept once, it is over once.
+    // Persisted once, it is settled once.
     handle.crash()
     const { messages } = await place.open().acquire(new AbortController().signal)
     expect(messages).toEqual([])

@@ -104,7 +104,7 @@ describe('a device', () => {
     expect(await device.page.getByRole('button', { name: 'Sign in' }).isDisabled()).toBe(true)
   })
 
-  it('[DEMO-28] gets another token where only its own is over', async () => {
+  it('[DEMO-28] gets another token where only its own has expired', async () => {
     const { signIn, press, says, said, logs, text } = await open('EXPIRED')
     await signIn()
     await says('Synced')

@@ -316,7 +316,7 @@ export async function play(history: History): Promise<Record<string, number>> {
       life.sync.outbox.messages().map(({ payload }) => (payload as { text: string }).text),
     )
     for (const one of open) if (!waiting.has(one.text)) wrong.push(`${one.text} is lost`)
-    if (!isKept && waiting.size !== open.length) wrong.push('what is over waits')
+    if (!isKept && waiting.size !== open.length) wrong.push('a settled message waits')
     if (status.depth < waiting.size) wrong.push('depth is less than what waits')
     if (status.depth > maxMessages && lives === 1) wrong.push(`depth is ${status.depth}`)
     if (status.bytes > maxBytes && lives === 1) wrong.push(`there are ${status.bytes} bytes`)

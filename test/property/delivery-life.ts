@@ -225,7 +225,7 @@ export function createLife(options: LifeOptions) {
       if (sync.status.state !== 'disconnected') accuse(`${sync.status.state} after stop`)
       if (sync.state.lines.size > 0) accuse('stop left state')
       const isLess = sync.outbox.messages().length < waiting.length
-      if (isLess && hooksRun === hooksBefore) accuse('stop let go of messages')
+      if (isLess && hooksRun === hooksBefore) accuse('stop dropped messages')
       isSilent = true
     },
     /** As a kill -9: nothing of it runs any more, and its connections break off. */

@@ -35,7 +35,7 @@ describe('what is stored', () => {
     }
   })
 
-  it('[TOK-2] is renewed at once after a restart where it is over, or the calendar was set back', async () => {
+  it('[TOK-2] is renewed at once after a restart where it has expired, or the calendar was set back', async () => {
     for (const moveMs of [2 * hour, 56 * 60_000, -60_000]) {
       const first = createTestSession()
       await first.signIn()
@@ -126,7 +126,7 @@ describe('credentials', () => {
     expect(await credentials).toMatchObject({ userId: 'u1' })
   })
 
-  it('[TOK-4] wait for a renewal where the token is over, as it is after a sleep', async () => {
+  it('[TOK-4] wait for a renewal where the token has expired, as it is after a sleep', async () => {
     const { session, server, clock, signIn } = createTestSession()
     await signIn()
     server.setLatency(200)

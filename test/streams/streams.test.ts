@@ -299,7 +299,7 @@ describe('a selection', () => {
     expect([calls, codes()]).toEqual([2, ['handler-threw', 'handler-threw']])
   })
 
-  it('[CLI-14] completes with its source, and lets go of it', () => {
+  it('[CLI-14] completes with its source, and unsubscribes from it', () => {
     const { report } = create()
     const source = createValueStream(0, report)
     const selection = createSelection(source.observable, (value) => value, report)

@@ -116,7 +116,7 @@ describe('generations', () => {
     expect(log()).toEqual(['opened 1', 'opened 2', 'closed 2'])
   })
 
-  it('[CONN-9] hears nothing that a socket does after it was let go of', () => {
+  it('[CONN-9] hears nothing that a socket does after it was released', () => {
     const { log, link, open, handlers, frames, calls } = play()
     link.release(open())
     open()
@@ -303,7 +303,7 @@ describe('releasing a connection', () => {
     expect(clock.pending.count).toBe(0)
   })
 
-  it('[CONN-10] lets go of an attempt under way, too', () => {
+  it('[CONN-10] terminates an attempt under way, too', () => {
     const { clock, peer, open, link, network, log } = create()
     peer.staysSilent()
     link.release(open())
@@ -312,7 +312,7 @@ describe('releasing a connection', () => {
     expect([log(), clock.pending.count]).toEqual([[], 0])
   })
 
-  it('[CLI-14] dispose lets go of everything and is not heard of again', () => {
+  it('[CLI-14] dispose releases everything and is not heard of again', () => {
     const { clock, peer, open, link, network, log } = create()
     peer.neverCloses()
     open()
@@ -448,7 +448,7 @@ describe('a transport that does not keep its contract', () => {
     expect(errors).toHaveLength(1)
   })
 
-  it('[CONN-9] lets go of a socket whose attempt was given up before connect returned', () => {
+  it('[CONN-9] terminates a socket whose attempt was given up before connect returned', () => {
     const { whileConnecting, open, link, clock, calls, handlers, log } = play()
     whileConnecting(() => link.release(1))
     open()
@@ -545,7 +545,7 @@ describe('frames', () => {
     expect(log()).toEqual(['opened 1'])
   })
 
-  it('[CONN-9] survives a frame whose reader lets go of the connection', () => {
+  it('[CONN-9] survives a frame whose reader closes the connection', () => {
     const { open, link, handlers, log, calls, clock } = play({}, { onFrame: () => link.release(1) })
     open()
     handlers().opened()

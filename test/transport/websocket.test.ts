@@ -195,7 +195,7 @@ describe('a socket of any platform', () => {
     expect(failures).toMatchObject([{ code: 'closed', closeCode: 1002 }])
   })
 
-  it('[CONN-14] lets go at once of a peer that sent too much, and names the limit', () => {
+  it('[CONN-14] terminates at once the connection to a peer that sent too much, and names the limit', () => {
     for (const platform of ['browser', 'ws'] as const) {
       const { log, failures, played } = play(platform)
       played.open()

@@ -25,7 +25,7 @@ export interface OutboxPlace {
 const never = new AbortController().signal
 const delivered: StoredOutcome = { outcome: 'delivered', mayBeTwice: false }
 
-/** A message as a client keeps it. */
+/** A message as a client persists it. */
 export function keptMessage(id: string, more: Partial<StoredMessage> = {}): StoredMessage {
   return { id, type: 'SAY', payload: { text: id }, acceptedAt: 1_000, priority: 0, ...more }
 }

@@ -25,7 +25,7 @@ describeOutbox('an outbox in files', async () => {
   const directory = join(await mkdtemp(join(tmpdir(), 'statewire-')), 'outbox')
   const clocks = new Map<OutboxStore, ManualClock>()
 
-  // It does not show any more that it lives: its time stands still, and for the others it is over.
+  // It renews its lease no more: its clock stands still, and for the others the lease expires.
   async function silence(store: OutboxStore): Promise<void> {
     clocks.delete(store)
     const lock = join(directory, 'lock')
@@ -78,7 +78,7 @@ function open(directory: string, more: { leaseMs?: number; pollMs?: number } = {
   return store
 }
 
-/** A process that says on a line of its own what it has done. */
+/** A process that prints what it has done, one step a line. */
 function start(directory: string, job: string) {
   const child: ChildProcessWithoutNullStreams = spawn(process.execPath, [
     ...['--import', 'tsx', writer, directory, job],
@@ -158,7 +158,7 @@ describe('an outbox of files', () => {
     ])
   })
 
-  it('[KEEP-16] does not grow with what is over', async () => {
+  it('[KEEP-16] does not grow with settled messages', async () => {
     const directory = await makeDirectory()
     const store = open(directory)
     const owned = await store.acquire(never)
@@ -174,7 +174,7 @@ describe('an outbox of files', () => {
     expect(idsOf((await store.acquire(never)).messages)).toEqual(['kept'])
   })
 
-  it('[KEEP-16] has, after kill -9 at any moment, all that was said to be kept, in order and once', async () => {
+  it('[KEEP-16] has, after kill -9 at any moment, all that was reported as persisted, in order and once', async () => {
     for (const job of ['add', 'own']) {
       const directory = await makeDirectory()
       const said: string[] = []
@@ -272,14 +272,14 @@ describe('an outbox of files', () => {
     await until(() => heard.removed.length === 1)
   })
 
-  it('[KEEP-19] does not bring back what is over for an owner that was put off', async () => {
+  it('[KEEP-19] does not bring back settled messages for an owner that lost the outbox', async () => {
     const directory = await makeDirectory()
     const inbox = join(directory, 'inbox')
     const thawed = open(directory)
     await thawed.add([keptMessage('a')])
     const [name = ''] = await readdir(inbox)
     const bytes = await readFile(join(inbox, name))
-    // As if that had been in the journal of the one who was put off, too, and is added anew.
+    // As if that had been in the journal of the owner that lost the outbox too, and is added anew.
     const addAgain = () => writeFile(join(inbox, name), bytes)
     const remove = [{ id: 'a', outcome: { outcome: 'delivered' } }]
 
@@ -288,7 +288,7 @@ describe('an outbox of files', () => {
     const owned = await store.acquire(never)
     await owned.write({ remove })
     await addAgain()
-    // What comes behind it is taken in, so that it was looked at.
+    // What comes behind it is read, so the record was read too.
     await open(directory).add([keptMessage('b')])
     await until(() => added.includes('b'))
     expect(added).toEqual(['b'])

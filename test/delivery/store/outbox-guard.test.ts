@@ -254,7 +254,7 @@ describe('storage that fails later', () => {
     expect(heard).toEqual(['d'])
     expect(await guarded.add([keptMessage('e')])).toEqual({ durable: false })
     expect(owned?.lost.aborted).toBe(false)
-    // What is over is still handed on, so that the next run does not send it again.
+    // Settled messages are still handed on, so that the next run does not send it again.
     written.length = 0
     const over = ['a', 'c'].map((id) => ({ id, outcome: delivered }))
     expect(await owned?.write({ remove: over })).toBe('done')
@@ -308,7 +308,7 @@ describe('storage that fails later', () => {
     expect(store.isDurable).toBe(false)
   })
 
-  it('[KEEP-21] an owner in memory that is put off keeps what only it has', async () => {
+  it('[KEEP-21] an owner in memory that loses ownership keeps the messages that only it has', async () => {
     const { store, inner } = guard()
     const owned = await store.acquire(never)
     await owned?.write({ identity: { cid: 'x' }, put: [a] })
@@ -324,7 +324,7 @@ describe('storage that fails later', () => {
     expect(await failing.acquire(never)).toMatchObject({ identity: undefined, messages: [b] })
   })
 
-  it('[KEEP-21] who waits owns what it added, unless another is known to own what is stored', async () => {
+  it('[KEEP-21] a standby owns what it added, unless another owner of the store is known', async () => {
     for (const isKnown of [false, true]) {
       const place = createMemoryOutboxStore()
       let isFull = false
@@ -343,7 +343,7 @@ describe('storage that fails later', () => {
     }
   })
 
-  it('[KEEP-21] what others say is over is over in memory too', async () => {
+  it('[KEEP-21] what others settled is settled in memory too', async () => {
     const place = createMemoryOutboxStore()
     const { store } = guard({ acquire: full }, place)
     const heard: string[] = []

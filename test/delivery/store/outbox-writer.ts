@@ -1,4 +1,4 @@
-// A process with an outbox in files, which says on a line of its own what it was told is kept.
+// A process with an outbox in files, which prints each message that the store confirmed, one a line.
 import { createFileOutboxStore } from '../../../src/delivery/store/node.js'
 import type { StoredMessage } from '../../../src/delivery/store/outbox-store.js'
 

@@ -176,7 +176,7 @@ describe('a signed-in device', () => {
     return { environment, session, sync, states }
   }
 
-  it('[DEMO-28] gets another access token where only that is over, and goes on', async () => {
+  it('[DEMO-28] gets another access token where only that has expired, and goes on', async () => {
     const { environment, session, sync, states } = await connect()
     // The socket is open before the server has checked its tokens.
     await eventually(() =>

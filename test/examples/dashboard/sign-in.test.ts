@@ -178,7 +178,7 @@ describe('tokens', () => {
     expect((await renew(second.refreshToken)).status).toBe(200)
   })
 
-  it('[DEMO-28] are revoked by an access token that is over', async () => {
+  it('[DEMO-28] are revoked by an access token that has expired', async () => {
     const { signIn, revoke, renew, pass } = await serve()
     const { accessToken, refreshToken } = await signIn()
     pass(8 * hour)

@@ -327,7 +327,7 @@ describe('a connection', () => {
     actor.stop()
   })
 
-  it('[CLI-14] stopping its actor lets go of everything', () => {
+  it('[CLI-14] stopping its actor releases everything', () => {
     for (const afterMs of [0, 5_000, 35_000]) {
       const { clock, peer, send, actor, network } = createConnection()
       peer.neverCloses()

@@ -49,7 +49,7 @@ export function createCoordinator(options: CoordinatorOptions = {}) {
     changes,
     /** The state of each region. */
     value: () => actor.getSnapshot().value,
-    /** Runs everything that promises have put off. */
+    /** Runs all pending promise callbacks. */
     settle: () => bench.clock.advanceAsync(0),
   }
 }

@@ -114,7 +114,7 @@ describe('asking about a code', () => {
     expect(count(session, 'checkLink')).toBe(1)
   })
 
-  it('[SESS-7] notices after a sleep that the code is over', async () => {
+  it('[SESS-7] notices after a sleep that the code has expired', async () => {
     const session = await linking(60_000)
     session.clock.jump(3_600_000)
     await session.settle()
@@ -213,7 +213,7 @@ describe('renewing', () => {
     }
   })
 
-  it('[TOK-2] begins at once where the token is over already', async () => {
+  it('[TOK-2] begins at once where the token has expired already', async () => {
     const session = createScriptedSession()
     session.actor.start()
     session.actor.send({ type: 'start' })
