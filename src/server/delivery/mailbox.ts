@@ -1,43 +1,19 @@
+import { SyncError } from '../../base/errors.js'
 import type { ResetReason } from '../../schemas/control.js'
-import type { EnvelopeDirection } from '../../schemas/envelope.js'
 import { isThenable } from '../ask.js'
-import type {
-  ClientMark,
-  DeliveryLog,
-  LogChange,
-  LoggedMessage,
-  UserLog,
-} from '../log/delivery-log.js'
+import type { ClientMark, LogChange, LoggedMessage, UserLog } from '../log/delivery-log.js'
 import { applyChange, headOf, readUserLog, type UserLogState } from '../log/user-log.js'
 import { LogDraft } from './log-draft.js'
 import { encodeNumbered, loggedSizeOf } from './logged-message.js'
+import type { ServerDeliveryContext, ResolvedDeliveryOptions } from './options.js'
 import type { CreateSharedState, SharedState } from './shared-state.js'
 import { type QueuedWrite, WriteQueue } from './write-queue.js'
-
-/** How much of each user is stored. */
-export interface MailboxBounds {
-  readonly maxEntries: number
-  readonly maxLogBytes: number
-  readonly maxClients: number
-}
 
 /** A connection that is sent numbered messages as fast as it takes them. */
 export interface LogReader {
   readonly isOpen: boolean
   /** Sends what the log has and the reader was not sent yet. Does not throw. */
   pump(): void
-}
-
-/** What {@link Mailbox} needs. */
-export interface MailboxOptions {
-  readonly userId: string
-  readonly log: DeliveryLog
-  readonly bounds: MailboxBounds
-  readonly envelope: EnvelopeDirection
-  readonly createState: CreateSharedState | undefined
-  /** The log could not be read or written. */
-  readonly failed: (cause: unknown) => void
-  readonly becameIdle: () => void
 }
 
 // How many frames of the newest messages are cached: several connections are sent the same one at
@@ -55,8 +31,9 @@ export class Mailbox {
   readonly readers = new Set<LogReader>()
   /** The keys of the outboxes that a connection sends from: their marks are not forgotten. */
   readonly activeOutboxes = new Set<string>()
-  readonly #options: MailboxOptions
-  readonly #queue: WriteQueue<LogDraft>
+  readonly #context: ServerDeliveryContext
+  readonly #createState: CreateSharedState | undefined
+  readonly #queue: WriteQueue
   readonly #frames = new Map<number, Uint8Array>()
   #log: UserLogState = readUserLog({ epoch: '', first: 1, messages: [], marks: [] })
   #state: SharedState | undefined
@@ -67,23 +44,27 @@ export class Mailbox {
   /** The size of all messages, see {@link loggedSizeOf}. */
   #bytes = 0
 
-  constructor(options: MailboxOptions) {
-    this.userId = options.userId
-    this.#options = options
-    this.#queue = new WriteQueue(
-      {
-        open: () => this.#open(),
-        begin: () => new LogDraft(this.#log),
-        commit: (draft) => this.#commit(draft),
-        committed: (draft) => this.#committed(draft),
-        settled: ({ atEnd }) => {
-          for (const run of atEnd) run()
-        },
-        failed: options.failed,
-        becameIdle: options.becameIdle,
+  constructor(
+    userId: string,
+    context: ServerDeliveryContext,
+    createState: CreateSharedState | undefined,
+    becameIdle: (mailbox: Mailbox) => void,
+  ) {
+    const { counters, options, reporting } = context
+    this.userId = userId
+    this.#context = context
+    this.#createState = createState
+    this.#queue = new WriteQueue(options.maxEntries, {
+      open: () => this.#open(),
+      begin: () => new LogDraft(this.#log),
+      commit: (draft) => this.#commit(draft),
+      committed: (draft) => this.#committed(draft),
+      failed(cause) {
+        counters.logFailures += 1
+        reporting.report(new SyncError('log-failed', 'The delivery log failed.', { cause }))
       },
-      options.bounds.maxEntries,
-    )
+      becameIdle: () => becameIdle(this),
+    })
   }
 
   get epoch(): string {
@@ -112,7 +93,7 @@ export class Mailbox {
    * Queues a write. The mailbox describes the new state of the log from the moment that the first
    * write of a draft settles.
    */
-  push(write: QueuedWrite<LogDraft>): void {
+  push(write: QueuedWrite): void {
     this.#queue.push(write)
   }
 
@@ -129,7 +110,7 @@ export class Mailbox {
     const { epoch, first, messages } = this.#log
     const message = messages[seq - first]
     if (message === undefined) throw new RangeError(`message ${seq} is not stored`)
-    const frame = encodeNumbered(this.#options.envelope, message, this.userId, epoch)
+    const frame = encodeNumbered(this.#context.envelope, message, this.userId, epoch)
     frames.set(seq, frame)
     for (const oldest of frames.keys()) {
       if (frames.size <= MOST_FRAMES) break
@@ -149,7 +130,7 @@ export class Mailbox {
   }
 
   #open(): unknown {
-    const opened = this.#options.log.open(this.userId)
+    const opened = this.#context.options.log.open(this.userId)
     if (isThenable(opened)) return opened.then((log) => this.#load(log))
     this.#load(opened)
     return undefined
@@ -158,7 +139,7 @@ export class Mailbox {
   #load(opened: UserLog): void {
     this.#log = readUserLog(opened)
     this.#bytes = totalSizeOf(this.#log.messages)
-    this.#state = this.#options.createState?.(this.userId, this.#log)
+    this.#state = this.#createState?.(this.userId, this.#log)
     this.#isLoaded = true
   }
 
@@ -166,7 +147,7 @@ export class Mailbox {
     this.#change = undefined
     if (draft.isEmpty) return undefined
     this.#change = draft.toChange(this.#marksToForget(draft.marks))
-    return this.#options.log.commit(this.userId, this.#change)
+    return this.#context.options.log.commit(this.userId, this.#change)
   }
 
   #committed({ appended }: LogDraft): void {
@@ -185,7 +166,7 @@ export class Mailbox {
     const { marks } = this.#log
     if (added.size === 0) return []
     const unknown = [...added.keys()].filter((key) => !marks.has(key)).length
-    let excess = marks.size + unknown - this.#options.bounds.maxClients
+    let excess = marks.size + unknown - this.#context.options.maxClients
     const forgotten: ClientMark[] = []
     for (const [key, mark] of marks) {
       if (excess <= 0) break
@@ -198,9 +179,9 @@ export class Mailbox {
 
   #trimIfNeeded(): void {
     const { messages } = this.#log
-    const { maxEntries, maxLogBytes } = this.#options.bounds
+    const { maxEntries, maxLogBytes } = this.#context.options
     if (this.#isTrimming || (messages.length <= maxEntries && this.#bytes <= maxLogBytes)) return
-    const first = this.#log.first + countToTrim(messages, this.#bytes, this.#options.bounds)
+    const first = this.#log.first + countToTrim(messages, this.#bytes, this.#context.options)
     const done = () => {
       this.#isTrimming = false
     }
@@ -221,7 +202,7 @@ export class Mailbox {
 function countToTrim(
   messages: readonly LoggedMessage[],
   bytes: number,
-  { maxEntries, maxLogBytes }: MailboxBounds,
+  { maxEntries, maxLogBytes }: ResolvedDeliveryOptions,
 ): number {
   const mostKept = Math.max(1, Math.floor(maxEntries * KEPT_BY_TRIM))
   let excessBytes = bytes - maxLogBytes * KEPT_BY_TRIM

@@ -4,7 +4,7 @@ import type { Identity, UpgradeRequest } from '../../schemas/server-behaviour.js
 import type { LogPosition } from '../log/delivery-log.js'
 import type { Members } from '../members.js'
 import type { UnsealedMessage } from '../outgoing.js'
-import type { ControlResult, DeliveryPort, Subscribe, Subscription } from './port.js'
+import type { ControlResult, ServerDeliveryPort, Subscribe, Subscription } from './port.js'
 
 /** The subscription of every connection without delivery: it does nothing. */
 export const plainSubscription: Subscription = {
@@ -16,7 +16,7 @@ export const plainSubscription: Subscription = {
 }
 
 /** The delivery of a server that has none: messages go to whoever is connected, at once. */
-export class NoDelivery<R extends MessageSchemas> implements DeliveryPort {
+export class NoDelivery<R extends MessageSchemas> implements ServerDeliveryPort {
   readonly counters = undefined
   readonly isDraining = false
   readonly #members: Members<R>

@@ -1,45 +1,16 @@
-import type { Clock } from '../../base/clock.js'
 import { SyncError } from '../../base/errors.js'
-import { CAPABILITIES, DELIVERY_VERSION } from '../../schemas/control.js'
-import type { UncheckedDefinition } from '../../schemas/coordinator.js'
-import type { EnvelopeDirection } from '../../schemas/envelope.js'
-import type { MessageSchemas } from '../../schemas/schema.js'
+import { CAPABILITIES } from '../../schemas/control.js'
 import type { Identity, UpgradeRequest } from '../../schemas/server-behaviour.js'
-import { SERVER_DEVICE_ID, type UnsealedMessage } from '../outgoing.js'
 import type { LogPosition } from '../log/delivery-log.js'
-import type { Reporting } from '../reporting.js'
+import { SERVER_DEVICE_ID, type UnsealedMessage } from '../outgoing.js'
+import { createDeliveryCounters } from '../stats.js'
 import { Ticker } from '../ticker.js'
-import { Acceptance } from './acceptance.js'
-import { decodeData, encodeData, type UnnumberedMessage } from './logged-message.js'
+import { encodeData, sendToPlain, type UnnumberedMessage } from './logged-message.js'
 import { Mailboxes } from './mailboxes.js'
 import { plainSubscription } from './no-delivery.js'
-import type { ResolvedDeliveryOptions } from './options.js'
-import type { DeliveryPort, Subscribe, SubscriberConnection, Subscription } from './port.js'
-import { createSharedStates } from './shared-state.js'
-import { createDeliveryCounters } from './stats.js'
+import type { ServerDeliveryContext } from './options.js'
+import type { ServerDeliveryPort, Subscribe, SubscriberConnection, Subscription } from './port.js'
 import { Subscriber } from './subscriber.js'
-
-/** What {@link ServerDelivery} needs. */
-export interface ServerDeliverySetup {
-  readonly options: ResolvedDeliveryOptions
-  readonly protocol: {
-    readonly receive: MessageSchemas
-    readonly coordinator?: UncheckedDefinition | undefined
-  }
-  readonly envelope: EnvelopeDirection
-  readonly clock: Clock
-  readonly maxMessageBytes: number
-  readonly maxBufferedBytes: number
-  readonly reporting: Reporting
-  /** Sends messages in one step to a user's sockets without delivery; returns how many took them. */
-  readonly sendToPlain: (
-    userId: string,
-    messages: readonly UnsealedMessage[],
-    meta: { readonly timestamp: number; readonly deviceId: string; readonly userId: string },
-  ) => number
-  /** How many sockets a user has. */
-  readonly socketCount: (userId: string) => number
-}
 
 /** Messages to all devices of a user that are about to be written. */
 interface Publication {
@@ -57,32 +28,19 @@ interface Publication {
  * The delivery of a server: numbers what goes to all of a user's devices, writes it to the log, and
  * then sends it. It reads nothing from the log before the first client or message.
  */
-export class ServerDelivery implements DeliveryPort {
+export class ServerDelivery implements ServerDeliveryPort {
   readonly counters = createDeliveryCounters()
-  readonly #setup: ServerDeliverySetup
+  readonly #context: ServerDeliveryContext
   readonly #mailboxes: Mailboxes
   /** Sends `$ping` to the subscribers. */
   readonly #pinger: Ticker<Subscriber>
   #isDraining = false
 
-  constructor(setup: ServerDeliverySetup) {
-    const { clock, envelope, options, reporting } = setup
-    this.#setup = setup
-    this.#pinger = new Ticker(clock, options.idleMs, (subscriber) => subscriber.ping())
-    this.#mailboxes = new Mailboxes({
-      log: options.log,
-      bounds: options,
-      window: options.window,
-      envelope,
-      counters: this.counters,
-      reporting,
-      createState: createSharedStates({ ...setup, report: (error) => reporting.report(error) }),
-      acceptance: new Acceptance({ accept: options.accept, clock, reporting }),
-      sendToPlain: (userId, message) => this.#sendToPlain(userId, [message]),
-      failed: (cause) => {
-        this.counters.logFailures += 1
-        reporting.report(new SyncError('log-failed', 'The delivery log failed.', { cause }))
-      },
+  constructor(context: Omit<ServerDeliveryContext, 'counters'>) {
+    this.#context = { ...context, counters: this.counters }
+    this.#mailboxes = new Mailboxes(this.#context)
+    this.#pinger = new Ticker(context.clock, context.options.idleMs, (subscriber) => {
+      subscriber.ping()
     })
   }
 
@@ -127,7 +85,7 @@ export class ServerDelivery implements DeliveryPort {
         outcome.sockets = 0
       },
     })
-    return outcome.sockets ?? this.#setup.socketCount(userId)
+    return outcome.sockets ?? this.#context.members.socketCount(userId)
   }
 
   publish(userId: string, message: UnsealedMessage): Promise<LogPosition> {
@@ -157,7 +115,7 @@ export class ServerDelivery implements DeliveryPort {
   }
 
   async drain(graceMs: number): Promise<void> {
-    const { clock, options } = this.#setup
+    const { clock, options } = this.#context
     this.#isDraining = true
     for (const subscriber of this.#pinger.members) {
       subscriber.drain(Math.floor(options.random() * options.drainSpreadMs))
@@ -175,22 +133,11 @@ export class ServerDelivery implements DeliveryPort {
     connection: SubscriberConnection,
     sendRoster: () => void,
   ): Subscription {
-    const { envelope, maxBufferedBytes, maxMessageBytes, options, reporting } = this.#setup
-    const { idleMs, window } = options
-    const { mailbox, outboxes } = this.#mailboxes.of(userId)
-    const subscriber = new Subscriber({
-      mailbox,
-      outboxes,
-      connection,
-      envelope,
+    const subscriber = new Subscriber(this.#context, {
+      user: this.#mailboxes.of(userId),
       deviceId,
-      counters: this.counters,
-      greeting: { v: DELIVERY_VERSION, maxBytes: maxMessageBytes, idleMs, window },
-      highWaterBytes: Math.min(options.highWaterBytes, maxBufferedBytes),
+      connection,
       sendRoster,
-      envelopeThrew(cause) {
-        reporting.report(new SyncError('handler-threw', 'The envelope threw.', { cause }))
-      },
       left: (gone) => {
         this.#pinger.delete(gone)
         this.#mailboxes.release(this.#mailboxes.of(userId).mailbox)
@@ -209,7 +156,7 @@ export class ServerDelivery implements DeliveryPort {
         for (const message of messages) lastSeq = draft.append(message)
       },
       settle: () => {
-        let sockets = this.#sendToPlain(userId, messages)
+        let sockets = sendToPlain(this.#context, userId, messages)
         for (const reader of mailbox.readers) if (reader.isOpen) sockets += 1
         settled?.(sockets, { epoch: mailbox.epoch, seq: lastSeq })
       },
@@ -224,20 +171,8 @@ export class ServerDelivery implements DeliveryPort {
   }
 
   #encode(messages: readonly UnsealedMessage[], deviceId: string): readonly UnnumberedMessage[] {
-    const timestamp = this.#setup.clock.epoch()
+    const timestamp = this.#context.clock.epoch()
     return messages.map((message) => encodeData(message, { timestamp, deviceId }))
-  }
-
-  #sendToPlain(userId: string, messages: readonly UnnumberedMessage[]): number {
-    const [first] = messages
-    let sockets = 0
-    if (first === undefined) return sockets
-    this.#setup.reporting.runUserCode('envelope', () => {
-      const { timestamp, deviceId } = first
-      const plain = messages.map((message) => ({ type: message.type, data: decodeData(message) }))
-      sockets = this.#setup.sendToPlain(userId, plain, { timestamp, deviceId, userId })
-    })
-    return sockets
   }
 }
 

@@ -1,9 +1,10 @@
 import { isThenable } from '../ask.js'
+import type { LogDraft } from './log-draft.js'
 
 /** One step of work on a log, done in its turn. No method throws. */
-export interface QueuedWrite<Draft> {
+export interface QueuedWrite {
   /** Puts into the draft what is to be written. */
-  stage(draft: Draft): void
+  stage(draft: LogDraft): void
   /** The draft is written. */
   settle(): void
   /** The draft could not be written, or the queue is full: nothing has changed. */
@@ -13,16 +14,14 @@ export interface QueuedWrite<Draft> {
 }
 
 /** What a {@link WriteQueue} writes to. */
-export interface WriteTarget<Draft> {
+export interface WriteTarget {
   /** Called before the first draft, and again before the next while it fails. May give a promise. */
   open(): unknown
-  begin(): Draft
+  begin(): LogDraft
   /** Writes a draft: done when it returns, or when its promise resolves. */
-  commit(draft: Draft): unknown
+  commit(draft: LogDraft): unknown
   /** A draft was written. Called before its writes settle. */
-  committed(draft: Draft): void
-  /** All writes of a draft have settled. */
-  settled(draft: Draft): void
+  committed(draft: LogDraft): void
   failed(cause: unknown): void
   becameIdle(): void
 }
@@ -32,24 +31,24 @@ export interface WriteTarget<Draft> {
  * into the next draft together. If the target never gives a promise, a write is done when `push`
  * returns.
  */
-export class WriteQueue<Draft> {
-  readonly #target: WriteTarget<Draft>
+export class WriteQueue {
+  readonly #target: WriteTarget
   readonly #maxWaiting: number
-  #waiting: QueuedWrite<Draft>[] = []
+  #waiting: QueuedWrite[] = []
   #isBusy = false
   #isOpened = false
 
   /** At most `maxWaiting` writes wait; one that is pushed beyond that fails. */
-  constructor(target: WriteTarget<Draft>, maxWaiting: number) {
-    this.#target = target
+  constructor(maxWaiting: number, target: WriteTarget) {
     this.#maxWaiting = maxWaiting
+    this.#target = target
   }
 
   get isIdle(): boolean {
     return !this.#isBusy && this.#waiting.length === 0
   }
 
-  push(write: QueuedWrite<Draft>): void {
+  push(write: QueuedWrite): void {
     if (this.#waiting.length >= this.#maxWaiting) {
       write.fail()
       return
@@ -81,7 +80,7 @@ export class WriteQueue<Draft> {
     )
   }
 
-  #write(writes: readonly QueuedWrite<Draft>[]): void {
+  #write(writes: readonly QueuedWrite[]): void {
     const target = this.#target
     const draft = target.begin()
     for (const write of writes) write.stage(draft)
@@ -90,7 +89,7 @@ export class WriteQueue<Draft> {
       () => {
         target.committed(draft)
         for (const write of writes) write.settle()
-        target.settled(draft)
+        for (const run of draft.atEnd) run()
         this.#isBusy = false
         for (const write of writes) write.afterwards?.()
         this.#run()
@@ -99,7 +98,7 @@ export class WriteQueue<Draft> {
     )
   }
 
-  #fail(writes: readonly QueuedWrite<Draft>[], cause: unknown): void {
+  #fail(writes: readonly QueuedWrite[], cause: unknown): void {
     this.#target.failed(cause)
     for (const write of writes) write.fail()
     this.#isBusy = false
