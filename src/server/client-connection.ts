@@ -2,7 +2,7 @@ import type { WebSocket } from 'ws'
 import type { TimerHandle } from '../base/clock.js'
 import type { RawFrame } from '../schemas/message.js'
 import { fitReason } from './close-code.js'
-import type { ServerContext } from './options.js'
+import type { UntypedServerContext } from './options.js'
 
 /** How long a socket has to finish its closing handshake before it is terminated, in milliseconds. */
 export const CLOSE_GRACE_MS = 2_000
@@ -27,12 +27,10 @@ const tooLargeCodes = new Set<unknown>([
   'WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH',
 ])
 
-type SocketContext = Pick<ServerContext<never, never>, 'clock' | 'counters' | 'maxBufferedBytes'>
-
 /** The server's side of one WebSocket, from the upgrade to its end. */
 export class ClientConnection {
   readonly #socket: WebSocket
-  readonly #context: SocketContext
+  readonly #context: UntypedServerContext
   readonly #owner: ConnectionOwner
   /** Receives frames once the client is authenticated; until then they are held. */
   #receive: ((frame: RawFrame) => void) | undefined
@@ -45,7 +43,7 @@ export class ClientConnection {
   #termination: { readonly timer: TimerHandle; readonly at: number } | undefined
 
   /** Takes over a socket that was just upgraded. */
-  constructor(socket: WebSocket, context: SocketContext, owner: ConnectionOwner) {
+  constructor(socket: WebSocket, context: UntypedServerContext, owner: ConnectionOwner) {
     this.#socket = socket
     this.#context = context
     this.#owner = owner

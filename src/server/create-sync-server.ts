@@ -7,11 +7,15 @@ import { CLOSE_GRACE_MS, type ClientConnection } from './client-connection.js'
 import { ClientMessages } from './client-messages.js'
 import { assertCloseCode } from './close-code.js'
 import { NoDelivery } from './delivery/no-delivery.js'
-import type { ServerDeliveryPort } from './delivery/port.js'
 import { ServerDelivery } from './delivery/server-delivery.js'
 import { HttpListener } from './http-listener.js'
 import { Members } from './members.js'
-import { createServerContext, type ServerContext, type SyncServerOptions } from './options.js'
+import {
+  createServerContext,
+  type ServerContext,
+  type SyncServerOptions,
+  type UntypedServerContext,
+} from './options.js'
 import type { CloseOptions, HandleUpgrade, SyncServer } from './sync-server.js'
 import { Ticker } from './ticker.js'
 import { UpgradeHandler } from './upgrade.js'
@@ -37,9 +41,7 @@ class WebSocketSyncServer<R extends MessageSchemas, S extends MessageSchemas>
   implements SyncServer<R>
 {
   readonly #context: ServerContext<R, S>
-  readonly #members: Members<R>
-  readonly #delivery: ServerDeliveryPort
-  readonly #socketParts: SocketParts<R, S>
+  readonly #parts: SocketParts<R, S>
   readonly #upgrades: UpgradeHandler
   /** Every open socket, authenticated or not. */
   readonly #sockets = new Set<AcceptedSocket<R, S>>()
@@ -59,9 +61,7 @@ class WebSocketSyncServer<R extends MessageSchemas, S extends MessageSchemas>
         ? new NoDelivery(members)
         : new ServerDelivery({ ...context, options, members })
     this.#context = context
-    this.#members = members
-    this.#delivery = delivery
-    this.#socketParts = {
+    this.#parts = {
       context,
       members,
       delivery,
@@ -93,32 +93,33 @@ class WebSocketSyncServer<R extends MessageSchemas, S extends MessageSchemas>
   }
 
   broadcastToUser: SyncServer<R>['broadcastToUser'] = (userId, type, ...[data]) =>
-    this.#delivery.broadcast(userId, { type, data })
+    this.#parts.delivery.broadcast(userId, { type, data })
 
   publishToUser: SyncServer<R>['publishToUser'] = (userId, type, ...[data]) =>
-    this.#delivery.publish(userId, { type, data })
+    this.#parts.delivery.publish(userId, { type, data })
 
   broadcastBatchToUser: SyncServer<R>['broadcastBatchToUser'] = (userId, messages) =>
-    messages.length === 0 ? 0 : this.#delivery.broadcastBatch(userId, messages)
+    messages.length === 0 ? 0 : this.#parts.delivery.broadcastBatch(userId, messages)
 
   sendToDevice: SyncServer<R>['sendToDevice'] = (userId, deviceId, type, ...[data]) => {
-    const receivers = this.#members.presence.ofDevice({ userId, deviceId })
-    return this.#members.send(receivers, userId, { type, data })
+    const { members } = this.#parts
+    const receivers = members.presence.ofDevice({ userId, deviceId })
+    return members.send(receivers, userId, { type, data })
   }
 
   broadcastToAdmins: SyncServer<R>['broadcastToAdmins'] = (type, ...[data]) =>
-    this.#members.send(this.#members.admins, undefined, { type, data })
+    this.#parts.members.send(this.#parts.members.admins, undefined, { type, data })
 
-  users: SyncServer<R>['users'] = () => this.#members.presence.users()
+  users: SyncServer<R>['users'] = () => this.#parts.members.presence.users()
 
-  devices: SyncServer<R>['devices'] = (userId) => this.#members.presence.devices(userId)
+  devices: SyncServer<R>['devices'] = (userId) => this.#parts.members.presence.devices(userId)
 
   clients: SyncServer<R>['clients'] = (userId) =>
-    this.#members.presence.ofUser(userId).map(({ client }) => client)
+    this.#parts.members.presence.ofUser(userId).map(({ client }) => client)
 
   stats: SyncServer<R>['stats'] = () => {
-    const { presence } = this.#members
-    const { counters } = this.#delivery
+    const { presence } = this.#parts.members
+    const { counters } = this.#parts.delivery
     return {
       ...this.#context.counters,
       sockets: this.#sockets.size,
@@ -148,7 +149,7 @@ class WebSocketSyncServer<R extends MessageSchemas, S extends MessageSchemas>
     this.#context.signal?.removeEventListener('abort', this.#closeOnAbort)
     const listenerClosed = this.#listener?.close(graceMs)
     // Without delivery the sockets begin to close before `close` returns.
-    const drained = this.#delivery.drain(graceMs)
+    const drained = this.#parts.delivery.drain(graceMs)
     if (drained !== undefined) await drained
     await this.#closeSockets(code, reason, graceMs)
     await listenerClosed
@@ -157,7 +158,7 @@ class WebSocketSyncServer<R extends MessageSchemas, S extends MessageSchemas>
 
   #accept(socket: WebSocket, request: UpgradeRequest): void {
     this.#context.counters.accepted += 1
-    const accepted = new AcceptedSocket(this.#socketParts, socket, (closed) => {
+    const accepted = new AcceptedSocket(this.#parts, socket, (closed) => {
       this.#sockets.delete(closed)
       if (this.#sockets.size === 0) this.#allSocketsClosed()
     })
@@ -180,13 +181,8 @@ class WebSocketSyncServer<R extends MessageSchemas, S extends MessageSchemas>
 const LATE_MS = 1_000
 
 /** Pings connections at the WebSocket level, and terminates those whose last ping got no pong. */
-function createKeepAlive({
-  clock,
-  counters,
-  keepAliveMs,
-}: Pick<ServerContext<never, never>, 'clock' | 'counters' | 'keepAliveMs'>):
-  | Ticker<ClientConnection>
-  | undefined {
+function createKeepAlive(context: UntypedServerContext): Ticker<ClientConnection> | undefined {
+  const { clock, counters, keepAliveMs } = context
   if (keepAliveMs === false) return undefined
   return new Ticker(clock, keepAliveMs, (connection, lateMs) => {
     if (!connection.awaitsPong || lateMs >= LATE_MS) {

@@ -5,7 +5,7 @@ import type { ConnectedClient } from './client.js'
 import type { ClientConnection } from './client-connection.js'
 import { assertCloseCode } from './close-code.js'
 import type { Subscription } from './delivery/port.js'
-import type { ServerContext } from './options.js'
+import type { UntypedServerContext } from './options.js'
 import {
   encodeBatch,
   encodeMessage,
@@ -23,8 +23,6 @@ export interface Member<R extends MessageSchemas> {
   readonly subscription: Subscription
 }
 
-type MembersContext = Pick<ServerContext<never, never>, 'clock' | 'envelope' | 'reporting'>
-
 /**
  * The authenticated sockets. Sends messages to them, each encoded once whatever the number of
  * receivers, and announces to a user's devices which of them come and go.
@@ -32,12 +30,12 @@ type MembersContext = Pick<ServerContext<never, never>, 'clock' | 'envelope' | '
 export class Members<R extends MessageSchemas> {
   readonly presence = new Presence<Member<R>>()
   readonly admins = new Set<Member<R>>()
-  readonly #context: MembersContext
+  readonly #context: UntypedServerContext
   /** How the protocol announces devices. Without it nobody is told. */
   readonly #announcements: ServerBehaviour<R, MessageSchemas>['presence']
 
   constructor(
-    context: MembersContext,
+    context: UntypedServerContext,
     announcements: ServerBehaviour<R, MessageSchemas>['presence'],
   ) {
     this.#context = context
@@ -95,12 +93,7 @@ export class Members<R extends MessageSchemas> {
     return fanOut(receivers, encodeMessage(envelope, message, meta))
   }
 
-  /** As {@link send}, to all sockets of a user. */
-  sendToUser(userId: string, message: UnsealedMessage, deviceId?: string): number {
-    return this.send(this.presence.ofUser(userId), userId, message, deviceId)
-  }
-
-  /** As {@link sendToUser}, several messages in one frame where the envelope has batches. */
+  /** Sends to all sockets of a user, several messages in one frame where the envelope has batches. */
   sendBatchToUser(userId: string, messages: readonly UnsealedMessage[]): number {
     const timestamp = this.#context.clock.epoch()
     const meta = { timestamp, deviceId: SERVER_DEVICE_ID, userId }

@@ -96,7 +96,11 @@ export type ServerContext<R extends MessageSchemas, S extends MessageSchemas> = 
   typeof createServerContext<R, S>
 >
 
-const authenticateByProtocol: Authenticate = (_request, { byProtocol }) => byProtocol()
+/** What of it does not depend on the messages of the protocol. */
+export type UntypedServerContext = Omit<
+  ServerContext<never, never>,
+  'protocol' | 'on' | 'onMessage' | 'onConnected' | 'onDisconnected' | 'delivery'
+>
 
 /**
  * Checks options and fills in defaults.
@@ -120,7 +124,7 @@ export function createServerContext<R extends MessageSchemas, S extends MessageS
     ...options,
     path,
     clock,
-    authenticate: options.authenticate ?? authenticateByProtocol,
+    authenticate: options.authenticate ?? ((_request, { byProtocol }) => byProtocol()),
     authenticateTimeoutMs: positive('authenticateTimeoutMs', options.authenticateTimeoutMs, 5_000),
     maxMessageBytes: positive('maxMessageBytes', options.maxMessageBytes, 2 ** 20),
     maxBufferedBytes: positive('maxBufferedBytes', options.maxBufferedBytes, 2 ** 22),

@@ -5,15 +5,10 @@ import { type WebSocket, WebSocketServer } from 'ws'
 import { SyncError } from '../base/errors.js'
 import type { UpgradeRequest } from '../schemas/server-behaviour.js'
 import { CLOSE_GRACE_MS } from './client-connection.js'
-import type { ServerContext } from './options.js'
+import type { UntypedServerContext } from './options.js'
 import type { HandleUpgrade } from './sync-server.js'
 
 type RefusalStatus = 400 | 403 | 404 | 503
-
-type UpgradeContext = Pick<
-  ServerContext<never, never>,
-  'allowedOrigins' | 'counters' | 'maxMessageBytes' | 'path' | 'perMessageDeflate' | 'reporting'
->
 
 // Marks a listener of this file with the path whose upgrades it handles.
 const listensFor = Symbol('statewire.path')
@@ -22,13 +17,13 @@ type UpgradeListener = HandleUpgrade & { readonly [listensFor]: string }
 
 /** Turns upgrade requests into sockets, or answers them with an HTTP status. */
 export class UpgradeHandler {
-  readonly #context: UpgradeContext
+  readonly #context: UntypedServerContext
   readonly #accepted: (socket: WebSocket, request: UpgradeRequest) => void
   readonly #server: WebSocketServer
   #isClosed = false
 
   constructor(
-    context: UpgradeContext,
+    context: UntypedServerContext,
     accepted: (socket: WebSocket, request: UpgradeRequest) => void,
   ) {
     this.#context = context

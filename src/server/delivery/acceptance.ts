@@ -1,7 +1,8 @@
 import { SyncError } from '../../base/errors.js'
 import { askUserCode } from '../ask.js'
 import { encodeData, type UnnumberedMessage } from './logged-message.js'
-import type { ServerDeliveryContext, MessageRefusal } from './options.js'
+import type { ServerDeliveryContext } from './context.js'
+import type { MessageRefusal } from './options.js'
 import type { NumberedInput } from './port.js'
 
 /** What is decided about a numbered message. */

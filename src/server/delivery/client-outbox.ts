@@ -5,16 +5,13 @@ import { decideMessage, type MessageDecision } from './acceptance.js'
 import type { LogDraft } from './log-draft.js'
 import { sendToPlain } from './logged-message.js'
 import type { Mailbox } from './mailbox.js'
-import type { ServerDeliveryContext } from './options.js'
+import type { ServerDeliveryContext } from './context.js'
 import type { NumberedInput } from './port.js'
 
 /** How far the server has come with an outbox: part of the answer to a resume. */
-export interface OutboxMark {
-  /** The number of its last message that was accepted or refused for good. */
-  readonly hwm: number
+export interface OutboxMark extends Pick<ClientMark, 'hwm' | 'refused'> {
   /** Whether the log knew the outbox before. */
   readonly known: boolean
-  readonly refused: readonly RefusedNumber[]
 }
 
 /** A connection that sends messages of an outbox, and hears the answers. No method throws. */
@@ -23,15 +20,6 @@ export interface OutboxSender {
   refuse(cid: string, n: number, code: string, retry: boolean): void
   /** The log cannot be read or written: the connection is closed, and the client comes back. */
   giveUp(): void
-}
-
-/** A connection's claim to be the one that sends the messages of an outbox. */
-export interface OutboxClaim {
-  readonly sender: OutboxSender
-  /** The fencing token. Lower than a former one: the claim has no effect. */
-  readonly fence: number
-  /** Called once everything received before is settled; with `undefined` where the claim failed. */
-  readonly answer: (mark: OutboxMark | undefined) => void
 }
 
 /**
@@ -84,13 +72,17 @@ export class ClientOutbox {
     mailbox.activeOutboxes.add(this.#key)
   }
 
-  /** A connection claims the outbox. */
-  resume(claim: OutboxClaim): void {
-    if (claim.fence >= this.#fence) {
-      this.#fence = claim.fence
-      this.#owner = claim.sender
+  /**
+   * A connection claims to be the one that sends the messages of the outbox. With a lower fencing
+   * token than a former one the claim has no effect. `answer` is called once everything received
+   * before is settled; with `undefined` where the claim failed.
+   */
+  resume(sender: OutboxSender, fence: number, answer: (mark?: OutboxMark) => void): void {
+    if (fence >= this.#fence) {
+      this.#fence = fence
+      this.#owner = sender
     }
-    this.#waiting.push(() => this.#claim(claim))
+    this.#waiting.push(() => this.#claim(sender, fence, answer))
     this.#work()
   }
 
@@ -153,7 +145,6 @@ export class ClientOutbox {
   #refuseForNow(n: number, sender: OutboxSender, code: string): void {
     this.#writesUnderWay += 1
     this.#mailbox.push({
-      stage() {},
       settle: () => {
         this.#context.counters.refused += 1
         this.#acknowledge()
@@ -225,7 +216,7 @@ export class ClientOutbox {
     this.#unacknowledged.clear()
   }
 
-  #claim({ sender, fence, answer }: OutboxClaim): void {
+  #claim(sender: OutboxSender, fence: number, answer: (mark?: OutboxMark) => void): void {
     let answered: OutboxMark | undefined
     this.#writesUnderWay += 1
     this.#mailbox.push({

@@ -3,7 +3,7 @@ import type { EnvelopeDirection } from '../../schemas/envelope.js'
 import { encodeJson } from '../../transport/json-codec.js'
 import { encodeMessage, type UnsealedMessage } from '../outgoing.js'
 import type { LoggedMessage } from '../log/delivery-log.js'
-import type { ServerDeliveryContext } from './options.js'
+import type { ServerDeliveryContext } from './context.js'
 
 /** A message for the log, before it has a number. */
 export type UnnumberedMessage = Omit<LoggedMessage, 'seq'>

@@ -2,12 +2,19 @@ import { SyncError } from '../../base/errors.js'
 import type { ResetReason } from '../../schemas/control.js'
 import { isThenable } from '../ask.js'
 import type { ClientMark, LogChange, LoggedMessage, UserLog } from '../log/delivery-log.js'
-import { applyChange, headOf, readUserLog, type UserLogState } from '../log/user-log.js'
+import {
+  applyChange,
+  createUserLog,
+  headOf,
+  readUserLog,
+  type UserLogState,
+} from '../log/user-log.js'
 import { LogDraft } from './log-draft.js'
 import { encodeNumbered, loggedSizeOf } from './logged-message.js'
-import type { ServerDeliveryContext, ResolvedDeliveryOptions } from './options.js'
+import type { ServerDeliveryContext } from './context.js'
+import type { ResolvedDeliveryOptions } from './options.js'
 import type { CreateSharedState, SharedState } from './shared-state.js'
-import { type QueuedWrite, WriteQueue } from './write-queue.js'
+import { WriteQueue } from './write-queue.js'
 
 /** A connection that is sent numbered messages as fast as it takes them. */
 export interface LogReader {
@@ -24,18 +31,19 @@ const KEPT_BY_TRIM = 0.9
 
 /**
  * One user's log in memory: what is written, and the queue of what is about to be. It is read from
- * the log when it is first needed.
+ * the log when it is first needed. It describes the new state of the log from the moment that the
+ * first write of a draft settles.
  */
-export class Mailbox {
+export class Mailbox extends WriteQueue {
   readonly userId: string
   readonly readers = new Set<LogReader>()
   /** The keys of the outboxes that a connection sends from: their marks are not forgotten. */
   readonly activeOutboxes = new Set<string>()
   readonly #context: ServerDeliveryContext
   readonly #createState: CreateSharedState | undefined
-  readonly #queue: WriteQueue
+  readonly #becameIdle: (mailbox: Mailbox) => void
   readonly #frames = new Map<number, Uint8Array>()
-  #log: UserLogState = readUserLog({ epoch: '', first: 1, messages: [], marks: [] })
+  #log: UserLogState = createUserLog('')
   #state: SharedState | undefined
   /** What is being committed: one draft at a time. */
   #change: LogChange | undefined
@@ -50,21 +58,11 @@ export class Mailbox {
     createState: CreateSharedState | undefined,
     becameIdle: (mailbox: Mailbox) => void,
   ) {
-    const { counters, options, reporting } = context
+    super(context.options.maxEntries)
     this.userId = userId
     this.#context = context
     this.#createState = createState
-    this.#queue = new WriteQueue(options.maxEntries, {
-      open: () => this.#open(),
-      begin: () => new LogDraft(this.#log),
-      commit: (draft) => this.#commit(draft),
-      committed: (draft) => this.#committed(draft),
-      failed(cause) {
-        counters.logFailures += 1
-        reporting.report(new SyncError('log-failed', 'The delivery log failed.', { cause }))
-      },
-      becameIdle: () => becameIdle(this),
-    })
+    this.#becameIdle = becameIdle
   }
 
   get epoch(): string {
@@ -83,18 +81,6 @@ export class Mailbox {
 
   get isLoaded(): boolean {
     return this.#isLoaded
-  }
-
-  get isIdle(): boolean {
-    return this.#queue.isIdle
-  }
-
-  /**
-   * Queues a write. The mailbox describes the new state of the log from the moment that the first
-   * write of a draft settles.
-   */
-  push(write: QueuedWrite): void {
-    this.#queue.push(write)
   }
 
   /** How far an outbox has come, as far as that is written. */
@@ -129,7 +115,7 @@ export class Mailbox {
     return { seq: wasHere ? this.first - 1 : this.head }
   }
 
-  #open(): unknown {
+  protected open(): unknown {
     const opened = this.#context.options.log.open(this.userId)
     if (isThenable(opened)) return opened.then((log) => this.#load(log))
     this.#load(opened)
@@ -143,14 +129,18 @@ export class Mailbox {
     this.#isLoaded = true
   }
 
-  #commit(draft: LogDraft): unknown {
+  protected begin(): LogDraft {
+    return new LogDraft(this.#log)
+  }
+
+  protected commit(draft: LogDraft): unknown {
     this.#change = undefined
     if (draft.isEmpty) return undefined
     this.#change = draft.toChange(this.#marksToForget(draft.marks))
     return this.#context.options.log.commit(this.userId, this.#change)
   }
 
-  #committed({ appended }: LogDraft): void {
+  protected committed({ appended }: LogDraft): void {
     const change = this.#change
     if (change === undefined) return
     applyChange(this.#log, change)
@@ -159,6 +149,16 @@ export class Mailbox {
     if (change.trim !== undefined) this.#bytes = totalSizeOf(this.#log.messages)
     this.#trimIfNeeded()
     for (const reader of this.readers) reader.pump()
+  }
+
+  protected failed(cause: unknown): void {
+    const { counters, reporting } = this.#context
+    counters.logFailures += 1
+    reporting.report(new SyncError('log-failed', 'The delivery log failed.', { cause }))
+  }
+
+  protected becameIdle(): void {
+    this.#becameIdle(this)
   }
 
   /** The least recently used marks, as many as are too many once `added` are added. */

@@ -1,7 +1,7 @@
 import { markKey } from '../log/user-log.js'
 import { ClientOutbox } from './client-outbox.js'
 import { Mailbox } from './mailbox.js'
-import type { ServerDeliveryContext } from './options.js'
+import type { ServerDeliveryContext } from './context.js'
 import { createSharedStates } from './shared-state.js'
 
 /** A user in memory: the log, and the outboxes that connections send from. */
@@ -37,7 +37,7 @@ export class Mailboxes {
   readonly #users = new Map<string, LoadedUser>()
   /** The least recently used first. */
   readonly #unused = new Map<string, Mailbox>()
-  readonly #waitingForIdle = new Set<() => void>()
+  #whenIdle: (() => void) | undefined
 
   constructor(context: ServerDeliveryContext) {
     this.#context = context
@@ -53,15 +53,15 @@ export class Mailboxes {
   /** A mailbox may be unused now: it is idle, or a connection no longer reads it. */
   release(mailbox: Mailbox): void {
     if (!isUsed(mailbox)) this.#setAside(mailbox)
-    if (this.#waitingForIdle.size > 0 && this.#areAllIdle()) {
-      for (const resolve of this.#waitingForIdle) resolve()
-    }
+    if (this.#whenIdle !== undefined && this.#areAllIdle()) this.#whenIdle()
   }
 
-  /** Resolves once nothing is being written. */
+  /** Resolves once nothing is being written. To be called once. */
   async whenIdle(): Promise<void> {
     if (this.#areAllIdle()) return
-    await new Promise<void>((resolve) => this.#waitingForIdle.add(resolve))
+    await new Promise<void>((resolve) => {
+      this.#whenIdle = resolve
+    })
   }
 
   #create(userId: string): LoadedUser {

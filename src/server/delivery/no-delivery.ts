@@ -34,7 +34,7 @@ export class NoDelivery<R extends MessageSchemas> implements ServerDeliveryPort 
   }
 
   broadcast(userId: string, message: UnsealedMessage): number {
-    return this.#members.sendToUser(userId, message)
+    return this.#members.send(this.#members.presence.ofUser(userId), userId, message)
   }
 
   broadcastBatch(userId: string, messages: readonly UnsealedMessage[]): number {
@@ -47,7 +47,7 @@ export class NoDelivery<R extends MessageSchemas> implements ServerDeliveryPort 
   }
 
   relay({ userId, deviceId }: Identity, message: UnsealedMessage, done: () => void): void {
-    this.#members.sendToUser(userId, message, deviceId)
+    this.#members.send(this.#members.presence.ofUser(userId), userId, message, deviceId)
     done()
   }
 

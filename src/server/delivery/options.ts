@@ -1,15 +1,10 @@
-import { type Clock, DELAY, isDelay, type Random } from '../../base/clock.js'
+import type { Random } from '../../base/clock.js'
 import { assertThat } from '../../base/errors.js'
 import { assertDuration, assertOptionalFunction, assertWholeNumber } from '../../base/options.js'
-import type { UncheckedDefinition } from '../../schemas/coordinator.js'
-import type { EnvelopeDirection, MessageMeta } from '../../schemas/envelope.js'
 import type { MessageSchemas } from '../../schemas/schema.js'
 import type { AnyIncomingMessage } from '../client.js'
 import type { DeliveryLog } from '../log/delivery-log.js'
 import { createMemoryLog } from '../log/memory-log.js'
-import type { UnsealedMessage } from '../outgoing.js'
-import type { Reporting } from '../reporting.js'
-import type { Counting, DeliveryCounters } from '../stats.js'
 
 /** Why a message is refused. */
 export interface MessageRefusal {
@@ -59,6 +54,10 @@ export interface ServerDeliveryOptions<R extends MessageSchemas, S extends Messa
   readonly makeEpoch?: () => string
 }
 
+type Accept = (
+  message: never,
+) => MessageRefusal | undefined | PromiseLike<MessageRefusal | undefined>
+
 /** {@link ServerDeliveryOptions} with defaults filled in. */
 export type ResolvedDeliveryOptions = ReturnType<typeof resolveDeliveryOptions>
 
@@ -74,16 +73,13 @@ export function resolveDeliveryOptions<R extends MessageSchemas, S extends Messa
   assertOptionalFunction('delivery.accept', accept)
   assertOptionalFunction('delivery.random', random)
   assertOptionalFunction('delivery.makeEpoch', makeEpoch)
-  const { log = createMemoryLog(makeEpoch && { makeEpoch }), drainSpreadMs = 10_000 } = options
+  const { log = createMemoryLog(makeEpoch && { makeEpoch }) } = options
+  const { drainSpreadMs = 10_000, idleMs = 30_000 } = options
   const isLog = typeof log.open === 'function' && typeof log.commit === 'function'
   assertThat(isLog, 'option-invalid', 'delivery.log must have open and commit')
   assertDuration('delivery.drainSpreadMs', drainSpreadMs)
-  const { idleMs = 30_000 } = options
-  assertThat(
-    isDelay(idleMs) && idleMs > 0,
-    'option-invalid',
-    `delivery.idleMs must be ${DELAY}, not 0`,
-  )
+  assertDuration('delivery.idleMs', idleMs)
+  assertThat(idleMs > 0, 'option-invalid', 'delivery.idleMs must be more than 0')
   const numbers = {
     maxEntries: options.maxEntries ?? 10_000,
     maxLogBytes: options.maxLogBytes ?? 2 ** 24,
@@ -101,36 +97,4 @@ export function resolveDeliveryOptions<R extends MessageSchemas, S extends Messa
     /** Typed by the protocol, for which the delivery itself has no type. */
     accept: accept as Accept | undefined,
   }
-}
-
-type Accept = (
-  message: never,
-) => MessageRefusal | undefined | PromiseLike<MessageRefusal | undefined>
-
-/** What the parts of a server's delivery share. */
-export interface ServerDeliveryContext {
-  readonly options: ResolvedDeliveryOptions
-  readonly protocol: {
-    readonly receive: MessageSchemas
-    readonly coordinator?: UncheckedDefinition | undefined
-  }
-  readonly envelope: EnvelopeDirection
-  readonly clock: Clock
-  readonly maxMessageBytes: number
-  readonly maxBufferedBytes: number
-  readonly reporting: Reporting
-  readonly counters: Counting<DeliveryCounters>
-  readonly members: ReachableMembers
-}
-
-/** The authenticated sockets, as far as delivery needs them. */
-export interface ReachableMembers {
-  /** Sends to a user's sockets without delivery; returns how many took it. */
-  sendToPlain(
-    userId: string,
-    messages: readonly UnsealedMessage[],
-    meta: Partial<MessageMeta>,
-  ): number
-  /** How many sockets a user has. */
-  socketCount(userId: string): number
 }

@@ -8,20 +8,16 @@ import { Ticker } from '../ticker.js'
 import { encodeData, sendToPlain, type UnnumberedMessage } from './logged-message.js'
 import { Mailboxes } from './mailboxes.js'
 import { plainSubscription } from './no-delivery.js'
-import type { ServerDeliveryContext } from './options.js'
+import type { ServerDeliveryContext } from './context.js'
 import type { ServerDeliveryPort, Subscribe, SubscriberConnection, Subscription } from './port.js'
 import { Subscriber } from './subscriber.js'
 
-/** Messages to all devices of a user that are about to be written. */
-interface Publication {
-  readonly userId: string
-  readonly messages: readonly UnnumberedMessage[]
-  /** They are written. Gets how many sockets took them, and the position of the last one. */
-  readonly settled?: (sockets: number, position: LogPosition) => void
-  /** They could not be written. */
-  readonly failed?: () => void
-  /** Called after either of them. User code may run now. */
-  readonly afterwards?: () => void
+/** What became of messages to all of a user's devices. */
+interface Published {
+  /** How many sockets took them. */
+  readonly sockets: number
+  /** The position of the last one. */
+  readonly position: LogPosition
 }
 
 /**
@@ -64,7 +60,7 @@ export class ServerDelivery implements ServerDeliveryPort {
     const { mailbox } = this.#mailboxes.of(identity.userId)
     // The greeting need not wait for what is being written.
     if (mailbox.isLoaded) subscribed()
-    else mailbox.push({ stage() {}, settle: subscribed, fail: failed })
+    else mailbox.push({ settle: subscribed, fail: failed })
     this.#mailboxes.release(mailbox)
   }
 
@@ -75,15 +71,8 @@ export class ServerDelivery implements ServerDeliveryPort {
   broadcastBatch(userId: string, messages: readonly UnsealedMessage[]): number {
     if (this.#isDraining) return 0
     const outcome: { sockets?: number } = {}
-    this.#publish({
-      userId,
-      messages: this.#encode(messages, SERVER_DEVICE_ID),
-      settled(sockets) {
-        outcome.sockets = sockets
-      },
-      failed() {
-        outcome.sockets = 0
-      },
+    this.#publish(userId, this.#encode(messages, SERVER_DEVICE_ID), (published) => {
+      outcome.sockets = published?.sockets ?? 0
     })
     return outcome.sockets ?? this.#context.members.socketCount(userId)
   }
@@ -94,24 +83,20 @@ export class ServerDelivery implements ServerDeliveryPort {
         reject(new SyncError('disposed', 'publishToUser: the server is closing'))
         return
       }
-      this.#publish({
-        userId,
-        messages: this.#encode([message], SERVER_DEVICE_ID),
-        settled: (_sockets, position) => resolve(position),
-        failed() {
-          reject(new SyncError('log-failed', 'publishToUser: the log could not be written'))
-        },
+      this.#publish(userId, this.#encode([message], SERVER_DEVICE_ID), (published) => {
+        if (published !== undefined) resolve(published.position)
+        else reject(new SyncError('log-failed', 'publishToUser: the log could not be written'))
       })
     })
   }
 
   relay({ userId, deviceId }: Identity, message: UnsealedMessage, done: () => void): void {
-    this.#publish({ userId, messages: this.#encode([message], deviceId), afterwards: done })
+    this.#publish(userId, this.#encode([message], deviceId), undefined, done)
   }
 
   afterPending(userId: string, done: () => void): void {
     const { mailbox } = this.#mailboxes.of(userId)
-    mailbox.push({ stage() {}, settle() {}, fail: done, afterwards: done })
+    mailbox.push({ settle() {}, fail: done, afterwards: done })
   }
 
   async drain(graceMs: number): Promise<void> {
@@ -148,25 +133,29 @@ export class ServerDelivery implements ServerDeliveryPort {
     return subscriber
   }
 
-  #publish({ userId, messages, settled, failed, afterwards }: Publication): void {
+  /** `settled` gets `undefined` where the log failed. After it `afterwards` may run user code. */
+  #publish(
+    userId: string,
+    messages: readonly UnnumberedMessage[],
+    settled?: (published: Published | undefined) => void,
+    afterwards?: () => void,
+  ): void {
     const { mailbox } = this.#mailboxes.of(userId)
-    let lastSeq = 0
+    let seq = 0
     mailbox.push({
       stage(draft) {
-        for (const message of messages) lastSeq = draft.append(message)
+        for (const message of messages) seq = draft.append(message)
       },
       settle: () => {
         let sockets = sendToPlain(this.#context, userId, messages)
         for (const reader of mailbox.readers) if (reader.isOpen) sockets += 1
-        settled?.(sockets, { epoch: mailbox.epoch, seq: lastSeq })
+        settled?.({ sockets, position: { epoch: mailbox.epoch, seq } })
       },
       fail() {
-        failed?.()
+        settled?.(undefined)
         afterwards?.()
       },
-      afterwards() {
-        afterwards?.()
-      },
+      afterwards,
     })
   }
 

@@ -6,7 +6,7 @@ import { encodeJson } from '../../transport/json-codec.js'
 import type { LoggedMessage } from '../log/delivery-log.js'
 import type { UserLogState } from '../log/user-log.js'
 import { decodeData } from './logged-message.js'
-import type { ServerDeliveryContext } from './options.js'
+import type { ServerDeliveryContext } from './context.js'
 
 /** Makes the state of one user from the user's log. */
 export type CreateSharedState = (userId: string, log: UserLogState) => SharedState

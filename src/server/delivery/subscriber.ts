@@ -5,7 +5,7 @@ import { encodeMessage } from '../outgoing.js'
 import type { ClientOutbox, OutboxMark, OutboxSender } from './client-outbox.js'
 import type { LogReader, Mailbox } from './mailbox.js'
 import type { LoadedUser } from './mailboxes.js'
-import type { ServerDeliveryContext } from './options.js'
+import type { ServerDeliveryContext } from './context.js'
 import type { ControlResult, NumberedInput, SubscriberConnection, Subscription } from './port.js'
 
 /** What {@link Subscriber} needs beside what all of delivery shares. */
@@ -146,16 +146,12 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
     const { cid, fence } = resume
     if (cid === undefined || fence === undefined) {
       this.#turnTo(undefined)
-      this.#mailbox.push({
-        stage() {},
-        settle: () => this.#answer(resume, undefined),
-        fail: () => this.giveUp(),
-      })
+      this.#mailbox.push({ settle: () => this.#answer(resume), fail: () => this.giveUp() })
       return
     }
     const outbox = user.outbox(deviceId, cid)
     this.#turnTo(outbox)
-    outbox.resume({ sender: this, fence, answer: (mark) => this.#answer(resume, mark) })
+    outbox.resume(this, fence, (mark) => this.#answer(resume, mark))
   }
 
   // A connection sends from one outbox at a time, so that it cannot keep many in memory.
@@ -164,7 +160,7 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
     this.#outbox = outbox
   }
 
-  #answer(resume: Resume, mark: OutboxMark | undefined): void {
+  #answer(resume: Resume, mark?: OutboxMark): void {
     if (!this.isOpen) return
     this.#sendAck()
     this.#context.counters.resumes += 1

@@ -4,45 +4,40 @@ import type { LogDraft } from './log-draft.js'
 /** One step of work on a log, done in its turn. No method throws. */
 export interface QueuedWrite {
   /** Puts into the draft what is to be written. */
-  stage(draft: LogDraft): void
+  stage?(draft: LogDraft): void
   /** The draft is written. */
   settle(): void
   /** The draft could not be written, or the queue is full: nothing has changed. */
   fail(): void
   /** Called last, when the queue takes the next draft: user code, which may push more, runs here. */
-  afterwards?(): void
-}
-
-/** What a {@link WriteQueue} writes to. */
-export interface WriteTarget {
-  /** Called before the first draft, and again before the next while it fails. May give a promise. */
-  open(): unknown
-  begin(): LogDraft
-  /** Writes a draft: done when it returns, or when its promise resolves. */
-  commit(draft: LogDraft): unknown
-  /** A draft was written. Called before its writes settle. */
-  committed(draft: LogDraft): void
-  failed(cause: unknown): void
-  becameIdle(): void
+  readonly afterwards?: (() => void) | undefined
 }
 
 /**
  * Does writes one after another. The writes pushed while a draft is being committed wait, and go
- * into the next draft together. If the target never gives a promise, a write is done when `push`
- * returns.
+ * into the next draft together. If no answer of a subclass is a promise, a write is done when
+ * `push` returns.
  */
-export class WriteQueue {
-  readonly #target: WriteTarget
+export abstract class WriteQueue {
   readonly #maxWaiting: number
   #waiting: QueuedWrite[] = []
   #isBusy = false
   #isOpened = false
 
   /** At most `maxWaiting` writes wait; one that is pushed beyond that fails. */
-  constructor(maxWaiting: number, target: WriteTarget) {
+  constructor(maxWaiting: number) {
     this.#maxWaiting = maxWaiting
-    this.#target = target
   }
+
+  /** Called before the first draft, and again before the next while it fails. May give a promise. */
+  protected abstract open(): unknown
+  protected abstract begin(): LogDraft
+  /** Writes a draft: done when it returns, or when its promise resolves. */
+  protected abstract commit(draft: LogDraft): unknown
+  /** A draft was written. Called before its writes settle. */
+  protected abstract committed(draft: LogDraft): void
+  protected abstract failed(cause: unknown): void
+  protected abstract becameIdle(): void
 
   get isIdle(): boolean {
     return !this.#isBusy && this.#waiting.length === 0
@@ -61,7 +56,7 @@ export class WriteQueue {
     if (this.#isBusy) return
     const writes = this.#waiting
     if (writes.length === 0) {
-      this.#target.becameIdle()
+      this.becameIdle()
       return
     }
     this.#isBusy = true
@@ -71,7 +66,7 @@ export class WriteQueue {
       return
     }
     whenDone(
-      () => this.#target.open(),
+      () => this.open(),
       () => {
         this.#isOpened = true
         this.#write(writes)
@@ -81,13 +76,12 @@ export class WriteQueue {
   }
 
   #write(writes: readonly QueuedWrite[]): void {
-    const target = this.#target
-    const draft = target.begin()
-    for (const write of writes) write.stage(draft)
+    const draft = this.begin()
+    for (const write of writes) write.stage?.(draft)
     whenDone(
-      () => target.commit(draft),
+      () => this.commit(draft),
       () => {
-        target.committed(draft)
+        this.committed(draft)
         for (const write of writes) write.settle()
         for (const run of draft.atEnd) run()
         this.#isBusy = false
@@ -99,7 +93,7 @@ export class WriteQueue {
   }
 
   #fail(writes: readonly QueuedWrite[], cause: unknown): void {
-    this.#target.failed(cause)
+    this.failed(cause)
     for (const write of writes) write.fail()
     this.#isBusy = false
     this.#run()
