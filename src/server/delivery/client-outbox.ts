@@ -2,11 +2,11 @@ import type { RefusedNumber } from '../../schemas/control.js'
 import type { ClientMark } from '../log/delivery-log.js'
 import { markKey } from '../log/user-log.js'
 import { decideMessage, type MessageDecision } from './acceptance.js'
-import type { LogDraft } from './log-draft.js'
 import { sendToPlain } from './logged-message.js'
 import type { Mailbox } from './mailbox.js'
 import type { ServerDeliveryContext } from './context.js'
 import type { NumberedInput } from './port.js'
+import type { LogDraft } from './write-queue.js'
 
 /** How far the server has come with an outbox: part of the answer to a resume. */
 export interface OutboxMark extends Pick<ClientMark, 'hwm' | 'refused'> {

@@ -9,12 +9,11 @@ import {
   readUserLog,
   type UserLogState,
 } from '../log/user-log.js'
-import { LogDraft } from './log-draft.js'
 import { encodeNumbered, loggedSizeOf } from './logged-message.js'
 import type { ServerDeliveryContext } from './context.js'
 import type { ResolvedDeliveryOptions } from './options.js'
 import type { CreateSharedState, SharedState } from './shared-state.js'
-import { WriteQueue } from './write-queue.js'
+import { LogDraft, WriteQueue } from './write-queue.js'
 
 /** A connection that is sent numbered messages as fast as it takes them. */
 export interface LogReader {
