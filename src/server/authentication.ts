@@ -1,62 +1,42 @@
-import type { Clock } from '../base/clock.js'
-import { type ReportError, SyncError } from '../base/errors.js'
+import { SyncError } from '../base/errors.js'
+import type { MessageSchemas } from '../schemas/schema.js'
 import type { Authentication, UpgradeRequest } from '../schemas/server-behaviour.js'
 import { askUserCode } from './ask.js'
 import { isSendableCloseCode } from './close-code.js'
+import type { ServerContext } from './options.js'
 
-/** What an `authenticate` function is given beside the request. */
-export interface AuthenticationContext {
-  /** Aborted when the answer is no longer needed: the client left, time is up, or the server closes. */
-  readonly signal: AbortSignal
-  /** The protocol's own answer to the request, for a function that extends it. */
-  readonly byProtocol: () => Authentication
-}
-
-/** Says who connects, or with which close code to refuse the client. */
-export type Authenticate = (
-  request: UpgradeRequest,
-  context: AuthenticationContext,
-) => Authentication | Promise<Authentication>
-
-/** What {@link startAuthentication} needs. */
-export interface AuthenticationAttempt {
-  readonly request: UpgradeRequest
-  readonly authenticate: Authenticate
-  readonly byProtocol: () => Authentication
-  readonly clock: Clock
-  /** How long an answer may take, in milliseconds. */
-  readonly timeoutMs: number
-  readonly report: ReportError
-  /** Receives the answer, once: before the call returns where `authenticate` gives no promise. */
-  readonly decided: (answer: Authentication) => void
-}
-
-const authenticationFailed: Authentication = {
-  ok: false,
-  closeCode: 1011,
-  reason: 'Authentication failed',
-}
+const notAuthenticated: Authentication = { ok: false, closeCode: 1008, reason: 'Not authenticated' }
+// Clients treat 1011 as the server's fault: they try again.
+const failed: Authentication = { ok: false, closeCode: 1011, reason: 'Authentication failed' }
 
 /**
- * Asks who connects. Every failure of `authenticate` is reported and refuses the client with 1011,
- * which clients treat as the server's fault: they try again.
+ * Asks who connects, and calls `decided` once: before it returns where `authenticate` gives no
+ * promise. Every failure of `authenticate` is reported and refuses the client.
  *
- * @returns A function that abandons the attempt: it aborts the signal, and `decided` is not called.
+ * @returns A function that abandons the question: it aborts the signal, and `decided` is not called.
  */
-export function startAuthentication(attempt: AuthenticationAttempt): () => void {
-  const { authenticate, byProtocol, clock, decided, request, timeoutMs } = attempt
+export function startAuthentication<R extends MessageSchemas, S extends MessageSchemas>(
+  request: UpgradeRequest,
+  context: ServerContext<R, S>,
+  decided: (answer: Authentication) => void,
+): () => void {
+  const { authenticate, authenticateTimeoutMs, clock, makeId, protocol, reporting } = context
   const controller = new AbortController()
 
+  function byProtocol(): Authentication {
+    return protocol.server?.authenticate(request, makeId, clock.epoch()) ?? notAuthenticated
+  }
+
   function fail(what: string, cause?: unknown): void {
-    attempt.report(new SyncError('authenticate-failed', `authenticate ${what}.`, { cause }))
+    reporting.report(new SyncError('authenticate-failed', `authenticate ${what}.`, { cause }))
     controller.abort()
-    decided(authenticationFailed)
+    decided(failed)
   }
 
   const abandon = askUserCode({
     ask: () => authenticate(request, { signal: controller.signal, byProtocol }),
     clock,
-    timeoutMs,
+    timeoutMs: authenticateTimeoutMs,
     answered(answer) {
       if (isAuthentication(answer)) decided(answer)
       else fail('gave neither an identity nor a close code that can be sent')

@@ -1,23 +1,18 @@
 import type { WebSocket } from 'ws'
-import type { Clock, TimerHandle } from '../base/clock.js'
+import type { TimerHandle } from '../base/clock.js'
 import type { RawFrame } from '../schemas/message.js'
 import { fitReason } from './close-code.js'
-import type { Counting } from './stats.js'
+import type { UntypedServerContext } from './options.js'
 
 /** How long a socket has to finish its closing handshake before it is terminated, in milliseconds. */
 export const CLOSE_GRACE_MS = 2_000
 
-/** What {@link ClientConnection} needs. The callbacks do not throw. */
-export interface ClientConnectionOptions {
-  readonly socket: WebSocket
-  readonly clock: Clock
-  readonly counters: Counting
-  /** A socket with a larger backlog is too slow. */
-  readonly maxBufferedBytes: number
+/** What a {@link ClientConnection} tells its owner. Neither function throws. */
+export interface ConnectionOwner {
   /** The socket broke the WebSocket protocol, or a limit. It closes. */
-  readonly failed: (error: Error) => void
+  failed(error: Error): void
   /** Called once, and last. */
-  readonly closed: (code: number, reason: string) => void
+  closed(code: number, reason: string): void
 }
 
 // How many bytes a client may send before it is authenticated, and what a frame costs beside its
@@ -27,15 +22,16 @@ const HELD_FRAME_BYTES = 64
 
 // The codes of ws for a message over `maxPayload`: known from a frame's header, or by adding up the
 // fragments of a message.
-const tooLargeCodes = new Set([
+const tooLargeCodes = new Set<unknown>([
   'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH',
   'WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH',
 ])
 
 /** The server's side of one WebSocket, from the upgrade to its end. */
 export class ClientConnection {
-  readonly #options: ClientConnectionOptions
   readonly #socket: WebSocket
+  readonly #context: UntypedServerContext
+  readonly #owner: ConnectionOwner
   /** Receives frames once the client is authenticated; until then they are held. */
   #receive: ((frame: RawFrame) => void) | undefined
   #held: RawFrame[] = []
@@ -47,10 +43,10 @@ export class ClientConnection {
   #termination: { readonly timer: TimerHandle; readonly at: number } | undefined
 
   /** Takes over a socket that was just upgraded. */
-  constructor(options: ClientConnectionOptions) {
-    const { socket } = options
-    this.#options = options
+  constructor(socket: WebSocket, context: UntypedServerContext, owner: ConnectionOwner) {
     this.#socket = socket
+    this.#context = context
+    this.#owner = owner
     socket.on('message', (data, isBinary) => {
       // With the default `binaryType` it is one buffer.
       const bytes = data as Buffer
@@ -102,7 +98,7 @@ export class ClientConnection {
    */
   send(frame: Uint8Array): boolean {
     if (!this.isOpen) return false
-    const { counters, maxBufferedBytes } = this.#options
+    const { counters, maxBufferedBytes } = this.#context
     if (this.#socket.bufferedAmount > maxBufferedBytes) {
       counters.tooSlow += 1
       this.close(1013, 'Too slow')
@@ -154,29 +150,24 @@ export class ClientConnection {
 
   // ws has already begun to close, with the code that fits the error.
   #fail(error: Error & { readonly code?: unknown }): void {
-    const { counters, failed } = this.#options
     this.#isClosing = true
-    if (typeof error.code === 'string' && tooLargeCodes.has(error.code)) counters.tooLarge += 1
+    if (tooLargeCodes.has(error.code)) this.#context.counters.tooLarge += 1
     this.#terminateAfter(CLOSE_GRACE_MS)
-    failed(error)
+    this.#owner.failed(error)
   }
 
   #end(code: number, reason: string): void {
     this.#isClosing = true
     this.#held = []
-    if (this.#termination !== undefined) {
-      this.#options.clock.clearTimeout(this.#termination.timer)
-    }
-    this.#options.closed(code, reason)
+    this.#context.clock.clearTimeout(this.#termination?.timer)
+    this.#owner.closed(code, reason)
   }
 
   #terminateAfter(graceMs: number): void {
-    const { clock } = this.#options
+    const { clock } = this.#context
     const at = clock.now() + graceMs
-    if (this.#termination !== undefined) {
-      if (this.#termination.at <= at) return
-      clock.clearTimeout(this.#termination.timer)
-    }
+    if (this.#termination !== undefined && this.#termination.at <= at) return
+    clock.clearTimeout(this.#termination?.timer)
     this.#termination = { timer: clock.setTimeout(() => this.terminate(), graceMs), at }
   }
 }

@@ -1,12 +1,8 @@
+import { once } from 'node:events'
 import { createServer, type Server, STATUS_CODES } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Clock } from '../base/clock.js'
-
-/** Where a server listens. */
-export interface ListeningAddress {
-  readonly host: string
-  readonly port: number
-}
+import type { ListeningAddress } from './sync-server.js'
 
 /** An HTTP server for users who have none: it answers every request but an upgrade with 426. */
 export class HttpListener {
@@ -22,17 +18,12 @@ export class HttpListener {
   }
 
   /** Listens; port 0 takes a free one. Rejects with Node's error, for example `EADDRINUSE`. */
-  listen(port: number, host: string | undefined): Promise<ListeningAddress> {
-    const { server } = this
-    return new Promise((resolve, reject) => {
-      server.once('error', reject)
-      server.listen(port, host, () => {
-        server.off('error', reject)
-        // It would be null or a path only for a server without a port.
-        const { address, port: taken } = server.address() as AddressInfo
-        resolve({ host: address, port: taken })
-      })
-    })
+  async listen(port: number, host: string | undefined): Promise<ListeningAddress> {
+    this.server.listen(port, host)
+    await once(this.server, 'listening')
+    // It would be null or a path only for a server without a port.
+    const { address, port: taken } = this.server.address() as AddressInfo
+    return { host: address, port: taken }
   }
 
   /** Stops listening; requests that are still being answered are cut off after `graceMs`. */

@@ -1,4 +1,3 @@
-export type { Authenticate, AuthenticationContext } from './authentication.js'
 export type {
   AnyIncomingMessage,
   ConnectedClient,
@@ -8,13 +7,17 @@ export type {
   OutgoingBody,
   SocketEnd,
 } from './client.js'
-export type { ListeningAddress } from './http-listener.js'
-export type { ServerLogEntry, ServerLogger, ServerLogPart } from './logging.js'
-export type { ServedProtocol, SyncServerOptions } from './options.js'
+export type { ServerLogEntry, ServerLogger, ServerLogPart } from './reporting.js'
+export type {
+  Authenticate,
+  AuthenticationContext,
+  ServedProtocol,
+  SyncServerOptions,
+} from './options.js'
 export type { ConnectedDevice } from './presence.js'
 export { createSyncServer } from './create-sync-server.js'
-export type { CloseOptions, SyncServer } from './sync-server.js'
-export type { ServerCounters, ServerStats } from './stats.js'
+export type { CloseOptions, HandleUpgrade, ListeningAddress, SyncServer } from './sync-server.js'
+export type { DeliveryCounters, ServerCounters, ServerStats } from './stats.js'
 export type {
   ClientMark,
   DeliveryLog,
@@ -26,5 +29,3 @@ export type {
 } from './log/delivery-log.js'
 export { createMemoryLog, type MemoryLogOptions } from './log/memory-log.js'
 export type { MessageRefusal, ServerDeliveryOptions } from './delivery/options.js'
-export type { DeliveryCounters } from './delivery/stats.js'
-export type { HandleUpgrade } from './handle-upgrade.js'

@@ -32,7 +32,7 @@ export function failure(
   error: string,
   headers?: Readonly<Record<string, string>>,
 ): JsonReply {
-  return headers === undefined ? { status, body: { error } } : { status, body: { error }, headers }
+  return { status, body: { error }, ...(headers && { headers }) }
 }
 
 /** Sends a reply, unless the client left. */
@@ -66,14 +66,8 @@ function readBytes(
       chunks.length = 0
       resolve('too-large')
     })
-    request.once('end', () => {
-      resolve(Buffer.concat(chunks))
-    })
-    request.once('close', () => {
-      resolve(undefined)
-    })
-    request.once('error', () => {
-      resolve(undefined)
-    })
+    request.once('end', () => resolve(Buffer.concat(chunks)))
+    request.once('close', () => resolve(undefined))
+    request.once('error', () => resolve(undefined))
   })
 }

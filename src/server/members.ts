@@ -1,12 +1,11 @@
-import type { Clock } from '../base/clock.js'
-import type { EnvelopeDirection, MessageMeta } from '../schemas/envelope.js'
+import type { MessageMeta } from '../schemas/envelope.js'
 import type { MessageSchemas } from '../schemas/schema.js'
-import type { Identity, ServerBehaviour } from '../schemas/server-behaviour.js'
+import type { Authentication, Identity, ServerBehaviour } from '../schemas/server-behaviour.js'
 import type { ConnectedClient } from './client.js'
 import type { ClientConnection } from './client-connection.js'
-import { isSendableCloseCode } from './close-code.js'
+import { assertCloseCode } from './close-code.js'
 import type { Subscription } from './delivery/port.js'
-import { optionError } from './option-error.js'
+import type { UntypedServerContext } from './options.js'
 import {
   encodeBatch,
   encodeMessage,
@@ -16,22 +15,12 @@ import {
   type UnsealedMessage,
 } from './outgoing.js'
 import { Presence } from './presence.js'
-import type { Reporting } from './reporting.js'
 
 /** One authenticated socket. */
 export interface Member<R extends MessageSchemas> {
   readonly client: ConnectedClient<R>
   readonly connection: ClientConnection
   readonly subscription: Subscription
-}
-
-/** What {@link Members} needs. */
-export interface MembersOptions<R extends MessageSchemas> {
-  readonly envelope: EnvelopeDirection
-  /** How the protocol announces devices. Without it nobody is told. */
-  readonly announcements: ServerBehaviour<R, MessageSchemas>['presence']
-  readonly clock: Clock
-  readonly reporting: Reporting
 }
 
 /**
@@ -41,10 +30,16 @@ export interface MembersOptions<R extends MessageSchemas> {
 export class Members<R extends MessageSchemas> {
   readonly presence = new Presence<Member<R>>()
   readonly admins = new Set<Member<R>>()
-  readonly #options: MembersOptions<R>
+  readonly #context: UntypedServerContext
+  /** How the protocol announces devices. Without it nobody is told. */
+  readonly #announcements: ServerBehaviour<R, MessageSchemas>['presence']
 
-  constructor(options: MembersOptions<R>) {
-    this.#options = options
+  constructor(
+    context: UntypedServerContext,
+    announcements: ServerBehaviour<R, MessageSchemas>['presence'],
+  ) {
+    this.#context = context
+    this.#announcements = announcements
   }
 
   /**
@@ -52,16 +47,15 @@ export class Members<R extends MessageSchemas> {
    * delivery hears no announcements before it is sent its roster.
    */
   join(
-    identity: Identity,
-    isAdmin: boolean,
+    { userId, deviceId, isAdmin }: Authentication & { readonly ok: true },
     connection: ClientConnection,
     subscription: Subscription,
   ): Member<R> {
-    const client = this.#createClient(identity, isAdmin, connection)
+    const client = this.#createClient({ userId, deviceId }, isAdmin === true, connection)
     const member = { client, connection, subscription }
-    const others = this.presence.join(identity, member)
-    if (isAdmin) this.admins.add(member)
-    this.#announce('connected', identity, [member, ...others], 1)
+    const others = this.presence.join(client, member)
+    if (client.isAdmin) this.admins.add(member)
+    this.#announce('connected', client, [member, ...others], 1)
     return member
   }
 
@@ -77,11 +71,8 @@ export class Members<R extends MessageSchemas> {
   sendRoster({ userId, deviceId: own }: Identity, connection: ClientConnection): void {
     const devices = this.presence.announced(userId)
     // A client takes the first announcement for its own device.
-    const ownFirst = [
-      ...devices.filter(({ deviceId }) => deviceId === own),
-      ...devices.filter(({ deviceId }) => deviceId !== own),
-    ]
-    for (const { deviceId, times } of ownFirst) {
+    devices.sort((a, b) => Number(b.deviceId === own) - Number(a.deviceId === own))
+    for (const { deviceId, times } of devices) {
       this.#announceTo([{ connection }], 'connected', { userId, deviceId }, times)
     }
   }
@@ -97,19 +88,14 @@ export class Members<R extends MessageSchemas> {
     message: UnsealedMessage,
     deviceId = SERVER_DEVICE_ID,
   ): number {
-    const { clock, envelope } = this.#options
+    const { clock, envelope } = this.#context
     const meta = { timestamp: clock.epoch(), deviceId, userId }
     return fanOut(receivers, encodeMessage(envelope, message, meta))
   }
 
-  /** As {@link send}, to all sockets of a user. */
-  sendToUser(userId: string, message: UnsealedMessage, deviceId?: string): number {
-    return this.send(this.presence.ofUser(userId), userId, message, deviceId)
-  }
-
-  /** As {@link sendToUser}, several messages in one frame where the envelope has batches. */
+  /** Sends to all sockets of a user, several messages in one frame where the envelope has batches. */
   sendBatchToUser(userId: string, messages: readonly UnsealedMessage[]): number {
-    const timestamp = this.#options.clock.epoch()
+    const timestamp = this.#context.clock.epoch()
     const meta = { timestamp, deviceId: SERVER_DEVICE_ID, userId }
     return this.#sendBatch(this.presence.ofUser(userId), messages, meta)
   }
@@ -127,7 +113,12 @@ export class Members<R extends MessageSchemas> {
     if (only === undefined || messages.length > 1) {
       return this.#sendBatch(receivers, messages, meta)
     }
-    return fanOut(receivers, encodeMessage(this.#options.envelope, only, meta))
+    return fanOut(receivers, encodeMessage(this.#context.envelope, only, meta))
+  }
+
+  /** How many sockets a user has. */
+  socketCount(userId: string): number {
+    return this.presence.ofUser(userId).length
   }
 
   #sendBatch(
@@ -136,7 +127,7 @@ export class Members<R extends MessageSchemas> {
     meta: Partial<MessageMeta>,
   ): number {
     let taken = receivers.length
-    for (const frame of encodeBatch(this.#options.envelope, messages, meta)) {
+    for (const frame of encodeBatch(this.#context.envelope, messages, meta)) {
       taken = Math.min(taken, fanOut(receivers, frame))
     }
     return taken
@@ -158,7 +149,8 @@ export class Members<R extends MessageSchemas> {
     { userId, deviceId }: Identity,
     times: number,
   ): void {
-    const { announcements, clock, envelope, reporting } = this.#options
+    const announcements = this.#announcements
+    const { clock, envelope, reporting } = this.#context
     if (announcements === undefined || audience.length === 0) return
     reporting.runUserCode('server.presence', () => {
       const timestamp = clock.epoch()
@@ -179,12 +171,10 @@ export class Members<R extends MessageSchemas> {
       userId,
       deviceId,
       isAdmin,
-      connectedAt: this.#options.clock.epoch(),
+      connectedAt: this.#context.clock.epoch(),
       send: (type, ...[data]) => this.send(receivers, userId, { type, data }) === 1,
       close(code = 1000, reason = '') {
-        if (!isSendableCloseCode(code)) {
-          throw optionError('code:', `${code} is not a close code that can be sent`)
-        }
+        assertCloseCode(code)
         connection.close(code, reason)
       },
       terminate: () => connection.terminate(),

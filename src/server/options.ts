@@ -2,15 +2,15 @@ import { randomBytes } from 'node:crypto'
 import type { Server as HttpServer } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
 import { type Clock, createSystemClock } from '../base/clock.js'
-import type { ReportError } from '../base/errors.js'
+import { assertThat, type ReportError } from '../base/errors.js'
 import type { UncheckedDefinition } from '../schemas/coordinator.js'
 import type { Protocol } from '../schemas/protocol.js'
 import type { MessageSchemas } from '../schemas/schema.js'
-import type { Authenticate } from './authentication.js'
+import type { Authentication, UpgradeRequest } from '../schemas/server-behaviour.js'
 import type { AnyIncomingMessage, ConnectedClient, IncomingHandlers, SocketEnd } from './client.js'
 import { resolveDeliveryOptions, type ServerDeliveryOptions } from './delivery/options.js'
-import type { ServerLogger } from './logging.js'
-import { optionError } from './option-error.js'
+import { Reporting, type ServerLogger } from './reporting.js'
+import { createCounters } from './stats.js'
 
 /** What a server needs to know of a protocol. Every `Protocol` fits. */
 export type ServedProtocol<R extends MessageSchemas, S extends MessageSchemas> = Pick<
@@ -20,6 +20,20 @@ export type ServedProtocol<R extends MessageSchemas, S extends MessageSchemas> =
   /** With delivery, its checkpoint gives newcomers the state. */
   readonly coordinator?: UncheckedDefinition | undefined
 }
+
+/** What an `authenticate` function is given beside the request. */
+export interface AuthenticationContext {
+  /** Aborted when the answer is no longer needed: the client left, time is up, or the server closes. */
+  readonly signal: AbortSignal
+  /** The protocol's own answer to the request, for a function that extends it. */
+  readonly byProtocol: () => Authentication
+}
+
+/** Says who connects, or with which close code to refuse the client. */
+export type Authenticate = (
+  request: UpgradeRequest,
+  context: AuthenticationContext,
+) => Authentication | Promise<Authentication>
 
 /** Options of {@link createSyncServer}. */
 export interface SyncServerOptions<R extends MessageSchemas, S extends MessageSchemas> {
@@ -57,9 +71,7 @@ export interface SyncServerOptions<R extends MessageSchemas, S extends MessageSc
   readonly on?: IncomingHandlers<R, S>
   /** Handles every valid message of a client, of any type, after the handler of its type. */
   readonly onMessage?: (message: AnyIncomingMessage<R, S>) => unknown
-  /**
-   * A socket was authenticated. Its `DEVICE_CONNECTED` was sent; none of its messages was read.
-   */
+  /** A socket was authenticated. Its `DEVICE_CONNECTED` was sent; none of its messages was read. */
   readonly onConnected?: (client: ConnectedClient<R>) => unknown
   /** An authenticated socket closed. */
   readonly onDisconnected?: (client: ConnectedClient<R>, end: SocketEnd) => unknown
@@ -79,51 +91,62 @@ export interface SyncServerOptions<R extends MessageSchemas, S extends MessageSc
   readonly makeId?: () => string
 }
 
-/** {@link SyncServerOptions} with defaults filled in. */
-export type ResolvedServerOptions<R extends MessageSchemas, S extends MessageSchemas> = ReturnType<
-  typeof resolveServerOptions<R, S>
+/** What the parts of a server share: its options with defaults filled in, counters, reporting. */
+export type ServerContext<R extends MessageSchemas, S extends MessageSchemas> = ReturnType<
+  typeof createServerContext<R, S>
 >
 
-const authenticateByProtocol: Authenticate = (_request, { byProtocol }) => byProtocol()
+/** What of it does not depend on the messages of the protocol. */
+export type UntypedServerContext = Omit<
+  ServerContext<never, never>,
+  'protocol' | 'on' | 'onMessage' | 'onConnected' | 'onDisconnected' | 'delivery'
+>
 
 /**
- * Fills in defaults.
+ * Checks options and fills in defaults.
  *
  * @throws SyncError `option-invalid`, naming the option.
  */
-export function resolveServerOptions<R extends MessageSchemas, S extends MessageSchemas>(
+export function createServerContext<R extends MessageSchemas, S extends MessageSchemas>(
   options: SyncServerOptions<R, S>,
 ) {
   const { protocol, path = '/ws', keepAliveMs = 30_000 } = options
-  if (!path.startsWith('/') || /[?#]/.test(path)) {
-    throw optionError('path', 'must start with "/" and contain neither "?" nor "#"')
-  }
-  if (options.authenticate === undefined && protocol.server === undefined) {
-    throw optionError('authenticate', 'is required, since the protocol does not say who connects')
-  }
+  const clock = options.clock ?? createSystemClock()
+  assertOption(/^\/[^?#]*$/.test(path), 'path must start with "/" and contain neither "?" nor "#"')
+  assertOption(
+    options.authenticate !== undefined || protocol.server !== undefined,
+    'authenticate is required, since the protocol does not say who connects',
+  )
   for (const type of Object.keys(options.on ?? {})) {
-    if (!Object.hasOwn(protocol.send, type)) throw optionError('on', `no client sends "${type}"`)
+    assertOption(Object.hasOwn(protocol.send, type), `on: no client sends "${type}"`)
   }
   return {
     ...options,
     path,
-    authenticate: options.authenticate ?? authenticateByProtocol,
+    clock,
+    authenticate: options.authenticate ?? ((_request, { byProtocol }) => byProtocol()),
     authenticateTimeoutMs: positive('authenticateTimeoutMs', options.authenticateTimeoutMs, 5_000),
     maxMessageBytes: positive('maxMessageBytes', options.maxMessageBytes, 2 ** 20),
     maxBufferedBytes: positive('maxBufferedBytes', options.maxBufferedBytes, 2 ** 22),
     keepAliveMs: keepAliveMs === false ? (false as const) : positive('keepAliveMs', keepAliveMs, 0),
     perMessageDeflate: options.perMessageDeflate ?? false,
-    allowedOrigins: options.allowedOrigins,
-    onConnected: options.onConnected,
-    onDisconnected: options.onDisconnected,
-    clock: options.clock ?? createSystemClock(),
     delivery: options.delivery && resolveDeliveryOptions(options.delivery),
     makeId: options.makeId ?? (() => randomBytes(4).toString('hex')),
+    /** How messages to clients are sealed. */
+    envelope: protocol.envelope.toClient,
+    counters: createCounters(),
+    reporting: new Reporting(options.onError, options.log, clock),
   }
 }
 
 function positive(option: string, value: number | undefined, fallback: number): number {
   if (value === undefined) return fallback
-  if (Number.isFinite(value) && value > 0) return value
-  throw optionError(option, `must be a positive number, not ${value}`)
+  const isPositive = Number.isFinite(value) && value > 0
+  assertOption(isPositive, `${option} must be a positive number, not ${value}`)
+  return value
+}
+
+/** Throws `option-invalid` unless a condition holds. The message names the option. */
+function assertOption(holds: boolean, message: string): void {
+  assertThat(holds, 'option-invalid', message)
 }

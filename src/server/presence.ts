@@ -6,21 +6,9 @@ export interface ConnectedDevice {
   readonly sockets: number
 }
 
-/** The last socket of a device closed: who is told, and how often. */
-export interface Departure<Socket> {
-  /** One `DEVICE_DISCONNECTED` for each `DEVICE_CONNECTED` since the device was last away. */
-  readonly times: number
-  readonly audience: readonly Socket[]
-}
-
-/** A device that is present, and how often it was announced. */
-export interface AnnouncedDevice {
-  readonly deviceId: string
-  readonly times: number
-}
-
 interface PresentDevice<Socket> {
   readonly sockets: Set<Socket>
+  /** How often the device was announced since it was last away. */
   announced: number
 }
 
@@ -43,11 +31,17 @@ export class Presence<Socket> {
     const device = this.#deviceOf(identity)
     device.sockets.add(socket)
     device.announced += 1
-    return this.#socketsOf(identity.userId, identity.deviceId)
+    return this.ofUser(identity.userId, identity.deviceId)
   }
 
-  /** Removes a socket. Returns `undefined` while its device has another one. */
-  leave({ userId, deviceId }: Identity, socket: Socket): Departure<Socket> | undefined {
+  /**
+   * Removes a socket. If it was the last one of its device, returns who is told, and how often: one
+   * `DEVICE_DISCONNECTED` for each `DEVICE_CONNECTED` since the device was last away.
+   */
+  leave(
+    { userId, deviceId }: Identity,
+    socket: Socket,
+  ): { readonly times: number; readonly audience: readonly Socket[] } | undefined {
     const devices = this.#users.get(userId)
     const device = devices?.get(deviceId)
     if (devices === undefined || device?.sockets.delete(socket) !== true) return undefined
@@ -55,12 +49,16 @@ export class Presence<Socket> {
     devices.delete(deviceId)
     this.#deviceCount -= 1
     if (devices.size === 0) this.#users.delete(userId)
-    return { times: device.announced, audience: this.#socketsOf(userId) }
+    return { times: device.announced, audience: this.ofUser(userId) }
   }
 
-  /** Every socket of a user, device by device. */
-  ofUser(userId: string): readonly Socket[] {
-    return this.#socketsOf(userId)
+  /** The sockets of a user, device by device, but for those of one device. */
+  ofUser(userId: string, exceptDevice?: string): readonly Socket[] {
+    const sockets: Socket[] = []
+    for (const [deviceId, device] of this.#users.get(userId) ?? []) {
+      if (deviceId !== exceptDevice) sockets.push(...device.sockets)
+    }
+    return sockets
   }
 
   ofDevice({ userId, deviceId }: Identity): readonly Socket[] {
@@ -79,7 +77,7 @@ export class Presence<Socket> {
   }
 
   /** The devices of a user, each with the number of announcements that a newcomer is sent. */
-  announced(userId: string): readonly AnnouncedDevice[] {
+  announced(userId: string): { deviceId: string; times: number }[] {
     return Array.from(this.#users.get(userId) ?? [], ([deviceId, { announced }]) => ({
       deviceId,
       times: announced,
@@ -95,13 +93,5 @@ export class Presence<Socket> {
     devices.set(deviceId, device)
     this.#deviceCount += 1
     return device
-  }
-
-  #socketsOf(userId: string, exceptDevice?: string): readonly Socket[] {
-    const sockets: Socket[] = []
-    for (const [deviceId, device] of this.#users.get(userId) ?? []) {
-      if (deviceId !== exceptDevice) sockets.push(...device.sockets)
-    }
-    return sockets
   }
 }

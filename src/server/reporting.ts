@@ -1,26 +1,35 @@
 import type { Clock } from '../base/clock.js'
 import { type ReportError, SyncError } from '../base/errors.js'
+import { guardReport } from '../base/options.js'
 import { isThenable } from './ask.js'
-import type { ServerLogEntry, ServerLogger, ServerLogPart } from './logging.js'
+
+/** The part of a server that an entry is about. */
+export type ServerLogPart = 'connection' | 'messages'
+
+/** One entry of a server's log. It holds no token, URL, header or message body. */
+export interface ServerLogEntry {
+  readonly level: 'debug' | 'info' | 'warn'
+  readonly part: ServerLogPart
+  /** What happened, as a namespaced fact: `socket.joined`, `upgrade.refused`, … */
+  readonly event: string
+  /** Milliseconds since the epoch. */
+  readonly at: number
+  readonly detail: Readonly<Record<string, unknown>>
+}
+
+/** Receives log entries. A logger of the client fits. */
+export type ServerLogger = (entry: ServerLogEntry) => void
 
 /** Reports errors, writes log entries and runs user code for a server. No method throws. */
 export class Reporting {
-  readonly #onError: ReportError | undefined
+  readonly report: ReportError
   readonly #logger: ServerLogger | undefined
   readonly #clock: Clock
 
   constructor(onError: ReportError | undefined, logger: ServerLogger | undefined, clock: Clock) {
-    this.#onError = onError
+    this.report = guardReport(onError)
     this.#logger = logger
     this.#clock = clock
-  }
-
-  report(error: SyncError): void {
-    try {
-      this.#onError?.(error)
-    } catch {
-      // An error of the error handler can be reported to nobody.
-    }
   }
 
   log(

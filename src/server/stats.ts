@@ -1,5 +1,3 @@
-import type { DeliveryCounters } from './delivery/stats.js'
-
 /** What a server has counted since it was made. */
 export interface ServerCounters {
   /** WebSocket upgrades that were completed. */
@@ -24,6 +22,28 @@ export interface ServerCounters {
   readonly silent: number
 }
 
+/** What a server with delivery has counted since it was made. */
+export interface DeliveryCounters {
+  /** Numbered messages of clients that were accepted. */
+  readonly taken: number
+  /** Numbered messages of clients that had been accepted before. */
+  readonly duplicates: number
+  /** Numbered messages of clients that were not the next one, and were ignored. */
+  readonly gaps: number
+  /** Numbered messages from a connection that does not own their outbox, or no longer does. */
+  readonly fenced: number
+  /** Numbered messages that were refused, for now or for good. */
+  readonly refused: number
+  /** Answers to a `$resume`. */
+  readonly resumes: number
+  /** Clients that could not continue at their cursor, at a resume or while they were connected. */
+  readonly resets: number
+  /** Messages that were sent to clients which had missed them. */
+  readonly replayed: number
+  /** Changes that the log did not write, and logs that it could not read. */
+  readonly logFailures: number
+}
+
 /** The counters, and who is connected now. */
 export interface ServerStats extends ServerCounters {
   /** Open sockets, including those that are not authenticated yet. */
@@ -35,11 +55,10 @@ export interface ServerStats extends ServerCounters {
   readonly delivery?: DeliveryCounters
 }
 
-/** The counters while the server's parts count them up. */
-export type Counting = { -readonly [Counter in keyof ServerCounters]: number }
+/** Counters while a server counts them up. */
+export type Counting<Counters> = { -readonly [Counter in keyof Counters]: number }
 
-/** Every counter at 0. */
-export function createCounters(): Counting {
+export function createCounters(): Counting<ServerCounters> {
   return {
     accepted: 0,
     refused: 0,
@@ -51,5 +70,19 @@ export function createCounters(): Counting {
     tooLarge: 0,
     tooSlow: 0,
     silent: 0,
+  }
+}
+
+export function createDeliveryCounters(): Counting<DeliveryCounters> {
+  return {
+    taken: 0,
+    duplicates: 0,
+    gaps: 0,
+    fenced: 0,
+    refused: 0,
+    resumes: 0,
+    resets: 0,
+    replayed: 0,
+    logFailures: 0,
   }
 }

@@ -1,10 +1,21 @@
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
 import type { MessageSchemas, TypeOf } from '../schemas/schema.js'
 import type { ConnectedClient, Outgoing, OutgoingBody } from './client.js'
-import type { HandleUpgrade } from './handle-upgrade.js'
-import type { ListeningAddress } from './http-listener.js'
 import type { LogPosition } from './log/delivery-log.js'
 import type { ConnectedDevice } from './presence.js'
 import type { ServerStats } from './stats.js'
+
+// No public type of the package may import the types of ws, which users need not have installed.
+
+/** Handles an HTTP upgrade, with the arguments of Node's `upgrade` event. */
+export type HandleUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void
+
+/** Where a server listens. */
+export interface ListeningAddress {
+  readonly host: string
+  readonly port: number
+}
 
 /** How a server closes. */
 export interface CloseOptions {

@@ -1,8 +1,7 @@
-import type { Clock } from '../../base/clock.js'
 import { SyncError } from '../../base/errors.js'
 import { askUserCode } from '../ask.js'
-import type { Reporting } from '../reporting.js'
 import { encodeData, type UnnumberedMessage } from './logged-message.js'
+import type { ServerDeliveryContext } from './context.js'
 import type { MessageRefusal } from './options.js'
 import type { NumberedInput } from './port.js'
 
@@ -21,78 +20,69 @@ export type MessageDecision =
       readonly retry: boolean
     }
 
-/** What {@link Acceptance} needs. */
-export interface AcceptanceOptions {
-  readonly accept:
-    | ((message: never) => MessageRefusal | undefined | PromiseLike<MessageRefusal | undefined>)
-    | undefined
-  readonly clock: Clock
-  readonly reporting: Reporting
-}
-
 /** How long `accept` may take, in milliseconds. The messages after it in its outbox wait. */
 const LONGEST_ACCEPT_MS = 10_000
 
-/** Decides about numbered messages: by their schema, by what JSON can hold, and by `accept`. */
-export class Acceptance {
-  readonly #options: AcceptanceOptions
+type AcceptanceContext = Pick<ServerDeliveryContext, 'clock' | 'options' | 'reporting'>
 
-  constructor(options: AcceptanceOptions) {
-    this.#options = options
+/**
+ * Decides about a numbered message: by its schema, by what JSON can hold, and by `accept`. Calls
+ * `decided` once; before it returns unless `accept` gives a promise.
+ */
+export function decideMessage(
+  context: AcceptanceContext,
+  deviceId: string,
+  input: NumberedInput,
+  decided: (decision: MessageDecision) => void,
+): void {
+  if (input.kind === 'unacceptable') {
+    decided(refuse(input.code, false))
+    return
   }
+  const relayed = encodeRelayed(context, deviceId, input)
+  if (relayed === 'failed') {
+    decided(refuse('failed', false))
+    return
+  }
+  const accepted: MessageDecision = { kind: 'accept', relayed, handle: input.handle }
+  const { clock, options, reporting } = context
+  const { accept } = options
+  if (accept === undefined) {
+    decided(accepted)
+    return
+  }
+  function failed(what: string, cause?: unknown): void {
+    reporting.report(new SyncError('handler-threw', `delivery.accept ${what}.`, { cause }))
+    decided(refuse('failed', true))
+  }
+  askUserCode({
+    // `accept` is typed by the protocol, whose reader made the message.
+    ask: () => accept(input.message as never),
+    clock,
+    timeoutMs: LONGEST_ACCEPT_MS,
+    answered(answer) {
+      const { refuse: code, retry } = (answer ?? {}) as Partial<
+        Record<keyof MessageRefusal, unknown>
+      >
+      if (answer === undefined || answer === null) decided(accepted)
+      else if (typeof code === 'string') decided(refuse(code, retry === true))
+      else failed('gave neither nothing nor a code')
+    },
+    failed,
+  })
+}
 
-  /** Calls `decided` once; before it returns unless `accept` gives a promise. */
-  decide(deviceId: string, input: NumberedInput, decided: (it: MessageDecision) => void): void {
-    if (input.kind === 'unacceptable') {
-      decided(refuse(input.code, false))
-      return
-    }
-    const relayed = this.#encodeRelayed(deviceId, input)
-    if (relayed === 'failed') {
-      decided(refuse('failed', false))
-      return
-    }
-    const accepted: MessageDecision = { kind: 'accept', relayed, handle: input.handle }
-    const { accept, clock } = this.#options
-    if (accept === undefined) {
-      decided(accepted)
-      return
-    }
-    askUserCode({
-      // `accept` is typed by the protocol, whose reader made the message.
-      ask: () => accept(input.message as never),
-      clock,
-      timeoutMs: LONGEST_ACCEPT_MS,
-      answered: (answer) => decided(this.#readAnswer(answer) ?? accepted),
-      failed: (what, cause) => decided(this.#fail(what, cause)),
-    })
-  }
-
-  #encodeRelayed(
-    deviceId: string,
-    { cid, n, message, relayed }: NumberedInput & { readonly kind: 'valid' },
-  ): UnnumberedMessage | 'failed' | undefined {
-    if (relayed === undefined) return undefined
-    let encoded: UnnumberedMessage | 'failed' = 'failed'
-    this.#options.reporting.runUserCode(`relay of ${message.type}`, () => {
-      const timestamp = this.#options.clock.epoch()
-      encoded = encodeData(relayed, { timestamp, deviceId, id: `${cid}/${n}` })
-    })
-    return encoded
-  }
-
-  #readAnswer(answer: unknown): MessageDecision | undefined {
-    if (answer === undefined || answer === null) return undefined
-    const { refuse: code, retry } = answer as Partial<Record<keyof MessageRefusal, unknown>>
-    if (typeof code !== 'string') return this.#fail('gave neither nothing nor a code')
-    return refuse(code, retry === true)
-  }
-
-  #fail(what: string, cause?: unknown): MessageDecision {
-    const message = `delivery.accept ${what}.`
-    this.#options.reporting.report(new SyncError('handler-threw', message, { cause }))
-    return refuse('failed', true)
-  }
+function encodeRelayed(
+  { clock, reporting }: AcceptanceContext,
+  deviceId: string,
+  { cid, n, message, relayed }: NumberedInput & { readonly kind: 'valid' },
+): UnnumberedMessage | 'failed' | undefined {
+  if (relayed === undefined) return undefined
+  let encoded: UnnumberedMessage | 'failed' = 'failed'
+  reporting.runUserCode(`relay of ${message.type}`, () => {
+    encoded = encodeData(relayed, { timestamp: clock.epoch(), deviceId, id: `${cid}/${n}` })
+  })
+  return encoded
 }
 
 function refuse(code: string, retry: boolean): MessageDecision {

@@ -1,20 +1,17 @@
 import type { RefusedNumber } from '../../schemas/control.js'
 import type { ClientMark } from '../log/delivery-log.js'
 import { markKey } from '../log/user-log.js'
-import type { Acceptance, MessageDecision } from './acceptance.js'
-import type { LogDraft } from './log-draft.js'
-import type { UnnumberedMessage } from './logged-message.js'
+import { decideMessage, type MessageDecision } from './acceptance.js'
+import { sendToPlain } from './logged-message.js'
 import type { Mailbox } from './mailbox.js'
+import type { ServerDeliveryContext } from './context.js'
 import type { NumberedInput } from './port.js'
-import type { DeliveryCounting } from './stats.js'
+import type { LogDraft } from './write-queue.js'
 
 /** How far the server has come with an outbox: part of the answer to a resume. */
-export interface OutboxMark {
-  /** The number of its last message that was accepted or refused for good. */
-  readonly hwm: number
+export interface OutboxMark extends Pick<ClientMark, 'hwm' | 'refused'> {
   /** Whether the log knew the outbox before. */
   readonly known: boolean
-  readonly refused: readonly RefusedNumber[]
 }
 
 /** A connection that sends messages of an outbox, and hears the answers. No method throws. */
@@ -25,30 +22,6 @@ export interface OutboxSender {
   giveUp(): void
 }
 
-/** A connection's claim to be the one that sends the messages of an outbox. */
-export interface OutboxClaim {
-  readonly sender: OutboxSender
-  /** The fencing token. Lower than a former one: the claim has no effect. */
-  readonly fence: number
-  /** Called once everything received before is settled; with `undefined` where the claim failed. */
-  readonly answer: (mark: OutboxMark | undefined) => void
-}
-
-/** What {@link ClientOutbox} needs. */
-export interface ClientOutboxOptions {
-  readonly mailbox: Mailbox
-  readonly deviceId: string
-  readonly cid: string
-  /** How many messages may be on their way at once. */
-  readonly window: number
-  readonly counters: DeliveryCounting
-  readonly acceptance: Acceptance
-  /** Sends an accepted message to the user's sockets without delivery. */
-  readonly sendToPlain: (message: UnnumberedMessage) => void
-  /** No connection sends from it any more, and nothing of it is unsettled. */
-  readonly ended: () => void
-}
-
 /**
  * The server's side of one client's outbox. It handles what it receives one after another: claims,
  * and messages in the order of their numbers. Its mailbox is loaded.
@@ -57,7 +30,11 @@ export interface ClientOutboxOptions {
  * is decided about while the one before it is being written.
  */
 export class ClientOutbox {
-  readonly #options: ClientOutboxOptions
+  readonly cid: string
+  readonly #deviceId: string
+  readonly #mailbox: Mailbox
+  readonly #context: ServerDeliveryContext
+  readonly #ended: () => void
   readonly #key: string
   /** The mark of an outbox that the log does not know. */
   readonly #newMark: ClientMark
@@ -75,9 +52,18 @@ export class ClientOutbox {
   #isWorking = false
   #hasEnded = false
 
-  constructor(options: ClientOutboxOptions) {
-    const { cid, deviceId, mailbox } = options
-    this.#options = options
+  /** `ended` is called once no connection sends from it any more, and nothing of it is unsettled. */
+  constructor(
+    { deviceId, cid }: Pick<ClientMark, 'deviceId' | 'cid'>,
+    mailbox: Mailbox,
+    context: ServerDeliveryContext,
+    ended: () => void,
+  ) {
+    this.cid = cid
+    this.#deviceId = deviceId
+    this.#mailbox = mailbox
+    this.#context = context
+    this.#ended = ended
     this.#key = markKey({ deviceId, cid })
     this.#newMark = { deviceId, cid, hwm: 0, fence: 0, refused: [] }
     const { fence, hwm } = this.#mark
@@ -86,20 +72,24 @@ export class ClientOutbox {
     mailbox.activeOutboxes.add(this.#key)
   }
 
-  /** A connection claims the outbox. */
-  resume(claim: OutboxClaim): void {
-    if (claim.fence >= this.#fence) {
-      this.#fence = claim.fence
-      this.#owner = claim.sender
+  /**
+   * A connection claims to be the one that sends the messages of the outbox. With a lower fencing
+   * token than a former one the claim has no effect. `answer` is called once everything received
+   * before is settled; with `undefined` where the claim failed.
+   */
+  resume(sender: OutboxSender, fence: number, answer: (mark?: OutboxMark) => void): void {
+    if (fence >= this.#fence) {
+      this.#fence = fence
+      this.#owner = sender
     }
-    this.#waiting.push(() => this.#claim(claim))
+    this.#waiting.push(() => this.#claim(sender, fence, answer))
     this.#work()
   }
 
   receive(sender: OutboxSender, input: NumberedInput): void {
-    const { counters, window } = this.#options
+    const { counters, options } = this.#context
     if (sender !== this.#owner) counters.fenced += 1
-    else if (this.#waiting.length + this.#writesUnderWay >= window) counters.gaps += 1
+    else if (this.#waiting.length + this.#writesUnderWay >= options.window) counters.gaps += 1
     else {
       this.#waiting.push(() => this.#consider(sender, input))
       this.#work()
@@ -114,7 +104,7 @@ export class ClientOutbox {
 
   /** How far the outbox has come, as far as that is written. */
   get #mark(): ClientMark {
-    return this.#options.mailbox.mark(this.#key) ?? this.#newMark
+    return this.#mailbox.mark(this.#key) ?? this.#newMark
   }
 
   #work(): void {
@@ -126,7 +116,7 @@ export class ClientOutbox {
   }
 
   #consider(sender: OutboxSender, input: NumberedInput): void {
-    const { acceptance, counters, deviceId } = this.#options
+    const { counters } = this.#context
     const { cid, n } = input
     if (n < this.#next) {
       counters.duplicates += 1
@@ -140,7 +130,7 @@ export class ClientOutbox {
       return
     }
     this.#isDeciding = true
-    acceptance.decide(deviceId, input, (decision) => {
+    decideMessage(this.#context, this.#deviceId, input, (decision) => {
       this.#isDeciding = false
       // Meanwhile a message before it may have failed. The client sends that one again first.
       if (n !== this.#next) counters.gaps += 1
@@ -154,12 +144,11 @@ export class ClientOutbox {
   /** Refuses a message that the client is to send again, after the answers to those before it. */
   #refuseForNow(n: number, sender: OutboxSender, code: string): void {
     this.#writesUnderWay += 1
-    this.#options.mailbox.push({
-      stage() {},
+    this.#mailbox.push({
       settle: () => {
-        this.#options.counters.refused += 1
+        this.#context.counters.refused += 1
         this.#acknowledge()
-        sender.refuse(this.#options.cid, n, code, true)
+        sender.refuse(this.cid, n, code, true)
         this.#writeEnded()
       },
       fail: () => this.#writeEnded(),
@@ -168,12 +157,13 @@ export class ClientOutbox {
 
   /** Writes a message that was accepted, or refused for good: both use up its number. */
   #write(n: number, sender: OutboxSender, decision: MessageDecision): void {
-    const { cid, counters, mailbox, sendToPlain } = this.#options
+    const { cid } = this
+    const { counters } = this.#context
     let isStaged = false
     let isInTurn = false
     this.#next = n + 1
     this.#writesUnderWay += 1
-    mailbox.push({
+    this.#mailbox.push({
       stage: (draft) => {
         const mark = draft.mark(this.#key) ?? this.#newMark
         isStaged = true
@@ -190,7 +180,8 @@ export class ClientOutbox {
           sender.refuse(cid, n, decision.code, false)
         } else {
           counters.taken += 1
-          if (decision.relayed !== undefined) sendToPlain(decision.relayed)
+          const { relayed } = decision
+          if (relayed !== undefined) sendToPlain(this.#context, this.#mailbox.userId, [relayed])
         }
         this.#writeEnded()
       },
@@ -210,7 +201,7 @@ export class ClientOutbox {
   }
 
   #stage(draft: LogDraft, mark: ClientMark, n: number, decision: MessageDecision): void {
-    const recent = mark.refused.filter(([number]) => number > n - this.#options.window)
+    const recent = mark.refused.filter(([number]) => number > n - this.#context.options.window)
     const refused: readonly RefusedNumber[] =
       decision.kind === 'refuse' ? [...recent, [n, decision.code]] : recent
     draft.putMark({ ...mark, hwm: n, refused })
@@ -221,14 +212,14 @@ export class ClientOutbox {
   // since it is the same function each time.
   readonly #acknowledge = (): void => {
     const { hwm } = this.#mark
-    for (const sender of this.#unacknowledged) sender.acknowledge(this.#options.cid, hwm)
+    for (const sender of this.#unacknowledged) sender.acknowledge(this.cid, hwm)
     this.#unacknowledged.clear()
   }
 
-  #claim({ sender, fence, answer }: OutboxClaim): void {
+  #claim(sender: OutboxSender, fence: number, answer: (mark?: OutboxMark) => void): void {
     let answered: OutboxMark | undefined
     this.#writesUnderWay += 1
-    this.#options.mailbox.push({
+    this.#mailbox.push({
       stage: (draft) => {
         const known = draft.mark(this.#key)
         const mark = known ?? this.#newMark
@@ -258,7 +249,7 @@ export class ClientOutbox {
     if (this.#hasEnded || this.#owner !== undefined || this.#isDeciding) return
     if (this.#waiting.length > 0 || this.#writesUnderWay > 0) return
     this.#hasEnded = true
-    this.#options.mailbox.activeOutboxes.delete(this.#key)
-    this.#options.ended()
+    this.#mailbox.activeOutboxes.delete(this.#key)
+    this.#ended()
   }
 }

@@ -3,6 +3,7 @@ import type { EnvelopeDirection } from '../../schemas/envelope.js'
 import { encodeJson } from '../../transport/json-codec.js'
 import { encodeMessage, type UnsealedMessage } from '../outgoing.js'
 import type { LoggedMessage } from '../log/delivery-log.js'
+import type { ServerDeliveryContext } from './context.js'
 
 /** A message for the log, before it has a number. */
 export type UnnumberedMessage = Omit<LoggedMessage, 'seq'>
@@ -38,6 +39,23 @@ export function encodeNumbered(
   const { type, timestamp, deviceId, seq, id } = message
   const meta = { timestamp, deviceId, userId, seq, epoch, ...(id !== undefined && { id }) }
   return encodeMessage(envelope, { type, data: decodeData(message) }, meta)
+}
+
+/** Sends messages to a user's sockets without delivery, in one step; returns how many took them. */
+export function sendToPlain(
+  { members, reporting }: Pick<ServerDeliveryContext, 'members' | 'reporting'>,
+  userId: string,
+  messages: readonly UnnumberedMessage[],
+): number {
+  const [first] = messages
+  let sockets = 0
+  if (first === undefined) return sockets
+  reporting.runUserCode('envelope', () => {
+    const { timestamp, deviceId } = first
+    const plain = messages.map((message) => ({ type: message.type, data: decodeData(message) }))
+    sockets = members.sendToPlain(userId, plain, { timestamp, deviceId, userId })
+  })
+  return sockets
 }
 
 /** An estimate of what a message costs in memory beside its text. */

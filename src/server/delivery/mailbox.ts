@@ -1,43 +1,25 @@
+import { SyncError } from '../../base/errors.js'
 import type { ResetReason } from '../../schemas/control.js'
-import type { EnvelopeDirection } from '../../schemas/envelope.js'
 import { isThenable } from '../ask.js'
-import type {
-  ClientMark,
-  DeliveryLog,
-  LogChange,
-  LoggedMessage,
-  UserLog,
-} from '../log/delivery-log.js'
-import { applyChange, headOf, readUserLog, type UserLogState } from '../log/user-log.js'
-import { LogDraft } from './log-draft.js'
+import type { ClientMark, LogChange, LoggedMessage, UserLog } from '../log/delivery-log.js'
+import {
+  applyChange,
+  createUserLog,
+  headOf,
+  readUserLog,
+  type UserLogState,
+} from '../log/user-log.js'
 import { encodeNumbered, loggedSizeOf } from './logged-message.js'
+import type { ServerDeliveryContext } from './context.js'
+import type { ResolvedDeliveryOptions } from './options.js'
 import type { CreateSharedState, SharedState } from './shared-state.js'
-import { type QueuedWrite, WriteQueue } from './write-queue.js'
-
-/** How much of each user is stored. */
-export interface MailboxBounds {
-  readonly maxEntries: number
-  readonly maxLogBytes: number
-  readonly maxClients: number
-}
+import { LogDraft, WriteQueue } from './write-queue.js'
 
 /** A connection that is sent numbered messages as fast as it takes them. */
 export interface LogReader {
   readonly isOpen: boolean
   /** Sends what the log has and the reader was not sent yet. Does not throw. */
   pump(): void
-}
-
-/** What {@link Mailbox} needs. */
-export interface MailboxOptions {
-  readonly userId: string
-  readonly log: DeliveryLog
-  readonly bounds: MailboxBounds
-  readonly envelope: EnvelopeDirection
-  readonly createState: CreateSharedState | undefined
-  /** The log could not be read or written. */
-  readonly failed: (cause: unknown) => void
-  readonly becameIdle: () => void
 }
 
 // How many frames of the newest messages are cached: several connections are sent the same one at
@@ -48,17 +30,19 @@ const KEPT_BY_TRIM = 0.9
 
 /**
  * One user's log in memory: what is written, and the queue of what is about to be. It is read from
- * the log when it is first needed.
+ * the log when it is first needed. It describes the new state of the log from the moment that the
+ * first write of a draft settles.
  */
-export class Mailbox {
+export class Mailbox extends WriteQueue {
   readonly userId: string
   readonly readers = new Set<LogReader>()
   /** The keys of the outboxes that a connection sends from: their marks are not forgotten. */
   readonly activeOutboxes = new Set<string>()
-  readonly #options: MailboxOptions
-  readonly #queue: WriteQueue<LogDraft>
+  readonly #context: ServerDeliveryContext
+  readonly #createState: CreateSharedState | undefined
+  readonly #becameIdle: (mailbox: Mailbox) => void
   readonly #frames = new Map<number, Uint8Array>()
-  #log: UserLogState = readUserLog({ epoch: '', first: 1, messages: [], marks: [] })
+  #log: UserLogState = createUserLog('')
   #state: SharedState | undefined
   /** What is being committed: one draft at a time. */
   #change: LogChange | undefined
@@ -67,23 +51,17 @@ export class Mailbox {
   /** The size of all messages, see {@link loggedSizeOf}. */
   #bytes = 0
 
-  constructor(options: MailboxOptions) {
-    this.userId = options.userId
-    this.#options = options
-    this.#queue = new WriteQueue(
-      {
-        open: () => this.#open(),
-        begin: () => new LogDraft(this.#log),
-        commit: (draft) => this.#commit(draft),
-        committed: (draft) => this.#committed(draft),
-        settled: ({ atEnd }) => {
-          for (const run of atEnd) run()
-        },
-        failed: options.failed,
-        becameIdle: options.becameIdle,
-      },
-      options.bounds.maxEntries,
-    )
+  constructor(
+    userId: string,
+    context: ServerDeliveryContext,
+    createState: CreateSharedState | undefined,
+    becameIdle: (mailbox: Mailbox) => void,
+  ) {
+    super(context.options.maxEntries)
+    this.userId = userId
+    this.#context = context
+    this.#createState = createState
+    this.#becameIdle = becameIdle
   }
 
   get epoch(): string {
@@ -104,18 +82,6 @@ export class Mailbox {
     return this.#isLoaded
   }
 
-  get isIdle(): boolean {
-    return this.#queue.isIdle
-  }
-
-  /**
-   * Queues a write. The mailbox describes the new state of the log from the moment that the first
-   * write of a draft settles.
-   */
-  push(write: QueuedWrite<LogDraft>): void {
-    this.#queue.push(write)
-  }
-
   /** How far an outbox has come, as far as that is written. */
   mark(key: string): ClientMark | undefined {
     return this.#log.marks.get(key)
@@ -129,7 +95,7 @@ export class Mailbox {
     const { epoch, first, messages } = this.#log
     const message = messages[seq - first]
     if (message === undefined) throw new RangeError(`message ${seq} is not stored`)
-    const frame = encodeNumbered(this.#options.envelope, message, this.userId, epoch)
+    const frame = encodeNumbered(this.#context.envelope, message, this.userId, epoch)
     frames.set(seq, frame)
     for (const oldest of frames.keys()) {
       if (frames.size <= MOST_FRAMES) break
@@ -148,8 +114,8 @@ export class Mailbox {
     return { seq: wasHere ? this.first - 1 : this.head }
   }
 
-  #open(): unknown {
-    const opened = this.#options.log.open(this.userId)
+  protected open(): unknown {
+    const opened = this.#context.options.log.open(this.userId)
     if (isThenable(opened)) return opened.then((log) => this.#load(log))
     this.#load(opened)
     return undefined
@@ -158,18 +124,22 @@ export class Mailbox {
   #load(opened: UserLog): void {
     this.#log = readUserLog(opened)
     this.#bytes = totalSizeOf(this.#log.messages)
-    this.#state = this.#options.createState?.(this.userId, this.#log)
+    this.#state = this.#createState?.(this.userId, this.#log)
     this.#isLoaded = true
   }
 
-  #commit(draft: LogDraft): unknown {
+  protected begin(): LogDraft {
+    return new LogDraft(this.#log)
+  }
+
+  protected commit(draft: LogDraft): unknown {
     this.#change = undefined
     if (draft.isEmpty) return undefined
     this.#change = draft.toChange(this.#marksToForget(draft.marks))
-    return this.#options.log.commit(this.userId, this.#change)
+    return this.#context.options.log.commit(this.userId, this.#change)
   }
 
-  #committed({ appended }: LogDraft): void {
+  protected committed({ appended }: LogDraft): void {
     const change = this.#change
     if (change === undefined) return
     applyChange(this.#log, change)
@@ -180,12 +150,22 @@ export class Mailbox {
     for (const reader of this.readers) reader.pump()
   }
 
+  protected failed(cause: unknown): void {
+    const { counters, reporting } = this.#context
+    counters.logFailures += 1
+    reporting.report(new SyncError('log-failed', 'The delivery log failed.', { cause }))
+  }
+
+  protected becameIdle(): void {
+    this.#becameIdle(this)
+  }
+
   /** The least recently used marks, as many as are too many once `added` are added. */
   #marksToForget(added: ReadonlyMap<string, ClientMark>): readonly ClientMark[] {
     const { marks } = this.#log
     if (added.size === 0) return []
     const unknown = [...added.keys()].filter((key) => !marks.has(key)).length
-    let excess = marks.size + unknown - this.#options.bounds.maxClients
+    let excess = marks.size + unknown - this.#context.options.maxClients
     const forgotten: ClientMark[] = []
     for (const [key, mark] of marks) {
       if (excess <= 0) break
@@ -198,9 +178,9 @@ export class Mailbox {
 
   #trimIfNeeded(): void {
     const { messages } = this.#log
-    const { maxEntries, maxLogBytes } = this.#options.bounds
+    const { maxEntries, maxLogBytes } = this.#context.options
     if (this.#isTrimming || (messages.length <= maxEntries && this.#bytes <= maxLogBytes)) return
-    const first = this.#log.first + countToTrim(messages, this.#bytes, this.#options.bounds)
+    const first = this.#log.first + countToTrim(messages, this.#bytes, this.#context.options)
     const done = () => {
       this.#isTrimming = false
     }
@@ -221,7 +201,7 @@ export class Mailbox {
 function countToTrim(
   messages: readonly LoggedMessage[],
   bytes: number,
-  { maxEntries, maxLogBytes }: MailboxBounds,
+  { maxEntries, maxLogBytes }: ResolvedDeliveryOptions,
 ): number {
   const mostKept = Math.max(1, Math.floor(maxEntries * KEPT_BY_TRIM))
   let excessBytes = bytes - maxLogBytes * KEPT_BY_TRIM

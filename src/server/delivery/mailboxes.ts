@@ -1,22 +1,30 @@
-import type { Reporting } from '../reporting.js'
-import { ClientOutboxes } from './client-outboxes.js'
-import type { ClientOutboxOptions } from './client-outbox.js'
-import type { UnnumberedMessage } from './logged-message.js'
-import { Mailbox, type MailboxOptions } from './mailbox.js'
+import { markKey } from '../log/user-log.js'
+import { ClientOutbox } from './client-outbox.js'
+import { Mailbox } from './mailbox.js'
+import type { ServerDeliveryContext } from './context.js'
+import { createSharedStates } from './shared-state.js'
 
 /** A user in memory: the log, and the outboxes that connections send from. */
-export interface LoadedUser {
+export class LoadedUser {
   readonly mailbox: Mailbox
-  readonly outboxes: ClientOutboxes
-}
+  readonly #context: ServerDeliveryContext
+  readonly #outboxes = new Map<string, ClientOutbox>()
 
-/** What {@link Mailboxes} needs. */
-export interface MailboxesOptions
-  extends Omit<MailboxOptions, 'userId' | 'becameIdle'>,
-    Pick<ClientOutboxOptions, 'acceptance' | 'counters' | 'window'> {
-  readonly reporting: Reporting
-  /** Sends an accepted message to a user's sockets without delivery. */
-  readonly sendToPlain: (userId: string, message: UnnumberedMessage) => void
+  constructor(mailbox: Mailbox, context: ServerDeliveryContext) {
+    this.mailbox = mailbox
+    this.#context = context
+  }
+
+  /** The outbox of a client, made if no connection sends from it. The mailbox is loaded. */
+  outbox(deviceId: string, cid: string): ClientOutbox {
+    const key = markKey({ deviceId, cid })
+    const known = this.#outboxes.get(key)
+    if (known !== undefined) return known
+    const ended = () => this.#outboxes.delete(key)
+    const outbox = new ClientOutbox({ deviceId, cid }, this.mailbox, this.#context, ended)
+    this.#outboxes.set(key, outbox)
+    return outbox
+  }
 }
 
 /** How many unused mailboxes stay in memory, so that a broadcast need not read the log again. */
@@ -24,14 +32,16 @@ const MOST_UNUSED = 1_000
 
 /** The users whose logs are in memory. */
 export class Mailboxes {
-  readonly #options: MailboxesOptions
+  readonly #context: ServerDeliveryContext
+  readonly #createState: ReturnType<typeof createSharedStates>
   readonly #users = new Map<string, LoadedUser>()
   /** The least recently used first. */
   readonly #unused = new Map<string, Mailbox>()
-  readonly #waitingForIdle = new Set<() => void>()
+  #whenIdle: (() => void) | undefined
 
-  constructor(options: MailboxesOptions) {
-    this.#options = options
+  constructor(context: ServerDeliveryContext) {
+    this.#context = context
+    this.#createState = createSharedStates(context)
   }
 
   /** A user, created if it is not in memory. */
@@ -43,24 +53,22 @@ export class Mailboxes {
   /** A mailbox may be unused now: it is idle, or a connection no longer reads it. */
   release(mailbox: Mailbox): void {
     if (!isUsed(mailbox)) this.#setAside(mailbox)
-    if (this.#waitingForIdle.size > 0 && this.#areAllIdle()) {
-      for (const resolve of this.#waitingForIdle) resolve()
-    }
+    if (this.#whenIdle !== undefined && this.#areAllIdle()) this.#whenIdle()
   }
 
-  /** Resolves once nothing is being written. */
+  /** Resolves once nothing is being written. To be called once. */
   async whenIdle(): Promise<void> {
     if (this.#areAllIdle()) return
-    await new Promise<void>((resolve) => this.#waitingForIdle.add(resolve))
+    await new Promise<void>((resolve) => {
+      this.#whenIdle = resolve
+    })
   }
 
   #create(userId: string): LoadedUser {
-    const options = this.#options
-    const becameIdle = () => this.release(mailbox)
-    const sendToPlain = (message: UnnumberedMessage) => options.sendToPlain(userId, message)
-    const mailbox: Mailbox = new Mailbox({ ...options, userId, becameIdle })
-    const outboxes = new ClientOutboxes({ ...options, mailbox, sendToPlain })
-    const user = { mailbox, outboxes }
+    const mailbox = new Mailbox(userId, this.#context, this.#createState, (idle) => {
+      this.release(idle)
+    })
+    const user = new LoadedUser(mailbox, this.#context)
     this.#users.set(userId, user)
     return user
   }
@@ -78,9 +86,9 @@ export class Mailboxes {
   }
 
   #forget({ userId }: Mailbox): void {
-    const { log, reporting } = this.#options
+    const { options, reporting } = this.#context
     this.#users.delete(userId)
-    reporting.runUserCode('delivery.log.close', () => log.close?.(userId))
+    reporting.runUserCode('delivery.log.close', () => options.log.close?.(userId))
   }
 
   #areAllIdle(): boolean {

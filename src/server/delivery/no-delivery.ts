@@ -4,7 +4,7 @@ import type { Identity, UpgradeRequest } from '../../schemas/server-behaviour.js
 import type { LogPosition } from '../log/delivery-log.js'
 import type { Members } from '../members.js'
 import type { UnsealedMessage } from '../outgoing.js'
-import type { ControlResult, DeliveryPort, Subscribe, Subscription } from './port.js'
+import type { ControlResult, ServerDeliveryPort, Subscribe, Subscription } from './port.js'
 
 /** The subscription of every connection without delivery: it does nothing. */
 export const plainSubscription: Subscription = {
@@ -16,7 +16,7 @@ export const plainSubscription: Subscription = {
 }
 
 /** The delivery of a server that has none: messages go to whoever is connected, at once. */
-export class NoDelivery<R extends MessageSchemas> implements DeliveryPort {
+export class NoDelivery<R extends MessageSchemas> implements ServerDeliveryPort {
   readonly counters = undefined
   readonly isDraining = false
   readonly #members: Members<R>
@@ -34,7 +34,7 @@ export class NoDelivery<R extends MessageSchemas> implements DeliveryPort {
   }
 
   broadcast(userId: string, message: UnsealedMessage): number {
-    return this.#members.sendToUser(userId, message)
+    return this.#members.send(this.#members.presence.ofUser(userId), userId, message)
   }
 
   broadcastBatch(userId: string, messages: readonly UnsealedMessage[]): number {
@@ -47,7 +47,7 @@ export class NoDelivery<R extends MessageSchemas> implements DeliveryPort {
   }
 
   relay({ userId, deviceId }: Identity, message: UnsealedMessage, done: () => void): void {
-    this.#members.sendToUser(userId, message, deviceId)
+    this.#members.send(this.#members.presence.ofUser(userId), userId, message, deviceId)
     done()
   }
 

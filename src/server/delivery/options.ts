@@ -1,9 +1,10 @@
-import { DELAY, isDelay, type Random } from '../../base/clock.js'
+import type { Random } from '../../base/clock.js'
+import { assertThat } from '../../base/errors.js'
+import { assertDuration, assertOptionalFunction, assertWholeNumber } from '../../base/options.js'
 import type { MessageSchemas } from '../../schemas/schema.js'
 import type { AnyIncomingMessage } from '../client.js'
 import type { DeliveryLog } from '../log/delivery-log.js'
 import { createMemoryLog } from '../log/memory-log.js'
-import { optionError } from '../option-error.js'
 
 /** Why a message is refused. */
 export interface MessageRefusal {
@@ -53,56 +54,47 @@ export interface ServerDeliveryOptions<R extends MessageSchemas, S extends Messa
   readonly makeEpoch?: () => string
 }
 
+type Accept = (
+  message: never,
+) => MessageRefusal | undefined | PromiseLike<MessageRefusal | undefined>
+
 /** {@link ServerDeliveryOptions} with defaults filled in. */
-export type ResolvedDeliveryOptions = Omit<
-  Required<ServerDeliveryOptions<MessageSchemas, MessageSchemas>>,
-  'accept' | 'makeEpoch'
-> & {
-  /** Typed by the protocol, for which the delivery itself has no type. */
-  readonly accept:
-    | ((message: never) => MessageRefusal | undefined | PromiseLike<MessageRefusal | undefined>)
-    | undefined
-}
+export type ResolvedDeliveryOptions = ReturnType<typeof resolveDeliveryOptions>
 
 /**
- * Fills in defaults.
+ * Checks options and fills in defaults.
  *
  * @throws SyncError `option-invalid`, naming the option.
  */
 export function resolveDeliveryOptions<R extends MessageSchemas, S extends MessageSchemas>(
   options: ServerDeliveryOptions<R, S>,
-): ResolvedDeliveryOptions {
-  const { makeEpoch, log = createMemoryLog(makeEpoch === undefined ? {} : { makeEpoch }) } = options
-  if (typeof log.open !== 'function' || typeof log.commit !== 'function') {
-    throw optionError('delivery.log', 'must have open and commit')
+) {
+  const { accept, makeEpoch, random = Math.random } = options
+  assertOptionalFunction('delivery.accept', accept)
+  assertOptionalFunction('delivery.random', random)
+  assertOptionalFunction('delivery.makeEpoch', makeEpoch)
+  const { log = createMemoryLog(makeEpoch && { makeEpoch }) } = options
+  const { drainSpreadMs = 10_000, idleMs = 30_000 } = options
+  const isLog = typeof log.open === 'function' && typeof log.commit === 'function'
+  assertThat(isLog, 'option-invalid', 'delivery.log must have open and commit')
+  assertDuration('delivery.drainSpreadMs', drainSpreadMs)
+  assertDuration('delivery.idleMs', idleMs)
+  assertThat(idleMs > 0, 'option-invalid', 'delivery.idleMs must be more than 0')
+  const numbers = {
+    maxEntries: options.maxEntries ?? 10_000,
+    maxLogBytes: options.maxLogBytes ?? 2 ** 24,
+    maxClients: options.maxClients ?? 1_000,
+    window: options.window ?? 256,
+    highWaterBytes: options.highWaterBytes ?? 2 ** 18,
   }
-  for (const name of ['accept', 'random', 'makeEpoch'] as const) {
-    const given: unknown = options[name]
-    if (given !== undefined && typeof given !== 'function') {
-      throw optionError(`delivery.${name}`, 'must be a function')
-    }
-  }
-  const drainSpreadMs = options.drainSpreadMs ?? 10_000
-  if (!isDelay(drainSpreadMs)) throw optionError('delivery.drainSpreadMs', `must be ${DELAY}`)
-  const idleMs = options.idleMs ?? 30_000
-  if (!isDelay(idleMs) || idleMs === 0)
-    throw optionError('delivery.idleMs', `must be ${DELAY}, and not 0`)
+  for (const [name, value] of Object.entries(numbers)) assertWholeNumber(`delivery.${name}`, value)
   return {
+    ...numbers,
     log,
-    maxEntries: whole('maxEntries', options.maxEntries, 10_000),
-    maxLogBytes: whole('maxLogBytes', options.maxLogBytes, 2 ** 24),
-    maxClients: whole('maxClients', options.maxClients, 1_000),
-    window: whole('window', options.window, 256),
-    highWaterBytes: whole('highWaterBytes', options.highWaterBytes, 2 ** 18),
     idleMs,
     drainSpreadMs,
-    accept: options.accept,
-    random: options.random ?? Math.random,
+    random,
+    /** Typed by the protocol, for which the delivery itself has no type. */
+    accept: accept as Accept | undefined,
   }
-}
-
-function whole(option: string, value: number | undefined, fallback: number): number {
-  if (value === undefined) return fallback
-  if (Number.isSafeInteger(value) && value > 0) return value
-  throw optionError(`delivery.${option}`, `must be a whole number above 0, not ${value}`)
 }

@@ -2,13 +2,13 @@ import type { Identity, UpgradeRequest } from '../../schemas/server-behaviour.js
 import type { UnsealedMessage } from '../outgoing.js'
 import type { ClientConnection } from '../client-connection.js'
 import type { LogPosition } from '../log/delivery-log.js'
-import type { DeliveryCounters } from './stats.js'
+import type { DeliveryCounters } from '../stats.js'
 
 /**
  * What a server does differently with and without delivery. `ServerDelivery` numbers messages and
  * writes them to the log; `NoDelivery` sends them to whoever is connected.
  */
-export interface DeliveryPort {
+export interface ServerDeliveryPort {
   /** Absent without delivery. */
   readonly counters: DeliveryCounters | undefined
   /** Whether `drain` was called. What clients send after that is ignored. Without delivery: never. */

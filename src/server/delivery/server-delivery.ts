@@ -1,88 +1,42 @@
-import type { Clock } from '../../base/clock.js'
 import { SyncError } from '../../base/errors.js'
-import { CAPABILITIES, DELIVERY_VERSION } from '../../schemas/control.js'
-import type { UncheckedDefinition } from '../../schemas/coordinator.js'
-import type { EnvelopeDirection } from '../../schemas/envelope.js'
-import type { MessageSchemas } from '../../schemas/schema.js'
+import { CAPABILITIES } from '../../schemas/control.js'
 import type { Identity, UpgradeRequest } from '../../schemas/server-behaviour.js'
-import { SERVER_DEVICE_ID, type UnsealedMessage } from '../outgoing.js'
 import type { LogPosition } from '../log/delivery-log.js'
-import type { Reporting } from '../reporting.js'
+import { SERVER_DEVICE_ID, type UnsealedMessage } from '../outgoing.js'
+import { createDeliveryCounters } from '../stats.js'
 import { Ticker } from '../ticker.js'
-import { Acceptance } from './acceptance.js'
-import { decodeData, encodeData, type UnnumberedMessage } from './logged-message.js'
+import { encodeData, sendToPlain, type UnnumberedMessage } from './logged-message.js'
 import { Mailboxes } from './mailboxes.js'
 import { plainSubscription } from './no-delivery.js'
-import type { ResolvedDeliveryOptions } from './options.js'
-import type { DeliveryPort, Subscribe, SubscriberConnection, Subscription } from './port.js'
-import { createSharedStates } from './shared-state.js'
-import { createDeliveryCounters } from './stats.js'
+import type { ServerDeliveryContext } from './context.js'
+import type { ServerDeliveryPort, Subscribe, SubscriberConnection, Subscription } from './port.js'
 import { Subscriber } from './subscriber.js'
 
-/** What {@link ServerDelivery} needs. */
-export interface ServerDeliverySetup {
-  readonly options: ResolvedDeliveryOptions
-  readonly protocol: {
-    readonly receive: MessageSchemas
-    readonly coordinator?: UncheckedDefinition | undefined
-  }
-  readonly envelope: EnvelopeDirection
-  readonly clock: Clock
-  readonly maxMessageBytes: number
-  readonly maxBufferedBytes: number
-  readonly reporting: Reporting
-  /** Sends messages in one step to a user's sockets without delivery; returns how many took them. */
-  readonly sendToPlain: (
-    userId: string,
-    messages: readonly UnsealedMessage[],
-    meta: { readonly timestamp: number; readonly deviceId: string; readonly userId: string },
-  ) => number
-  /** How many sockets a user has. */
-  readonly socketCount: (userId: string) => number
-}
-
-/** Messages to all devices of a user that are about to be written. */
-interface Publication {
-  readonly userId: string
-  readonly messages: readonly UnnumberedMessage[]
-  /** They are written. Gets how many sockets took them, and the position of the last one. */
-  readonly settled?: (sockets: number, position: LogPosition) => void
-  /** They could not be written. */
-  readonly failed?: () => void
-  /** Called after either of them. User code may run now. */
-  readonly afterwards?: () => void
+/** What became of messages to all of a user's devices. */
+interface Published {
+  /** How many sockets took them. */
+  readonly sockets: number
+  /** The position of the last one. */
+  readonly position: LogPosition
 }
 
 /**
  * The delivery of a server: numbers what goes to all of a user's devices, writes it to the log, and
  * then sends it. It reads nothing from the log before the first client or message.
  */
-export class ServerDelivery implements DeliveryPort {
+export class ServerDelivery implements ServerDeliveryPort {
   readonly counters = createDeliveryCounters()
-  readonly #setup: ServerDeliverySetup
+  readonly #context: ServerDeliveryContext
   readonly #mailboxes: Mailboxes
   /** Sends `$ping` to the subscribers. */
   readonly #pinger: Ticker<Subscriber>
   #isDraining = false
 
-  constructor(setup: ServerDeliverySetup) {
-    const { clock, envelope, options, reporting } = setup
-    this.#setup = setup
-    this.#pinger = new Ticker(clock, options.idleMs, (subscriber) => subscriber.ping())
-    this.#mailboxes = new Mailboxes({
-      log: options.log,
-      bounds: options,
-      window: options.window,
-      envelope,
-      counters: this.counters,
-      reporting,
-      createState: createSharedStates({ ...setup, report: (error) => reporting.report(error) }),
-      acceptance: new Acceptance({ accept: options.accept, clock, reporting }),
-      sendToPlain: (userId, message) => this.#sendToPlain(userId, [message]),
-      failed: (cause) => {
-        this.counters.logFailures += 1
-        reporting.report(new SyncError('log-failed', 'The delivery log failed.', { cause }))
-      },
+  constructor(context: Omit<ServerDeliveryContext, 'counters'>) {
+    this.#context = { ...context, counters: this.counters }
+    this.#mailboxes = new Mailboxes(this.#context)
+    this.#pinger = new Ticker(context.clock, context.options.idleMs, (subscriber) => {
+      subscriber.ping()
     })
   }
 
@@ -106,7 +60,7 @@ export class ServerDelivery implements DeliveryPort {
     const { mailbox } = this.#mailboxes.of(identity.userId)
     // The greeting need not wait for what is being written.
     if (mailbox.isLoaded) subscribed()
-    else mailbox.push({ stage() {}, settle: subscribed, fail: failed })
+    else mailbox.push({ settle: subscribed, fail: failed })
     this.#mailboxes.release(mailbox)
   }
 
@@ -117,17 +71,10 @@ export class ServerDelivery implements DeliveryPort {
   broadcastBatch(userId: string, messages: readonly UnsealedMessage[]): number {
     if (this.#isDraining) return 0
     const outcome: { sockets?: number } = {}
-    this.#publish({
-      userId,
-      messages: this.#encode(messages, SERVER_DEVICE_ID),
-      settled(sockets) {
-        outcome.sockets = sockets
-      },
-      failed() {
-        outcome.sockets = 0
-      },
+    this.#publish(userId, this.#encode(messages, SERVER_DEVICE_ID), (published) => {
+      outcome.sockets = published?.sockets ?? 0
     })
-    return outcome.sockets ?? this.#setup.socketCount(userId)
+    return outcome.sockets ?? this.#context.members.socketCount(userId)
   }
 
   publish(userId: string, message: UnsealedMessage): Promise<LogPosition> {
@@ -136,28 +83,24 @@ export class ServerDelivery implements DeliveryPort {
         reject(new SyncError('disposed', 'publishToUser: the server is closing'))
         return
       }
-      this.#publish({
-        userId,
-        messages: this.#encode([message], SERVER_DEVICE_ID),
-        settled: (_sockets, position) => resolve(position),
-        failed() {
-          reject(new SyncError('log-failed', 'publishToUser: the log could not be written'))
-        },
+      this.#publish(userId, this.#encode([message], SERVER_DEVICE_ID), (published) => {
+        if (published !== undefined) resolve(published.position)
+        else reject(new SyncError('log-failed', 'publishToUser: the log could not be written'))
       })
     })
   }
 
   relay({ userId, deviceId }: Identity, message: UnsealedMessage, done: () => void): void {
-    this.#publish({ userId, messages: this.#encode([message], deviceId), afterwards: done })
+    this.#publish(userId, this.#encode([message], deviceId), undefined, done)
   }
 
   afterPending(userId: string, done: () => void): void {
     const { mailbox } = this.#mailboxes.of(userId)
-    mailbox.push({ stage() {}, settle() {}, fail: done, afterwards: done })
+    mailbox.push({ settle() {}, fail: done, afterwards: done })
   }
 
   async drain(graceMs: number): Promise<void> {
-    const { clock, options } = this.#setup
+    const { clock, options } = this.#context
     this.#isDraining = true
     for (const subscriber of this.#pinger.members) {
       subscriber.drain(Math.floor(options.random() * options.drainSpreadMs))
@@ -175,22 +118,11 @@ export class ServerDelivery implements DeliveryPort {
     connection: SubscriberConnection,
     sendRoster: () => void,
   ): Subscription {
-    const { envelope, maxBufferedBytes, maxMessageBytes, options, reporting } = this.#setup
-    const { idleMs, window } = options
-    const { mailbox, outboxes } = this.#mailboxes.of(userId)
-    const subscriber = new Subscriber({
-      mailbox,
-      outboxes,
-      connection,
-      envelope,
+    const subscriber = new Subscriber(this.#context, {
+      user: this.#mailboxes.of(userId),
       deviceId,
-      counters: this.counters,
-      greeting: { v: DELIVERY_VERSION, maxBytes: maxMessageBytes, idleMs, window },
-      highWaterBytes: Math.min(options.highWaterBytes, maxBufferedBytes),
+      connection,
       sendRoster,
-      envelopeThrew(cause) {
-        reporting.report(new SyncError('handler-threw', 'The envelope threw.', { cause }))
-      },
       left: (gone) => {
         this.#pinger.delete(gone)
         this.#mailboxes.release(this.#mailboxes.of(userId).mailbox)
@@ -201,43 +133,35 @@ export class ServerDelivery implements DeliveryPort {
     return subscriber
   }
 
-  #publish({ userId, messages, settled, failed, afterwards }: Publication): void {
+  /** `settled` gets `undefined` where the log failed. After it `afterwards` may run user code. */
+  #publish(
+    userId: string,
+    messages: readonly UnnumberedMessage[],
+    settled?: (published: Published | undefined) => void,
+    afterwards?: () => void,
+  ): void {
     const { mailbox } = this.#mailboxes.of(userId)
-    let lastSeq = 0
+    let seq = 0
     mailbox.push({
       stage(draft) {
-        for (const message of messages) lastSeq = draft.append(message)
+        for (const message of messages) seq = draft.append(message)
       },
       settle: () => {
-        let sockets = this.#sendToPlain(userId, messages)
+        let sockets = sendToPlain(this.#context, userId, messages)
         for (const reader of mailbox.readers) if (reader.isOpen) sockets += 1
-        settled?.(sockets, { epoch: mailbox.epoch, seq: lastSeq })
+        settled?.({ sockets, position: { epoch: mailbox.epoch, seq } })
       },
       fail() {
-        failed?.()
+        settled?.(undefined)
         afterwards?.()
       },
-      afterwards() {
-        afterwards?.()
-      },
+      afterwards,
     })
   }
 
   #encode(messages: readonly UnsealedMessage[], deviceId: string): readonly UnnumberedMessage[] {
-    const timestamp = this.#setup.clock.epoch()
+    const timestamp = this.#context.clock.epoch()
     return messages.map((message) => encodeData(message, { timestamp, deviceId }))
-  }
-
-  #sendToPlain(userId: string, messages: readonly UnnumberedMessage[]): number {
-    const [first] = messages
-    let sockets = 0
-    if (first === undefined) return sockets
-    this.#setup.reporting.runUserCode('envelope', () => {
-      const { timestamp, deviceId } = first
-      const plain = messages.map((message) => ({ type: message.type, data: decodeData(message) }))
-      sockets = this.#setup.sendToPlain(userId, plain, { timestamp, deviceId, userId })
-    })
-    return sockets
   }
 }
 

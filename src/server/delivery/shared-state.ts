@@ -1,29 +1,22 @@
-import type { Clock } from '../../base/clock.js'
 import { type ReportError, SyncError } from '../../base/errors.js'
-import type { CoordinatorDefinition, UncheckedDefinition } from '../../schemas/coordinator.js'
+import type { CoordinatorDefinition } from '../../schemas/coordinator.js'
 import { createValidate, type MessageSchemas, type Validate } from '../../schemas/schema.js'
 import { createFolding, type Folding } from '../../state/folding.js'
 import { encodeJson } from '../../transport/json-codec.js'
 import type { LoggedMessage } from '../log/delivery-log.js'
 import type { UserLogState } from '../log/user-log.js'
 import { decodeData } from './logged-message.js'
+import type { ServerDeliveryContext } from './context.js'
 
 /** Makes the state of one user from the user's log. */
 export type CreateSharedState = (userId: string, log: UserLogState) => SharedState
 
-/** What {@link createSharedStates} needs. */
-export interface SharedStatesOptions {
-  readonly protocol: {
-    readonly receive: MessageSchemas
-    readonly coordinator?: UncheckedDefinition | undefined
-  }
-  readonly clock: Clock
-  readonly report: ReportError
-}
-
 /** Makes the function that makes users' states; `undefined` if the protocol has no checkpoint. */
-export function createSharedStates(options: SharedStatesOptions): CreateSharedState | undefined {
-  const { protocol, clock, report } = options
+export function createSharedStates({
+  protocol,
+  clock,
+  reporting: { report },
+}: Pick<ServerDeliveryContext, 'clock' | 'protocol' | 'reporting'>): CreateSharedState | undefined {
   if (protocol.coordinator?.checkpoint === undefined) return undefined
   // `defineProtocol` has checked it, and nothing here depends on the type of a state.
   const definition = protocol.coordinator as CoordinatorDefinition<MessageSchemas, object>
@@ -39,8 +32,7 @@ export function createSharedStates(options: SharedStatesOptions): CreateSharedSt
 
 /** The state that a user's messages lead to, folded as every client of the user folds it. */
 export class SharedState {
-  readonly #userId: string
-  readonly #epoch: string
+  readonly #origin: { readonly userId: string; readonly epoch: string }
   readonly #folding: Folding
   readonly #validators: ReadonlyMap<string, Validate>
   readonly #report: ReportError
@@ -54,8 +46,7 @@ export class SharedState {
     validators: ReadonlyMap<string, Validate>,
     report: ReportError,
   ) {
-    this.#userId = userId
-    this.#epoch = epoch
+    this.#origin = { userId, epoch }
     this.#folding = folding
     this.#validators = validators
     this.#report = report
@@ -75,7 +66,7 @@ export class SharedState {
       const validated = this.#validators.get(type)?.(decodeData(message))
       // Clients do not fold a message that does not fit its schema either.
       if (validated?.ok === false) continue
-      const meta = { timestamp, deviceId, userId: this.#userId, seq, epoch: this.#epoch }
+      const meta = { timestamp, deviceId, seq, ...this.#origin }
       this.#folding.fold({ type, data: validated?.value, meta })
     }
     this.#folding.commit()

@@ -1,34 +1,20 @@
-import { type ResetReason, type Resume, toServer } from '../../schemas/control.js'
-import type { EnvelopeDirection } from '../../schemas/envelope.js'
+import { SyncError } from '../../base/errors.js'
+import { DELIVERY_VERSION, type ResetReason, type Resume, toServer } from '../../schemas/control.js'
 import { createValidate } from '../../schemas/schema.js'
 import { encodeMessage } from '../outgoing.js'
-import type { OutboxMark, OutboxSender } from './client-outbox.js'
-import type { ClientOutboxes } from './client-outboxes.js'
+import type { ClientOutbox, OutboxMark, OutboxSender } from './client-outbox.js'
 import type { LogReader, Mailbox } from './mailbox.js'
+import type { LoadedUser } from './mailboxes.js'
+import type { ServerDeliveryContext } from './context.js'
 import type { ControlResult, NumberedInput, SubscriberConnection, Subscription } from './port.js'
-import type { DeliveryCounting } from './stats.js'
 
-/** What {@link Subscriber} needs. */
+/** What {@link Subscriber} needs beside what all of delivery shares. */
 export interface SubscriberOptions {
-  readonly mailbox: Mailbox
-  readonly outboxes: ClientOutboxes
-  readonly connection: SubscriberConnection
-  readonly envelope: EnvelopeDirection
+  readonly user: LoadedUser
   readonly deviceId: string
-  readonly counters: DeliveryCounting
-  /** What the greeting says beside the position of the log. */
-  readonly greeting: {
-    readonly v: number
-    readonly maxBytes: number
-    readonly idleMs: number
-    readonly window: number
-  }
-  /** While the connection's backlog has this many bytes, numbered messages wait. */
-  readonly highWaterBytes: number
+  readonly connection: SubscriberConnection
   /** Announces to the connection which devices are present. */
   readonly sendRoster: () => void
-  /** The user's envelope threw. */
-  readonly envelopeThrew: (cause: unknown) => void
   readonly left: (subscriber: Subscriber) => void
 }
 
@@ -43,19 +29,26 @@ const validateResume = createValidate(toServer.$resume)
  */
 export class Subscriber implements Subscription, LogReader, OutboxSender {
   readonly isPlain = false
+  readonly #context: ServerDeliveryContext
   readonly #options: SubscriberOptions
+  readonly #mailbox: Mailbox
+  /** While the connection's backlog has this many bytes, numbered messages wait. */
+  readonly #highWaterBytes: number
   /** The number of the last message that was sent; `undefined` before the first resume. */
   #sent: number | undefined
   /** Messages up to this number are counted as replayed. */
   #replayedTo = 0
   /** The outbox that the connection sends from. */
-  #cid: string | undefined
+  #outbox: ClientOutbox | undefined
   /** The acknowledgement that is about to be sent. */
   #unsentAck: { readonly cid: string; readonly n: number } | undefined
 
-  constructor(options: SubscriberOptions) {
+  constructor(context: ServerDeliveryContext, options: SubscriberOptions) {
+    this.#context = context
     this.#options = options
-    options.mailbox.readers.add(this)
+    this.#mailbox = options.user.mailbox
+    this.#highWaterBytes = Math.min(context.options.highWaterBytes, context.maxBufferedBytes)
+    this.#mailbox.readers.add(this)
     options.connection.onFlushed(() => this.pump())
   }
 
@@ -69,9 +62,10 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
 
   /** Sends the first frame. */
   greet(): void {
-    const { greeting, mailbox } = this.#options
-    const { epoch, head, first } = mailbox
-    this.#send('$hello', { ...greeting, epoch, head, first })
+    const { maxMessageBytes: maxBytes, options } = this.#context
+    const { idleMs, window } = options
+    const { epoch, head, first } = this.#mailbox
+    this.#send('$hello', { v: DELIVERY_VERSION, maxBytes, idleMs, window, epoch, head, first })
   }
 
   /** Handles a control frame. One of an unknown type is ignored. */
@@ -84,21 +78,20 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
   }
 
   receive(input: NumberedInput): void {
-    const { counters, deviceId, outboxes } = this.#options
-    const outbox = input.cid === this.#cid ? outboxes.find(deviceId, input.cid) : undefined
-    if (outbox === undefined) counters.fenced += 1
-    else outbox.receive(this, input)
+    if (this.#outbox?.cid === input.cid) this.#outbox.receive(this, input)
+    else this.#context.counters.fenced += 1
   }
 
   /** Sends the messages that were not sent yet, until the backlog of the connection is too large. */
   pump(): void {
-    const { connection, counters, highWaterBytes, mailbox } = this.#options
+    const { connection } = this.#options
+    const mailbox = this.#mailbox
     // It is called again when the backlog has gone out.
     while (
       this.#sent !== undefined &&
       this.#sent < mailbox.head &&
       connection.isOpen &&
-      connection.bufferedBytes < highWaterBytes
+      connection.bufferedBytes < this.#highWaterBytes
     ) {
       if (this.#sent + 1 < mailbox.first) {
         this.#reset('trimmed')
@@ -111,13 +104,13 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
         return
       }
       this.#sent += 1
-      if (this.#sent <= this.#replayedTo) counters.replayed += 1
+      if (this.#sent <= this.#replayedTo) this.#context.counters.replayed += 1
     }
   }
 
   /** Sends a `$ping` if every message has been sent. */
   ping(): void {
-    const { epoch, head } = this.#options.mailbox
+    const { epoch, head } = this.#mailbox
     if (this.#sent === head) this.#send('$ping', { epoch, head })
   }
 
@@ -127,7 +120,7 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
   }
 
   leave(): void {
-    this.#options.mailbox.readers.delete(this)
+    this.#mailbox.readers.delete(this)
     this.#turnTo(undefined)
     this.#options.left(this)
   }
@@ -149,41 +142,31 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
   }
 
   #resume(resume: Resume): void {
-    const { deviceId, mailbox, outboxes } = this.#options
+    const { deviceId, user } = this.#options
     const { cid, fence } = resume
-    this.#turnTo(cid)
     if (cid === undefined || fence === undefined) {
-      mailbox.push({
-        stage() {},
-        settle: () => this.#answer(resume, undefined),
-        fail: () => this.giveUp(),
-      })
+      this.#turnTo(undefined)
+      this.#mailbox.push({ settle: () => this.#answer(resume), fail: () => this.giveUp() })
       return
     }
-    outboxes.findOrCreate(deviceId, cid).resume({
-      sender: this,
-      fence,
-      answer: (mark) => this.#answer(resume, mark),
-    })
+    const outbox = user.outbox(deviceId, cid)
+    this.#turnTo(outbox)
+    outbox.resume(this, fence, (mark) => this.#answer(resume, mark))
   }
 
   // A connection sends from one outbox at a time, so that it cannot keep many in memory.
-  #turnTo(cid: string | undefined): void {
-    const { deviceId, outboxes } = this.#options
-    if (this.#cid !== undefined && this.#cid !== cid) {
-      outboxes.find(deviceId, this.#cid)?.leave(this)
-    }
-    this.#cid = cid
+  #turnTo(outbox: ClientOutbox | undefined): void {
+    if (this.#outbox !== outbox) this.#outbox?.leave(this)
+    this.#outbox = outbox
   }
 
-  #answer(resume: Resume, mark: OutboxMark | undefined): void {
-    const { connection, counters, mailbox } = this.#options
-    if (!connection.isOpen) return
+  #answer(resume: Resume, mark?: OutboxMark): void {
+    if (!this.isOpen) return
     this.#sendAck()
-    counters.resumes += 1
-    const why = resetReasonOf(resume, mailbox)
+    this.#context.counters.resumes += 1
+    const why = resetReasonOf(resume, this.#mailbox)
     if (why === undefined) {
-      const { epoch, head } = mailbox
+      const { epoch, head } = this.#mailbox
       this.#send('$resumed', { epoch, head, ...mark })
       this.#sent = resume.seq
       this.#replayedTo = head
@@ -195,10 +178,9 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
   }
 
   #reset(why: ResetReason, mark?: OutboxMark): void {
-    const { counters, mailbox } = this.#options
-    counters.resets += 1
-    const { epoch, head } = mailbox
-    const snapshot = mailbox.snapshot(why)
+    const { epoch, head } = this.#mailbox
+    const snapshot = this.#mailbox.snapshot(why)
+    this.#context.counters.resets += 1
     this.#send('$reset', { why, epoch, head, ...mark })
     this.#send('$snapshot', { epoch, ...snapshot })
     this.#sent = snapshot.seq
@@ -219,9 +201,8 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
   }
 
   #send(type: string, data?: unknown): void {
-    const { connection, envelope } = this.#options
     try {
-      connection.send(encodeMessage(envelope, { type, data }, {}))
+      this.#options.connection.send(encodeMessage(this.#context.envelope, { type, data }, {}))
     } catch (cause) {
       this.#fail(cause)
     }
@@ -229,7 +210,8 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
 
   // Closes the connection: otherwise the client would wait without end for the missing frame.
   #fail(cause: unknown): void {
-    this.#options.envelopeThrew(cause)
+    const error = new SyncError('handler-threw', 'The envelope threw.', { cause })
+    this.#context.reporting.report(error)
     this.giveUp()
   }
 }

@@ -1,55 +1,97 @@
 import { isThenable } from '../ask.js'
+import type { ClientMark, LogChange, LoggedMessage } from '../log/delivery-log.js'
+import { headOf, markKey, type UserLogState } from '../log/user-log.js'
+import type { UnnumberedMessage } from './logged-message.js'
+
+/** What is about to be written to one user's log in one change. */
+export class LogDraft {
+  readonly appended: LoggedMessage[] = []
+  /** New marks by {@link markKey}. */
+  readonly marks = new Map<string, ClientMark>()
+  /** Functions that are called once after all writes of the draft have settled. */
+  readonly atEnd = new Set<() => void>()
+  trim: LogChange['trim']
+  readonly #log: UserLogState
+
+  constructor(log: UserLogState) {
+    this.#log = log
+  }
+
+  get isEmpty(): boolean {
+    return this.appended.length === 0 && this.marks.size === 0 && this.trim === undefined
+  }
+
+  /** Gives a message the next number; returns the number. */
+  append(message: UnnumberedMessage): number {
+    const seq = headOf(this.#log) + this.appended.length + 1
+    this.appended.push({ seq, ...message })
+    return seq
+  }
+
+  /** The mark of an outbox as it will be once the draft is written. */
+  mark(key: string): ClientMark | undefined {
+    return this.marks.get(key) ?? this.#log.marks.get(key)
+  }
+
+  putMark(mark: ClientMark): void {
+    this.marks.set(markKey(mark), mark)
+  }
+
+  /** The change that writes the draft, and deletes some marks to make room for the new ones. */
+  toChange(forget: readonly ClientMark[]): LogChange {
+    const { appended, marks, trim } = this
+    return {
+      epoch: this.#log.epoch,
+      ...(appended.length > 0 && { append: appended }),
+      ...(marks.size > 0 && { marks: [...marks.values()], forget }),
+      ...(trim !== undefined && { trim }),
+    }
+  }
+}
 
 /** One step of work on a log, done in its turn. No method throws. */
-export interface QueuedWrite<Draft> {
+export interface QueuedWrite {
   /** Puts into the draft what is to be written. */
-  stage(draft: Draft): void
+  stage?(draft: LogDraft): void
   /** The draft is written. */
   settle(): void
   /** The draft could not be written, or the queue is full: nothing has changed. */
   fail(): void
   /** Called last, when the queue takes the next draft: user code, which may push more, runs here. */
-  afterwards?(): void
-}
-
-/** What a {@link WriteQueue} writes to. */
-export interface WriteTarget<Draft> {
-  /** Called before the first draft, and again before the next while it fails. May give a promise. */
-  open(): unknown
-  begin(): Draft
-  /** Writes a draft: done when it returns, or when its promise resolves. */
-  commit(draft: Draft): unknown
-  /** A draft was written. Called before its writes settle. */
-  committed(draft: Draft): void
-  /** All writes of a draft have settled. */
-  settled(draft: Draft): void
-  failed(cause: unknown): void
-  becameIdle(): void
+  readonly afterwards?: (() => void) | undefined
 }
 
 /**
  * Does writes one after another. The writes pushed while a draft is being committed wait, and go
- * into the next draft together. If the target never gives a promise, a write is done when `push`
- * returns.
+ * into the next draft together. If no answer of a subclass is a promise, a write is done when
+ * `push` returns.
  */
-export class WriteQueue<Draft> {
-  readonly #target: WriteTarget<Draft>
+export abstract class WriteQueue {
   readonly #maxWaiting: number
-  #waiting: QueuedWrite<Draft>[] = []
+  #waiting: QueuedWrite[] = []
   #isBusy = false
   #isOpened = false
 
   /** At most `maxWaiting` writes wait; one that is pushed beyond that fails. */
-  constructor(target: WriteTarget<Draft>, maxWaiting: number) {
-    this.#target = target
+  constructor(maxWaiting: number) {
     this.#maxWaiting = maxWaiting
   }
+
+  /** Called before the first draft, and again before the next while it fails. May give a promise. */
+  protected abstract open(): unknown
+  protected abstract begin(): LogDraft
+  /** Writes a draft: done when it returns, or when its promise resolves. */
+  protected abstract commit(draft: LogDraft): unknown
+  /** A draft was written. Called before its writes settle. */
+  protected abstract committed(draft: LogDraft): void
+  protected abstract failed(cause: unknown): void
+  protected abstract becameIdle(): void
 
   get isIdle(): boolean {
     return !this.#isBusy && this.#waiting.length === 0
   }
 
-  push(write: QueuedWrite<Draft>): void {
+  push(write: QueuedWrite): void {
     if (this.#waiting.length >= this.#maxWaiting) {
       write.fail()
       return
@@ -62,7 +104,7 @@ export class WriteQueue<Draft> {
     if (this.#isBusy) return
     const writes = this.#waiting
     if (writes.length === 0) {
-      this.#target.becameIdle()
+      this.becameIdle()
       return
     }
     this.#isBusy = true
@@ -72,7 +114,7 @@ export class WriteQueue<Draft> {
       return
     }
     whenDone(
-      () => this.#target.open(),
+      () => this.open(),
       () => {
         this.#isOpened = true
         this.#write(writes)
@@ -81,16 +123,15 @@ export class WriteQueue<Draft> {
     )
   }
 
-  #write(writes: readonly QueuedWrite<Draft>[]): void {
-    const target = this.#target
-    const draft = target.begin()
-    for (const write of writes) write.stage(draft)
+  #write(writes: readonly QueuedWrite[]): void {
+    const draft = this.begin()
+    for (const write of writes) write.stage?.(draft)
     whenDone(
-      () => target.commit(draft),
+      () => this.commit(draft),
       () => {
-        target.committed(draft)
+        this.committed(draft)
         for (const write of writes) write.settle()
-        target.settled(draft)
+        for (const run of draft.atEnd) run()
         this.#isBusy = false
         for (const write of writes) write.afterwards?.()
         this.#run()
@@ -99,8 +140,8 @@ export class WriteQueue<Draft> {
     )
   }
 
-  #fail(writes: readonly QueuedWrite<Draft>[], cause: unknown): void {
-    this.#target.failed(cause)
+  #fail(writes: readonly QueuedWrite[], cause: unknown): void {
+    this.failed(cause)
     for (const write of writes) write.fail()
     this.#isBusy = false
     this.#run()

@@ -129,8 +129,7 @@ describe('a server with delivery', () => {
               maxMessageBytes: 1,
               maxBufferedBytes: 2 ** 20,
               reporting: new Reporting(undefined, undefined, clock),
-              sendToPlain: () => 0,
-              socketCount: () => 1,
+              members: { sendToPlain: () => 0, socketCount: () => 1 },
             })
           }
 
