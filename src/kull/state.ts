@@ -1,10 +1,15 @@
+import type * as z from 'zod/mini'
 import { PersistentMap } from '../base/persistent-map.js'
 import { defineCoordinator } from '../schemas/coordinator.js'
 import { checkpoint, creditSummary, receive } from '../schemas/kull/index.js'
-import type { CreditUpdate } from './credits.js'
 import { addSocket, type Device, removeSocket, unconfirmDevice } from './devices.js'
-import type { PromptChange } from './prompts.js'
 import { createShoot, isFinished, type Shoot } from './shoots.js'
+
+/** The data of `CREDIT_UPDATE`. `change` is negative when credits were used. */
+export type CreditUpdate = z.output<typeof receive.CREDIT_UPDATE>
+
+/** The data of `PROMPT_CHANGE`. */
+export type PromptChange = z.output<typeof receive.PROMPT_CHANGE>
 
 /** The state of a Kull client. */
 export interface KullState {
