@@ -36,11 +36,13 @@ export {
   type ShownNotification,
 } from './notifications-browser.js'
 export { type KullCredentials, kull } from './protocol.js'
+export type { Shoot, ShootProgress, ShootStatus } from './shoots.js'
 export {
+  type CreditUpdate,
   isAnyShooting,
+  type KullState,
   overallProgress,
+  type PromptChange,
   totalImagesProcessing,
   totalImagesToProcess,
-} from './selectors.js'
-export type { Shoot, ShootProgress, ShootStatus } from './shoots.js'
-export type { CreditUpdate, KullState, PromptChange } from './state.js'
+} from './state.js'
