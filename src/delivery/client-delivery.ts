@@ -14,7 +14,7 @@ import { Outboxes } from './outboxes.js'
 import type { AttachedDelivery, DeliveryHost } from './port.js'
 import { createUnsentReceipt, type Receipt } from './receipt.js'
 import { createGuardedOutboxStore } from './store/outbox-guard.js'
-import type { GuardedOutboxStore } from './store/outbox-guarded.js'
+import type { GuardedOutboxStore } from './store/outbox-store.js'
 
 /** The delivery of one client: its outboxes, its cursor, and what is said about both. */
 export class ClientDelivery implements AttachedDelivery {

@@ -2,7 +2,7 @@ import type { OutboxEvent, OutboxPort } from '../machines/outbox.js'
 import type { Channel } from './channel.js'
 import { Outbox, type OutboxOptions } from './outbox.js'
 import type { OutboxFact } from './outbox-fact.js'
-import type { GuardedOutboxStore } from './store/outbox-guarded.js'
+import type { GuardedOutboxStore } from './store/outbox-store.js'
 
 /** What {@link Outboxes} needs. None of the functions throws. */
 export interface OutboxesOptions extends Omit<OutboxOptions, 'store' | 'tell'> {

@@ -1,11 +1,11 @@
+import * as z from 'zod/mini'
 import { type Clock, createSystemClock } from '../base/clock.js'
 import { SyncError } from '../base/errors.js'
 import { assertDuration } from '../base/options.js'
 import { creditSummary } from '../schemas/kull/index.js'
 import { createValidate } from '../schemas/schema.js'
 import type { ApiResult, CallOptions, LinkState, SessionApi } from '../session/api.js'
-import { toUser } from '../session/stored-session.js'
-import { anything, linkCode, linkState, renewedToken, serviceStatus } from './answers.js'
+import { token, toUser, user } from '../session/stored-session.js'
 import { callHttp, type Fetch, type HttpOptions } from './http.js'
 
 /** Options of {@link createApi}. */
@@ -30,12 +30,62 @@ export interface Api extends SessionApi {
   serviceStatus(options?: CallOptions): Promise<ApiResult<{ readonly status: string }>>
 }
 
-const validateLinkCode = createValidate(linkCode)
-const validateLinkState = createValidate(linkState)
-const validateRenewedToken = createValidate(renewedToken)
-const validateAnything = createValidate(anything)
+// Shown as a link, so it must not be a `javascript:` address or the like.
+const webAddress = z.string().check(
+  z.maxLength(2_048),
+  z.refine((text) => /^https?:\/\//i.test(text) && URL.canParse(text)),
+)
+
+/** A time in ISO 8601. */
+const isoTime = z.string().check(z.refine((text) => !Number.isNaN(Date.parse(text))))
+
+const seconds = z.number().check(z.positive(), z.maximum(2 ** 31))
+
+// What the server answers. Fields that an app does not use are dropped.
+
+/** `POST /api/device-auth/request`. */
+const validateLinkCode = createValidate(
+  z.object({
+    code: z.string().check(z.minLength(1), z.maxLength(64)),
+    expiresAt: isoTime,
+    verificationUrl: webAddress,
+  }),
+)
+
+/** `GET /api/device-auth/status/:code`. */
+const validateLinkState = createValidate(
+  z.discriminatedUnion('status', [
+    z.object({ status: z.literal('pending') }),
+    z.object({ status: z.literal('expired') }),
+    z.object({
+      status: z.literal('approved'),
+      tokens: z.object({ accessToken: token, refreshToken: token, expiresIn: seconds, user }),
+    }),
+  ]),
+)
+
+/** `POST /api/device-auth/refresh`. */
+const validateRenewedToken = createValidate(
+  z.object({
+    accessToken: token,
+    expiresIn: seconds,
+    refreshToken: z.optional(token),
+  }),
+)
+
+// Any answer with a status of success will do.
+const validateAnything = createValidate(z.unknown())
+
+/** `GET /api/sync/status`. */
+const validateServiceStatus = createValidate(
+  z.object({
+    status: z.string(),
+    timestamp: z.optional(z.union([z.number(), z.string()])),
+    service: z.optional(z.string()),
+  }),
+)
+
 const validateCreditSummary = createValidate(creditSummary)
-const validateServiceStatus = createValidate(serviceStatus)
 
 /**
  * Makes a client of the product's HTTP API. Each answer is validated by a schema, each call has a

@@ -1,8 +1,7 @@
 import type { Clock } from '../base/clock.js'
 import { withDeadline } from '../base/deadline.js'
-import type { ApiFailure } from '../machines/session/ports.js'
 import type { Validate } from '../schemas/schema.js'
-import type { ApiResult } from '../session/api.js'
+import { type ApiResult, failedCall } from '../session/api.js'
 
 /** The part of `fetch` that is used. */
 export type Fetch = (url: string, init: FetchInit) => Promise<FetchResponse>
@@ -64,10 +63,8 @@ export interface HttpCall<T> {
 export async function callHttp<T>(options: HttpOptions, call: HttpCall<T>): Promise<ApiResult<T>> {
   const url = resolveUrl(options.baseUrl, call.path)
   if (url === undefined) {
-    return httpFailure({
-      code: 'url-unusable',
-      message: 'The address of the server is not usable.',
-    })
+    const message = 'The address of the server is not usable.'
+    return failedCall({ code: 'url-unusable', message })
   }
   const { clock, timeoutMs: limitMs } = options
   const settled = await withDeadline({ clock, limitMs, signal: call.signal }, async (signal) => {
@@ -77,15 +74,14 @@ export async function callHttp<T>(options: HttpOptions, call: HttpCall<T>): Prom
   switch (settled.kind) {
     case 'value':
       return interpret(call, settled.value.response, settled.value.text, clock)
-    case 'late':
-      return httpFailure({
-        code: 'timeout',
-        message: `The server did not answer within ${limitMs} ms.`,
-      })
+    case 'late': {
+      const message = `The server did not answer within ${limitMs} ms.`
+      return failedCall({ code: 'timeout', message })
+    }
     case 'aborted':
-      return httpFailure({ code: 'aborted', message: 'The request was cancelled.' })
+      return failedCall({ code: 'aborted', message: 'The request was cancelled.' })
     case 'threw':
-      return httpFailure({ code: 'network', message: 'The server cannot be reached.' })
+      return failedCall({ code: 'network', message: 'The server cannot be reached.' })
     default:
       return settled satisfies never
   }
@@ -155,34 +151,24 @@ function interpret<T>(
       return { ok: true, value: read.value, ...(serverTime !== undefined && { serverTime }) }
     }
     const message = 'The server sent an answer that cannot be read.'
-    return httpFailure({ code: 'unexpected-answer', status, message })
+    return failedCall({ code: 'unexpected-answer', status, message })
   }
   const retryAfterMs = parseRetryAfter(headers.get('retry-after'), serverTime ?? clock.epoch())
   const wait = retryAfterMs !== undefined && { retryAfterMs }
   if (status === 429) {
-    return httpFailure({
-      code: 'rate-limited',
-      message: 'The server received too many requests.',
-      ...wait,
-    })
+    const message = 'The server received too many requests.'
+    return failedCall({ code: 'rate-limited', message, ...wait })
   }
   if (status === 408 || status >= 500) {
     const message = 'The server is not available now.'
-    return httpFailure({ code: 'unavailable', status, message, ...wait })
+    return failedCall({ code: 'unavailable', status, message, ...wait })
   }
   if (status >= 400) {
-    return httpFailure({ code: 'refused', status, message: 'The server refused the request.' })
+    return failedCall({ code: 'refused', status, message: 'The server refused the request.' })
   }
   // A redirect, which is not followed. Browsers show it as status 0.
-  return httpFailure({
-    code: 'unexpected-answer',
-    status,
-    message: 'The server answered with a redirect.',
-  })
-}
-
-function httpFailure(failure: ApiFailure): { readonly ok: false; readonly failure: ApiFailure } {
-  return { ok: false, failure }
+  const message = 'The server answered with a redirect.'
+  return failedCall({ code: 'unexpected-answer', status, message })
 }
 
 function parseJson(text: string): unknown {

@@ -1,6 +1,5 @@
 /** `statewire/kull`: the Kull sync protocol, its HTTP API, environments and notifications. */
 export { type Api, type ApiOptions, createApi } from './create-api.js'
-export type { CreditUpdate } from './credits.js'
 export type { Device, DevicePresence } from './devices.js'
 export {
   createEnvironments,
@@ -36,13 +35,14 @@ export {
   type NotificationPermission,
   type ShownNotification,
 } from './notifications-browser.js'
-export type { PromptChange } from './prompts.js'
 export { type KullCredentials, kull } from './protocol.js'
+export type { Shoot, ShootProgress, ShootStatus } from './shoots.js'
 export {
+  type CreditUpdate,
   isAnyShooting,
+  type KullState,
   overallProgress,
+  type PromptChange,
   totalImagesProcessing,
   totalImagesToProcess,
-} from './selectors.js'
-export type { Shoot, ShootProgress, ShootStatus } from './shoots.js'
-export type { KullState } from './state.js'
+} from './state.js'

@@ -1,8 +1,7 @@
 import { map, type Observable } from 'rxjs'
 import type * as z from 'zod/mini'
 import type { adminSessionUpdate } from '../schemas/kull/admin.js'
-import type { CreditUpdate } from './credits.js'
-import type { PromptChange } from './prompts.js'
+import type { CreditUpdate, PromptChange } from './state.js'
 
 /** The data of `ADMIN_SESSION_UPDATE`. */
 export type AdminSessionUpdate = z.output<typeof adminSessionUpdate>

@@ -2,7 +2,8 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import * as z from 'zod/mini'
 import { type Clock, createSystemClock } from '../base/clock.js'
-import { type ReportError, SyncError } from '../base/errors.js'
+import { assertThat, type ReportError, SyncError } from '../base/errors.js'
+import { guardReport } from '../base/options.js'
 import { receive } from '../schemas/kull/index.js'
 import { createValidate, type Issue, type Schema } from '../schemas/schema.js'
 import { failure, type JsonReply, readJson, sendJson } from '../server/json-http.js'
@@ -74,14 +75,33 @@ export interface KullBroadcaster {
  */
 export function createKullRoutes(sync: KullBroadcaster, options: KullRoutesOptions): KullRoutes {
   const { maxBodyBytes = 2 ** 20 } = options
-  if (typeof options.authorize !== 'function') {
-    throw new SyncError('option-invalid', 'authorize must be a function')
+  const isFunction = typeof options.authorize === 'function'
+  assertThat(isFunction, 'option-invalid', 'authorize must be a function')
+  const isSize = Number.isFinite(maxBodyBytes) && maxBodyBytes > 0
+  assertThat(isSize, 'option-invalid', `maxBodyBytes must be positive, not ${maxBodyBytes}`)
+  const routes = createRoutes(sync, { ...options, maxBodyBytes })
+  const report = guardReport(options.onError)
+
+  async function reply(route: HttpRoute, request: IncomingMessage): Promise<JsonReply | undefined> {
+    if (request.method !== route.method) {
+      return failure(405, `Use ${route.method}`, { allow: route.method })
+    }
+    try {
+      return await route.answer(request)
+    } catch (cause) {
+      report(new SyncError('handler-threw', 'A function of the routes threw.', { cause }))
+      return failure(500, 'Internal error')
+    }
   }
-  if (!Number.isFinite(maxBodyBytes) || maxBodyBytes <= 0) {
-    throw new SyncError('option-invalid', `maxBodyBytes must be positive, not ${maxBodyBytes}`)
+
+  return (request, response) => {
+    const route = routes.get((request.url ?? '').replace(/\?.*$/s, ''))
+    if (route === undefined) return false
+    return reply(route, request).then((answer) => {
+      if (answer !== undefined) sendJson(response, answer)
+      return true
+    })
   }
-  const router = new KullRouter(sync, options, maxBodyBytes)
-  return (request, response) => router.handle(request, response)
 }
 
 interface HttpRoute {
@@ -93,133 +113,92 @@ interface HttpRoute {
 const progressBody = z.extend(receive.SHOOT_PROGRESS, { userId: z.string() })
 const promptBody = z.extend(receive.PROMPT_CHANGE, { userIds: z.array(z.string()) })
 
-class KullRouter {
-  readonly #sync: KullBroadcaster
-  readonly #options: KullRoutesOptions
-  readonly #maxBodyBytes: number
-  readonly #clock: Clock
-  readonly #routes: ReadonlyMap<string, HttpRoute>
-
-  constructor(sync: KullBroadcaster, options: KullRoutesOptions, maxBodyBytes: number) {
-    this.#sync = sync
-    this.#options = options
-    this.#maxBodyBytes = maxBodyBytes
-    this.#clock = options.clock ?? createSystemClock()
-    const routes = new Map<string, HttpRoute>([
-      ['/api/sync/shoot-progress', this.#progressRoute()],
-      ['/api/sync/credit-update', this.#creditRoute()],
-      ['/api/sync/prompt-change', this.#promptRoute()],
-      ['/api/sync/status', this.#statusRoute()],
-    ])
-    const { creditBalance } = options
-    if (creditBalance !== undefined) {
-      routes.set('/api/kull/credits/summary', this.#balanceRoute(creditBalance))
-    }
-    this.#routes = routes
-  }
-
-  handle(request: IncomingMessage, response: ServerResponse): boolean | Promise<boolean> {
-    const route = this.#routes.get((request.url ?? '').replace(/\?.*$/s, ''))
-    if (route === undefined) return false
-    return this.#reply(route, request).then((answer) => {
-      if (answer !== undefined) sendJson(response, answer)
-      return true
-    })
-  }
-
-  async #reply(route: HttpRoute, request: IncomingMessage): Promise<JsonReply | undefined> {
-    if (request.method !== route.method) {
-      return failure(405, `Use ${route.method}`, { allow: route.method })
-    }
-    try {
-      return await route.answer(request)
-    } catch (cause) {
-      this.#report(new SyncError('handler-threw', 'A function of the routes threw.', { cause }))
-      return failure(500, 'Internal error')
-    }
-  }
-
-  #progressRoute(): HttpRoute {
-    return this.#pushRoute(progressBody, ({ userId, ...progress }) =>
-      this.#sync.broadcastToUser(userId, 'SHOOT_PROGRESS', progress),
-    )
-  }
-
-  #creditRoute(): HttpRoute {
-    return this.#pushRoute(receive.CREDIT_UPDATE, (update) =>
-      this.#sync.broadcastToUser(update.userId, 'CREDIT_UPDATE', update),
-    )
-  }
-
-  #promptRoute(): HttpRoute {
-    return this.#pushRoute(promptBody, ({ userIds, ...change }) => {
-      let sockets = 0
-      for (const userId of new Set(userIds)) {
-        sockets += this.#sync.broadcastToUser(userId, 'PROMPT_CHANGE', change)
-      }
-      return sockets
-    })
-  }
-
-  #statusRoute(): HttpRoute {
-    const { service = 'sync' } = this.#options
-    return this.#trustedRoute('GET', () =>
-      Promise.resolve({
-        status: 200,
-        body: { status: 'ok', timestamp: this.#clock.epoch(), service },
+function createRoutes(
+  sync: KullBroadcaster,
+  options: KullRoutesOptions & { readonly maxBodyBytes: number },
+): ReadonlyMap<string, HttpRoute> {
+  const { clock = createSystemClock(), creditBalance, service = 'sync' } = options
+  const routes = new Map<string, HttpRoute>([
+    [
+      '/api/sync/shoot-progress',
+      createPushRoute(options, progressBody, ({ userId, ...progress }) =>
+        sync.broadcastToUser(userId, 'SHOOT_PROGRESS', progress),
+      ),
+    ],
+    [
+      '/api/sync/credit-update',
+      createPushRoute(options, receive.CREDIT_UPDATE, (update) =>
+        sync.broadcastToUser(update.userId, 'CREDIT_UPDATE', update),
+      ),
+    ],
+    [
+      '/api/sync/prompt-change',
+      createPushRoute(options, promptBody, ({ userIds, ...change }) => {
+        const sockets = [...new Set(userIds)].map((userId) =>
+          sync.broadcastToUser(userId, 'PROMPT_CHANGE', change),
+        )
+        return sockets.reduce((sum, count) => sum + count, 0)
       }),
-    )
+    ],
+    [
+      '/api/sync/status',
+      createTrustedRoute(options, 'GET', () => {
+        const body = { status: 'ok', timestamp: clock.epoch(), service }
+        return Promise.resolve({ status: 200, body })
+      }),
+    ],
+  ])
+  if (creditBalance !== undefined) {
+    routes.set('/api/kull/credits/summary', createBalanceRoute(creditBalance, options.identify))
   }
+  return routes
+}
 
-  #balanceRoute(creditBalance: NonNullable<KullRoutesOptions['creditBalance']>): HttpRoute {
-    const { identify = identifyByToken } = this.#options
-    return {
-      method: 'GET',
-      async answer(request) {
-        const userId = await identify(request)
-        if (userId === undefined) return unauthenticated
-        const balance = await creditBalance(userId)
-        if (balance === undefined) return failure(404, 'No such user')
-        return { status: 200, body: { balance } }
-      },
-    }
+function createBalanceRoute(
+  creditBalance: NonNullable<KullRoutesOptions['creditBalance']>,
+  identify: NonNullable<KullRoutesOptions['identify']> = identifyByToken,
+): HttpRoute {
+  return {
+    method: 'GET',
+    async answer(request) {
+      const userId = await identify(request)
+      if (userId === undefined) return unauthenticated
+      const balance = await creditBalance(userId)
+      return balance === undefined
+        ? failure(404, 'No such user')
+        : { status: 200, body: { balance } }
+    },
   }
+}
 
-  /** A route that validates its body and answers with the number of sockets that `push` reached. */
-  #pushRoute<S extends Schema>(schema: S, push: (body: z.output<S>) => number): HttpRoute {
-    const validate = createValidate(schema)
-    return this.#trustedRoute('POST', async (request) => {
-      const body = await readJson(request, this.#maxBodyBytes)
-      if (body?.ok !== true) return body?.reply
-      const validated = validate(body.value)
-      if (!validated.ok) return failure(400, describeFields(body.value, validated.issues))
-      return { status: 200, body: { success: true, sockets: push(validated.value) } }
-    })
-  }
+/** A route that validates its body and answers with the number of sockets that `push` reached. */
+function createPushRoute<S extends Schema>(
+  options: KullRoutesOptions & { readonly maxBodyBytes: number },
+  schema: S,
+  push: (body: z.output<S>) => number,
+): HttpRoute {
+  const validate = createValidate(schema)
+  return createTrustedRoute(options, 'POST', async (request) => {
+    const body = await readJson(request, options.maxBodyBytes)
+    if (body?.ok !== true) return body?.reply
+    const validated = validate(body.value)
+    if (!validated.ok) return failure(400, describeFields(body.value, validated.issues))
+    return { status: 200, body: { success: true, sockets: push(validated.value) } }
+  })
+}
 
-  #trustedRoute(method: HttpRoute['method'], answer: HttpRoute['answer']): HttpRoute {
-    const options = this.#options
-    return {
-      method,
-      async answer(request) {
-        switch (await options.authorize(request)) {
-          case 'allowed':
-            return answer(request)
-          case 'forbidden':
-            return failure(403, 'Forbidden')
-          default:
-            return unauthenticated
-        }
-      },
-    }
-  }
-
-  #report(error: SyncError): void {
-    try {
-      this.#options.onError?.(error)
-    } catch {
-      // An exception of the error handler cannot be reported.
-    }
+function createTrustedRoute(
+  { authorize }: KullRoutesOptions,
+  method: HttpRoute['method'],
+  answer: HttpRoute['answer'],
+): HttpRoute {
+  return {
+    method,
+    async answer(request) {
+      const authorization = await authorize(request)
+      if (authorization === 'allowed') return answer(request)
+      return authorization === 'forbidden' ? failure(403, 'Forbidden') : unauthenticated
+    },
   }
 }
 

@@ -1,10 +1,15 @@
+import type * as z from 'zod/mini'
 import { PersistentMap } from '../base/persistent-map.js'
 import { defineCoordinator } from '../schemas/coordinator.js'
 import { checkpoint, creditSummary, receive } from '../schemas/kull/index.js'
-import type { CreditUpdate } from './credits.js'
 import { addSocket, type Device, removeSocket, unconfirmDevice } from './devices.js'
-import type { PromptChange } from './prompts.js'
-import { createShoot, isFinished, type Shoot } from './shoots.js'
+import { createShoot, isFinished, type Shoot, sumProcessing, toFraction } from './shoots.js'
+
+/** The data of `CREDIT_UPDATE`. `change` is negative when credits were used. */
+export type CreditUpdate = z.output<typeof receive.CREDIT_UPDATE>
+
+/** The data of `PROMPT_CHANGE`. */
+export type PromptChange = z.output<typeof receive.PROMPT_CHANGE>
 
 /** The state of a Kull client. */
 export interface KullState {
@@ -101,3 +106,24 @@ export const coordinator = defineCoordinator(receive, {
     state.ownDeviceId = undefined
   },
 })
+
+/** Whether a shoot is being processed. */
+export function isAnyShooting(state: KullState): boolean {
+  return sumProcessing(state.activeShootProgress).shoots > 0
+}
+
+/** The number of processed images of the shoots that are being processed. */
+export function totalImagesProcessing(state: KullState): number {
+  return sumProcessing(state.activeShootProgress).processed
+}
+
+/** The number of all images of the shoots that are being processed. */
+export function totalImagesToProcess(state: KullState): number {
+  return sumProcessing(state.activeShootProgress).total
+}
+
+/** The progress of all shoots that are being processed, from 0 to 1. 0 if there is no image. */
+export function overallProgress(state: KullState): number {
+  const { processed, total } = sumProcessing(state.activeShootProgress)
+  return total === 0 ? 0 : toFraction(processed / total)
+}

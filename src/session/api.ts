@@ -10,6 +10,14 @@ export type ApiResult<T> =
     }
   | { readonly ok: false; readonly failure: ApiFailure }
 
+/** The result of a call that failed. */
+export function failedCall(failure: ApiFailure): {
+  readonly ok: false
+  readonly failure: ApiFailure
+} {
+  return { ok: false, failure }
+}
+
 /** What the server shows of this device to the user who confirms the sign-in. */
 export interface DeviceDescription {
   readonly deviceName: string

@@ -1,10 +1,9 @@
 import type { Actor, SnapshotFrom } from 'xstate'
-import type { Clock } from '../base/clock.js'
 import { SyncError } from '../base/errors.js'
 import type { SessionMachine } from '../machines/session/machine.js'
 import type { ApiResult } from './api.js'
-import type { SyncDriver } from './sync-driver.js'
-import type { Tokens, Vault } from './vault.js'
+import type { SessionParts } from './session-ports.js'
+import type { Tokens } from './vault.js'
 
 /** Who connects, and the token that proves it. */
 export interface SessionCredentials {
@@ -22,15 +21,6 @@ export interface CredentialsRequest {
   readonly signal?: AbortSignal
 }
 
-/** Options of {@link CredentialProvider}. */
-export interface CredentialProviderOptions {
-  readonly actor: Actor<SessionMachine>
-  readonly vault: Vault
-  readonly driver: SyncDriver
-  readonly deviceId: () => Promise<string>
-  readonly clock: Clock
-}
-
 type SessionSnapshot = SnapshotFrom<SessionMachine>
 
 // A token that expires on its way to the server is useless.
@@ -38,14 +28,16 @@ const LONGEST_LEEWAY_MS = 10_000
 
 /** Gives out valid tokens, and asks the session's machine to renew the others. */
 export class CredentialProvider {
-  readonly #options: CredentialProviderOptions
+  readonly #actor: Actor<SessionMachine>
+  readonly #parts: SessionParts
   /** The generation of the tokens that the sync got last. */
   #given: number | undefined
   /** The generation of the tokens that the server refused the sync. */
   #refused: number | undefined
 
-  constructor(options: CredentialProviderOptions) {
-    this.#options = options
+  constructor(actor: Actor<SessionMachine>, parts: SessionParts) {
+    this.#actor = actor
+    this.#parts = parts
   }
 
   /** Gives credentials for one attempt of the sync to connect. */
@@ -56,9 +48,9 @@ export class CredentialProvider {
     // old tokens may refuse those too, and there is no third attempt.
     this.#refused =
       request.refused === true
-        ? (this.#refused ?? this.#options.vault.current?.generation)
+        ? (this.#refused ?? this.#parts.vault.current?.generation)
         : undefined
-    const deviceId = await this.#options.deviceId()
+    const deviceId = await this.#parts.deviceId()
     const { accessToken, generation, user } = await this.#obtain(this.#refused, request.signal)
     this.#given = generation
     return { userId: user.id, deviceId, accessToken }
@@ -72,7 +64,7 @@ export class CredentialProvider {
     const second = await this.#obtain(first.generation)
     const again = await call(second.accessToken)
     if (isRefused(again)) {
-      this.#options.actor.send({ type: 'credentials.refused', generation: second.generation })
+      this.#actor.send({ type: 'credentials.refused', generation: second.generation })
     }
     return again
   }
@@ -80,11 +72,11 @@ export class CredentialProvider {
   /** To be called when the sync failed because the server refused its credentials twice in a row. */
   noteRefusal(): void {
     if (this.#given === undefined) return
-    if (this.#given === this.#options.vault.current?.generation) {
-      this.#options.actor.send({ type: 'credentials.refused', generation: this.#given })
+    if (this.#given === this.#parts.vault.current?.generation) {
+      this.#actor.send({ type: 'credentials.refused', generation: this.#given })
     } else {
       // The session has newer tokens than those that the server refused.
-      this.#options.driver.reconnect()
+      this.#parts.driver.reconnect()
     }
   }
 
@@ -93,7 +85,7 @@ export class CredentialProvider {
     isWanted: (snapshot: SessionSnapshot) => boolean,
     signal?: AbortSignal,
   ): Promise<SessionSnapshot> {
-    const { actor } = this.#options
+    const actor = this.#actor
     return new Promise((resolve) => {
       const finish = (): void => {
         signal?.removeEventListener('abort', finish)
@@ -117,7 +109,7 @@ export class CredentialProvider {
     await this.waitFor((snapshot) => !snapshot.matches('loading'), signal)
     const before = this.#current()
     if (this.#isUsable(before, unwanted)) return before
-    this.#options.actor.send({ type: 'renew', generation: before.generation })
+    this.#actor.send({ type: 'renew', generation: before.generation })
     await this.waitFor((snapshot) => !snapshot.matches({ signedIn: 'renewing' }), signal)
     const after = this.#current()
     if (this.#isUsable(after, unwanted)) return after
@@ -125,9 +117,9 @@ export class CredentialProvider {
   }
 
   #current(): Tokens {
-    const tokens = this.#options.vault.current
+    const tokens = this.#parts.vault.current
     // The vault gets tokens before the machine is signed in, and may have them after it left.
-    const snapshot = this.#options.actor.getSnapshot()
+    const snapshot = this.#actor.getSnapshot()
     const isSignedIn = snapshot.status === 'active' && snapshot.matches('signedIn')
     if (tokens !== undefined && isSignedIn) return tokens
     throw new SyncError('not-signed-in', 'Nobody is signed in.')
@@ -135,7 +127,7 @@ export class CredentialProvider {
 
   #isUsable({ generation, expiresAt, obtainedAt }: Tokens, unwanted: number | undefined): boolean {
     const leewayMs = Math.min(LONGEST_LEEWAY_MS, (expiresAt - obtainedAt) / 10)
-    return generation !== unwanted && this.#options.clock.now() < expiresAt - leewayMs
+    return generation !== unwanted && this.#parts.clock.now() < expiresAt - leewayMs
   }
 }
 

@@ -5,7 +5,7 @@
  * @module
  */
 export type { Ending, SignedOutReason } from '../machines/session/endings.js'
-export type { SessionCommand, SessionEvent } from '../machines/session/events.js'
+export type { SessionCommand, SessionEvent } from '../machines/session/context.js'
 export { createSessionMachine, type SessionMachine } from '../machines/session/machine.js'
 export type {
   ApiFailure,

@@ -3,7 +3,7 @@ import { type Clock, createSystemClock, type Random } from '../base/clock.js'
 import { type ReportError, SyncError } from '../base/errors.js'
 import { assertDuration, type EventObserver, guardInspector, guardReport } from '../base/options.js'
 import { createSessionTiming, type SessionTiming } from '../machines/session/timing.js'
-import { createResilientStore, type ResilientStore } from '../storage/resilient.js'
+import { createResilientStore } from '../storage/resilient.js'
 import type { KeyValueStore } from '../storage/store.js'
 import type { DeviceDescription, SessionApi } from './api.js'
 import { createDeviceId } from './device-id.js'
@@ -39,21 +39,10 @@ export interface SessionOptions {
 }
 
 /** The options with defaults applied. */
-export interface ResolvedSessionOptions {
-  readonly api: SessionApi
-  readonly store: ResilientStore
-  readonly device: DeviceDescription
-  readonly deviceId: () => Promise<string>
-  readonly clock: Clock
-  readonly random: Random
-  readonly timing: SessionTiming
-  readonly callTimeoutMs: number
-  readonly report: ReportError
-  readonly inspect: ((event: InspectionEvent) => void) | undefined
-}
+export type ResolvedSessionOptions = ReturnType<typeof resolveSessionOptions>
 
 /** Checks the options of a session and applies defaults. */
-export function resolveSessionOptions(options: SessionOptions): ResolvedSessionOptions {
+export function resolveSessionOptions(options: SessionOptions) {
   const { clock = createSystemClock(), callTimeoutMs = 15_000, storeTimeoutMs = 3_000 } = options
   assertDuration('callTimeoutMs', callTimeoutMs)
   assertDuration('storeTimeoutMs', storeTimeoutMs)
@@ -63,11 +52,8 @@ export function resolveSessionOptions(options: SessionOptions): ResolvedSessionO
     }
   }
   const report = guardReport(options.onError)
-  const store = createResilientStore(options.store, {
-    clock,
-    timeoutMs: storeTimeoutMs,
-    onError: report,
-  })
+  const limits = { clock, timeoutMs: storeTimeoutMs, onError: report }
+  const store = createResilientStore(options.store, limits)
   return {
     api: options.api,
     store,

@@ -1,9 +1,10 @@
 import type { Clock } from '../base/clock.js'
 import { nameThrown, withDeadline } from '../base/deadline.js'
-import { type ReportError, SyncError } from '../base/errors.js'
+import { SyncError } from '../base/errors.js'
 import type {
   ApiFailure,
   ClearScope,
+  Grant,
   LinkOffer,
   OfferOutcome,
   PollOutcome,
@@ -11,38 +12,31 @@ import type {
   RestoreOutcome,
   SessionPorts,
 } from '../machines/session/ports.js'
-import type { ApiResult, DeviceDescription, LinkCode, SessionApi } from './api.js'
+import { type ApiResult, failedCall, type LinkCode, type SessionApi } from './api.js'
+import type { ResolvedSessionOptions } from './options.js'
 import type { SyncDriver } from './sync-driver.js'
 import type { Comparison, Vault } from './vault.js'
 
-/** Options of {@link ApiSessionPorts}. */
-export interface ApiSessionPortsOptions {
-  readonly api: SessionApi
+/** What {@link ApiSessionPorts} uses. */
+export interface SessionParts extends ResolvedSessionOptions {
   readonly vault: Vault
   readonly driver: SyncDriver
-  readonly device: DeviceDescription
-  readonly deviceId: () => Promise<string>
-  readonly clock: Clock
-  /** The time limit of each API call, in milliseconds. The API may have a shorter one of its own. */
-  readonly callTimeoutMs: number
-  readonly report: ReportError
 }
 
 /** The ports of a session's machine: an API, a vault and a sync. */
 export class ApiSessionPorts implements SessionPorts {
-  readonly #options: ApiSessionPortsOptions
+  readonly #parts: SessionParts
 
-  constructor(options: ApiSessionPortsOptions) {
-    this.#options = options
+  constructor(parts: SessionParts) {
+    this.#parts = parts
   }
 
   async restore(signal: AbortSignal): Promise<RestoreOutcome> {
-    const grant = await this.#options.vault.restore(signal)
-    return grant === undefined ? { kind: 'none' } : { kind: 'granted', grant }
+    return toRestored(await this.#parts.vault.restore(signal))
   }
 
   async requestLink(signal: AbortSignal): Promise<OfferOutcome> {
-    const { api, clock, device, deviceId } = this.#options
+    const { api, clock, device, deviceId } = this.#parts
     const result = await this.#call('requestLink', signal, async (signal) =>
       api.requestLink({ ...device, deviceId: await deviceId() }, { signal }),
     )
@@ -51,7 +45,7 @@ export class ApiSessionPorts implements SessionPorts {
   }
 
   async checkLink(code: string, signal: AbortSignal): Promise<PollOutcome> {
-    const { api, clock, vault } = this.#options
+    const { api, clock, vault } = this.#parts
     const askedAt = clock.now()
     const result = await this.#call('checkLink', signal, (signal) =>
       api.checkLink(code, { signal }),
@@ -64,12 +58,11 @@ export class ApiSessionPorts implements SessionPorts {
   }
 
   async adopt(): Promise<RestoreOutcome> {
-    const grant = await this.#options.vault.adopt()
-    return grant === undefined ? { kind: 'none' } : { kind: 'granted', grant }
+    return toRestored(await this.#parts.vault.adopt())
   }
 
   async renew(signal: AbortSignal): Promise<RenewOutcome> {
-    const { api, clock, deviceId, vault } = this.#options
+    const { api, clock, deviceId, vault } = this.#parts
     // Another tab may have renewed the tokens or signed out.
     const before = await vault.compare()
     if (before.kind !== 'same' || signal.aborted) return toRenewal(before)
@@ -90,22 +83,22 @@ export class ApiSessionPorts implements SessionPorts {
   }
 
   clear(scope: ClearScope): Promise<void> {
-    return this.#options.vault.clear(scope)
+    return this.#parts.vault.clear(scope)
   }
 
   async revoke(signal: AbortSignal): Promise<void> {
-    const { api, vault } = this.#options
+    const { api, vault } = this.#parts
     const accessToken = vault.takeRemovedToken()
     if (accessToken === undefined) return
     await this.#call('revoke', signal, (signal) => api.revoke(accessToken, { signal }))
   }
 
   startSync(): void {
-    this.#options.driver.start()
+    this.#parts.driver.start()
   }
 
   stopSync(): void {
-    this.#options.driver.stop()
+    this.#parts.driver.stop()
   }
 
   async #call<T>(
@@ -113,20 +106,20 @@ export class ApiSessionPorts implements SessionPorts {
     signal: AbortSignal,
     run: (signal: AbortSignal) => Promise<ApiResult<T>>,
   ): Promise<ApiResult<T>> {
-    const { callTimeoutMs: limitMs, clock, report } = this.#options
+    const { callTimeoutMs: limitMs, clock, report } = this.#parts
     const settled = await withDeadline({ clock, limitMs, signal }, run)
     switch (settled.kind) {
       case 'value':
         return settled.value
       case 'late':
-        return callFailure({ code: 'timeout', message: 'The server did not answer in time.' })
+        return failedCall({ code: 'timeout', message: 'The server did not answer in time.' })
       case 'aborted':
-        return callFailure({ code: 'aborted', message: 'The request was cancelled.' })
+        return failedCall(aborted)
       case 'threw': {
         // Without the cause: an exception of the API may contain the tokens that it was given.
         const message = `The API's ${name} threw (${nameThrown(settled.error)}).`
         report(new SyncError('api-threw', message))
-        return callFailure({ code: 'network', message: 'The request failed.' })
+        return failedCall({ code: 'network', message: 'The request failed.' })
       }
       default:
         return settled satisfies never
@@ -134,13 +127,10 @@ export class ApiSessionPorts implements SessionPorts {
   }
 }
 
-const aborted: RenewOutcome = {
-  kind: 'failed',
-  failure: { code: 'aborted', message: 'The request was cancelled.' },
-}
+const aborted: ApiFailure = { code: 'aborted', message: 'The request was cancelled.' }
 
-function callFailure(failure: ApiFailure): { readonly ok: false; readonly failure: ApiFailure } {
-  return { ok: false, failure }
+function toRestored(grant: Grant | undefined): RestoreOutcome {
+  return grant === undefined ? { kind: 'none' } : { kind: 'granted', grant }
 }
 
 // Some servers say in the answer that a code has expired, others do not know the code any more.
@@ -150,17 +140,10 @@ function toFailedPoll(failure: ApiFailure): PollOutcome {
 }
 
 function toRenewal(comparison: Comparison): RenewOutcome {
-  switch (comparison.kind) {
-    case 'replaced':
-      return { kind: 'granted', grant: comparison.grant }
-    case 'vanished':
-    case 'foreign':
-      return comparison
-    case 'same':
-      return aborted
-    default:
-      return comparison satisfies never
-  }
+  if (comparison.kind === 'replaced') return { kind: 'granted', grant: comparison.grant }
+  // Nobody has renewed them, and the renewal here was aborted.
+  if (comparison.kind === 'same') return { kind: 'failed', failure: aborted }
+  return comparison
 }
 
 // A code with a life outside these limits means that two clocks disagree.

@@ -84,7 +84,7 @@ class ActorSession implements Session {
   readonly #provider: CredentialProvider
   readonly #statuses: ReturnType<typeof createValueStream<SessionStatus>>
   readonly #signal: AbortSignal | undefined
-  readonly #unwatch: readonly (() => void)[]
+  readonly #unwatch: () => void
   #status: SessionStatus = { state: 'loading' }
   #isDisposed = false
 
@@ -95,23 +95,24 @@ class ActorSession implements Session {
     this.#vault = new Vault(store, clock)
     this.#driver = new SyncDriver(options.sync, report)
     this.#statuses = createValueStream(this.#status, report)
-    const vault = this.#vault
-    const driver = this.#driver
-    const ports = new ApiSessionPorts({ ...resolved, vault, driver })
+    const parts = { ...resolved, vault: this.#vault, driver: this.#driver }
     this.#actor = createActor(createSessionMachine(), {
       clock,
       ...(resolved.inspect && { inspect: resolved.inspect }),
-      input: { ports, clock, random, timing },
+      input: { ports: new ApiSessionPorts(parts), clock, random, timing },
     })
-    this.#provider = new CredentialProvider({ ...resolved, actor: this.#actor, vault, driver })
+    this.#provider = new CredentialProvider(this.#actor, parts)
 
     this.#actor.subscribe((snapshot) => this.#publish(getSessionStatus(snapshot)))
     this.#actor.start()
-    const unwatchSync = driver.watch(() => this.#provider.noteRefusal())
+    const unwatchSync = this.#driver.watch(() => this.#provider.noteRefusal())
     const unwatchStore = store.watch?.((key) => {
       if (key === undefined || key === SESSION_KEY) void this.#compareWithStore()
     })
-    this.#unwatch = unwatchStore === undefined ? [unwatchSync] : [unwatchStore, unwatchSync]
+    this.#unwatch = () => {
+      unwatchStore?.()
+      unwatchSync()
+    }
     if (this.#signal?.aborted === true) this.dispose()
     else this.#signal?.addEventListener('abort', this.dispose, { once: true })
   }
@@ -150,9 +151,7 @@ class ActorSession implements Session {
   async signOut(): Promise<void> {
     if (this.#isDisposed) return
     this.#actor.send({ type: 'signOut' })
-    await this.#provider.waitFor(
-      (snapshot) => snapshot.matches('signedOut') || snapshot.matches('idle'),
-    )
+    await this.#provider.waitFor((now) => now.matches('signedOut') || now.matches('idle'))
   }
 
   readonly credentials = (request?: CredentialsRequest): Promise<SessionCredentials> =>
@@ -166,7 +165,7 @@ class ActorSession implements Session {
     if (this.#isDisposed) return
     this.#isDisposed = true
     this.#signal?.removeEventListener('abort', this.dispose)
-    for (const unwatch of this.#unwatch) unwatch()
+    this.#unwatch()
     this.#driver.stop()
     this.#actor.stop()
     this.#statuses.complete()
@@ -177,7 +176,7 @@ class ActorSession implements Session {
   }
 
   #publish(status: SessionStatus): void {
-    if (isSameStatus(this.#status, status)) return
+    if (JSON.stringify(this.#status) === JSON.stringify(status)) return
     this.#status = status
     this.#statuses.next(status)
   }
@@ -186,28 +185,14 @@ class ActorSession implements Session {
   async #compareWithStore(): Promise<void> {
     const comparison = await this.#vault.compare()
     if (this.#isDisposed) return
-    switch (comparison.kind) {
-      case 'same':
-        return
-      case 'replaced':
-        this.#actor.send({ type: 'store.replaced', grant: comparison.grant })
-        return
-      case 'vanished':
-        this.#actor.send({ type: 'store.vanished' })
-        return
-      case 'foreign':
-        this.#actor.send({ type: 'store.foreign' })
-        return
-      default:
-        comparison satisfies never
+    if (comparison.kind === 'replaced') {
+      this.#actor.send({ type: 'store.replaced', grant: comparison.grant })
+    } else if (comparison.kind !== 'same') {
+      this.#actor.send({ type: `store.${comparison.kind}` })
     }
   }
 
   #assertLive(): void {
     if (this.#isDisposed) throw new SyncError('disposed', 'The session has been disposed.')
   }
-}
-
-function isSameStatus(left: SessionStatus, right: SessionStatus): boolean {
-  return JSON.stringify(left) === JSON.stringify(right)
 }

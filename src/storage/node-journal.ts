@@ -1,7 +1,7 @@
-import { randomUUID } from 'node:crypto'
-import { type FileHandle, mkdir, open, rename, unlink } from 'node:fs/promises'
+import { mkdir, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { crc32 } from 'node:zlib'
+import { replaceFile, syncFolder } from './node-files.js'
 
 /**
  * A file that texts are added to, such that a crash at any byte costs only what was not yet said
@@ -170,38 +170,4 @@ export function decodeRecords(bytes: Buffer): {
 // Over the length as well: a file that a crash left full of zeros would else hold empty records.
 function checksum(header: Uint8Array, body: Uint8Array): number {
   return crc32(body, crc32(header.subarray(0, 4)))
-}
-
-/**
- * Puts a file in place in one step: a crash leaves the old one or the new one. Which of them is not
- * settled before the folder is synced.
- */
-export async function replaceFile(file: string, bytes: Uint8Array): Promise<void> {
-  const draft = `${file}~${randomUUID()}`
-  try {
-    const handle = await open(draft, 'wx', 0o600)
-    try {
-      await handle.writeFile(bytes)
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-    await rename(draft, file)
-  } catch (error) {
-    await unlink(draft).catch(() => {})
-    throw error
-  }
-}
-
-/** Makes the names of a folder's new files survive a crash. */
-export async function syncFolder(folder: string): Promise<void> {
-  // Windows opens no folder, and needs none of this.
-  if (process.platform === 'win32') return
-  let handle: FileHandle | undefined
-  try {
-    handle = await open(folder, 'r')
-    await handle.sync()
-  } finally {
-    await handle?.close()
-  }
 }

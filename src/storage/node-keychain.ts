@@ -1,9 +1,8 @@
-import { join } from 'node:path'
 import { AsyncEntry, findCredentialsAsync } from '@napi-rs/keyring'
 import { type Clock, createSystemClock } from '../base/clock.js'
 import { SyncError } from '../base/errors.js'
-import { acquireLock } from './node-lock.js'
-import { assertKey, type KeyValueStore } from './store.js'
+import { createLockedStore } from './node-locked-store.js'
+import type { KeyValueStore } from './store.js'
 
 /** Options of {@link createKeychainStore}. */
 export interface KeychainStoreOptions {
@@ -18,6 +17,9 @@ export interface KeychainStoreOptions {
 
 // The package would fall back to the kernel's keyring, which loses everything at a restart.
 const persistent = { linux: { store: 'secret-service' } } as const
+
+// The mark makes no value empty: some keychains cannot tell an empty value from none.
+const MARK = '='
 
 /**
  * Makes a store in the system's keychain: macOS Keychain, Windows Credential Manager, or the
@@ -40,51 +42,21 @@ export function createKeychainStore(options: KeychainStoreOptions): KeyValueStor
 
   const entryOf = (key: string): AsyncEntry => new AsyncEntry(service, key, persistent)
 
-  async function read(key: string): Promise<string | undefined> {
-    return (await entryOf(key).getPassword()) ?? undefined
-  }
-
-  async function write(key: string, value: string | undefined): Promise<void> {
-    // The mark makes no value empty: some keychains cannot tell an empty value from none.
-    if (value === undefined) await entryOf(key).deleteCredential()
-    else await entryOf(key).setPassword(`${MARK}${value}`)
-  }
-
-  async function inTurn<T>(run: () => Promise<T>): Promise<T> {
-    const directory = join(lockDirectory, '~lock')
-    const lock = await acquireLock({ directory, clock, timeoutMs })
-    try {
-      return await run()
-    } finally {
-      await lock.release()
-    }
-  }
-
-  return {
-    get: async (key) => unmark(await read(key)),
-    async set(key, value) {
-      assertKey(key)
-      await inTurn(() => write(key, value))
+  return createLockedStore({
+    folder: lockDirectory,
+    clock,
+    timeoutMs,
+    async read(key) {
+      const text = (await entryOf(key).getPassword()) ?? ''
+      return text.startsWith(MARK) ? text.slice(MARK.length) : undefined
     },
-    delete: (key) => inTurn(() => write(key, undefined)),
+    async write(key, value) {
+      if (value === undefined) await entryOf(key).deleteCredential()
+      else await entryOf(key).setPassword(`${MARK}${value}`)
+    },
     async keys() {
       const found = await findCredentialsAsync(service)
       return found.map(({ account }) => account)
     },
-    async update(key, change) {
-      assertKey(key)
-      return await inTurn(async () => {
-        const current = unmark(await read(key))
-        const next = change(current)
-        if (next !== current) await write(key, next)
-        return next
-      })
-    },
-  }
-}
-
-const MARK = '='
-
-function unmark(text: string | undefined): string | undefined {
-  return text?.startsWith(MARK) === true ? text.slice(MARK.length) : undefined
+  })
 }

@@ -1,19 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import {
-  link,
-  mkdir,
-  readdir,
-  readFile,
-  stat,
-  truncate,
-  unlink,
-  utimes,
-  writeFile,
-} from 'node:fs/promises'
+import { link, mkdir, readdir, readFile, stat, truncate, utimes, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { Clock } from '../base/clock.js'
 import { abortError } from '../base/abort-error.js'
+import { hasCode, ifThere, readTextIfThere, unlinkIfThere } from './node-files.js'
 
 /**
  * A lock that is held: for an instant, or for longer by who says so with `keep`, since it is taken
@@ -89,13 +80,13 @@ async function tryToAcquire(directory: string, leaseMs?: number): Promise<HeldLo
   if (!(await linkDraft(directory, file))) return undefined
   const numbers = await numbersIn(directory)
   if (numbers.some((number) => number > fence)) {
-    await ifThere(unlink(file))
+    await unlinkIfThere(file)
     return undefined
   }
   // The number before ours stays: who lists the directory while numbers come and go may be shown
   // neither of two that change places, but not neither of three.
   for (const number of numbers) {
-    if (number < fence - 1) await ifThere(unlink(join(directory, String(number))))
+    if (number < fence - 1) await unlinkIfThere(join(directory, String(number)))
   }
   if (end === 'orphaned') await removeOldDrafts(directory)
   return {
@@ -107,6 +98,7 @@ async function tryToAcquire(directory: string, leaseMs?: number): Promise<HeldLo
       await ifThere(utimes(file, now, now))
       return await isTop(directory, fence)
     },
+    // A lock that was taken over has no file left.
     release: () => ifThere(truncate(file)),
   }
 }
@@ -123,7 +115,7 @@ async function linkDraft(directory: string, file: string): Promise<boolean> {
     if (hasCode(error, 'EEXIST')) return false
     throw error
   } finally {
-    await ifThere(unlink(draft))
+    await unlinkIfThere(draft)
   }
 }
 
@@ -139,7 +131,7 @@ async function numbersIn(directory: string): Promise<number[]> {
 async function removeOldDrafts(directory: string): Promise<void> {
   for (const name of await readdir(directory)) {
     const file = join(directory, name)
-    if (name.startsWith('~') && (await ageOf(file)) > OLD_DRAFT_MS) await ifThere(unlink(file))
+    if (name.startsWith('~') && (await ageOf(file)) > OLD_DRAFT_MS) await unlinkIfThere(file)
   }
 }
 
@@ -166,13 +158,8 @@ async function describeSelf(): Promise<Holder> {
 
 /** How a holder's time ended; `undefined` while it may go on, or where the file just went. */
 async function endOf(file: string, leaseMs?: number): Promise<'released' | 'orphaned' | undefined> {
-  let text: string
-  try {
-    text = await readFile(file, 'utf8')
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return undefined
-    throw error
-  }
+  const text = await readTextIfThere(file)
+  if (text === undefined) return undefined
   if (text === '') return 'released'
   const holder = parseHolder(text)
   const alive = holder === undefined ? undefined : await isAlive(holder)
@@ -220,20 +207,6 @@ function parseHolder(text: string): Holder | undefined {
   }
 }
 
-// A lock that was taken over has no file left.
-async function ifThere(change: Promise<void>): Promise<void> {
-  try {
-    await change
-  } catch (error) {
-    if (!hasCode(error, 'ENOENT')) throw error
-  }
-}
-
 function lockedError(): Error {
   return Object.assign(new Error('another process holds the lock'), { code: 'ELOCKED' })
-}
-
-/** Tells one of Node's errors by its code. */
-export function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code
 }

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, open, readdir, readFile, rename, unlink } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { type Clock, createSystemClock } from '../base/clock.js'
 import { SyncError } from '../base/errors.js'
-import { acquireLock, type HeldLock, hasCode } from './node-lock.js'
-import { assertKey, type KeyValueStore } from './store.js'
+import { hasCode, readTextIfThere, replaceFile, syncFolder, unlinkIfThere } from './node-files.js'
+import { createLockedStore } from './node-locked-store.js'
+import type { KeyValueStore } from './store.js'
 
 /** Options of {@link createFileStore}. */
 export interface FileStoreOptions {
@@ -32,36 +33,24 @@ export function createFileStore(options: FileStoreOptions): KeyValueStore {
   const directory = resolve(options.directory)
   const pathOf = (key: string): string => join(directory, encodeKey(key))
 
-  async function inTurn<T>(write: (lock: HeldLock) => Promise<T>): Promise<T> {
-    await mkdir(directory, { recursive: true, mode: 0o700 })
-    const lock = await acquireLock({ directory: join(directory, '~lock'), clock, timeoutMs })
-    try {
-      // Drafts exist only under the lock, so those that are here now are from a holder that died.
-      if (lock.wasOrphaned) await removeDrafts(directory)
-      return await write(lock)
-    } finally {
-      await lock.release()
-    }
-  }
-
-  async function put(lock: HeldLock, key: string, value: string | undefined): Promise<void> {
-    if (!(await lock.isHeld())) {
-      throw Object.assign(new Error('another process took the lock over'), { code: 'ELOCKED' })
-    }
-    if (value === undefined) await remove(pathOf(key))
-    else await replace(directory, pathOf(key), value)
-  }
-
-  return {
-    async get(key) {
-      return await read(pathOf(key))
-    },
-    async set(key, value) {
-      assertKey(key)
-      await inTurn((lock) => put(lock, key, value))
-    },
-    async delete(key) {
-      await inTurn((lock) => put(lock, key, undefined))
+  return createLockedStore({
+    folder: directory,
+    clock,
+    timeoutMs,
+    // Drafts exist only under the lock, so those that are here now are from a holder that died.
+    repair: () => removeDrafts(directory),
+    read: (key) => readTextIfThere(pathOf(key)),
+    async write(key, value, lock) {
+      if (!(await lock.isHeld())) {
+        throw Object.assign(new Error('another process took the lock over'), { code: 'ELOCKED' })
+      }
+      if (value === undefined) {
+        await unlinkIfThere(pathOf(key))
+      } else {
+        // The name of a key may be as long as a name can be.
+        await replaceFile(pathOf(key), value, join(directory, `~${randomUUID()}`))
+        await syncFolder(directory)
+      }
     },
     async keys() {
       try {
@@ -71,67 +60,12 @@ export function createFileStore(options: FileStoreOptions): KeyValueStore {
         throw error
       }
     },
-    async update(key, change) {
-      assertKey(key)
-      return await inTurn(async (lock) => {
-        const current = await read(pathOf(key))
-        const next = change(current)
-        if (next !== current) await put(lock, key, next)
-        return next
-      })
-    },
-  }
-}
-
-async function read(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return undefined
-    throw error
-  }
-}
-
-async function replace(directory: string, path: string, value: string): Promise<void> {
-  const draft = join(directory, `~${randomUUID()}`)
-  try {
-    const file = await open(draft, 'wx', 0o600)
-    try {
-      await file.writeFile(value)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    await rename(draft, path)
-  } catch (error) {
-    await remove(draft)
-    throw error
-  }
-  await flush(directory)
-}
-
-async function remove(path: string): Promise<void> {
-  try {
-    await unlink(path)
-  } catch (error) {
-    if (!hasCode(error, 'ENOENT')) throw error
-  }
-}
-
-// Makes the new name survive a power cut. Windows cannot open directories and does not need it.
-async function flush(directory: string): Promise<void> {
-  if (process.platform === 'win32') return
-  const handle = await open(directory, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
+  })
 }
 
 async function removeDrafts(directory: string): Promise<void> {
   for (const name of await readdir(directory)) {
-    if (name.startsWith('~') && name !== '~lock') await remove(join(directory, name))
+    if (name.startsWith('~') && name !== '~lock') await unlinkIfThere(join(directory, name))
   }
 }
 

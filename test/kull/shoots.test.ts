@@ -5,7 +5,7 @@ import {
   overallProgress,
   totalImagesProcessing,
   totalImagesToProcess,
-} from '../../src/kull/selectors.js'
+} from '../../src/kull/state.js'
 import type { ShootProgress } from '../../src/kull/shoots.js'
 import { createDevice } from './create-device.js'
 

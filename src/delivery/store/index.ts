@@ -7,13 +7,14 @@
  */
 export * from '../../storage/index.js'
 export { createGuardedOutboxStore, type GuardedOutboxOptions } from './outbox-guard.js'
-export type { GuardedOutbox, GuardedOutboxStore } from './outbox-guarded.js'
 export {
   createMemoryOutboxStore,
   type MemoryOutboxHandle,
   type MemoryOutboxStore,
 } from './outbox-memory.js'
 export type {
+  GuardedOutbox,
+  GuardedOutboxStore,
   StoredMessage,
   StoredOutcome,
   OutboxChange,

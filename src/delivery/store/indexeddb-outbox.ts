@@ -9,7 +9,8 @@ import { createOutcomeReader } from './indexeddb-outcomes.js'
 import { createOwnership, type DatabaseOwnership } from './indexeddb-owned.js'
 import { giveBackOutbox, type MessageRecord, readOwner, takeOutbox } from './indexeddb-records.js'
 import { closedError } from './outbox-errors.js'
-import type { StoredMessage, OutboxStore, OutboxWatcher } from './outbox-store.js'
+import type { StoredMessage, OutboxStore } from './outbox-store.js'
+import { OutboxWatchers } from './outbox-watchers.js'
 
 /** The parts of a browser that an outbox is kept with. */
 export interface IndexedDbParts {
@@ -55,7 +56,7 @@ export function createIndexedDbOutboxStore(options: IndexedDbOutboxOptions): Out
   const name = `statewire-outbox:${options.name}`
   const by = randomId()
   const claims = new Set<LockClaim>()
-  const watchers = new Set<OutboxWatcher>()
+  const watchers = new OutboxWatchers()
   let isClosing = false
   let isClosed = false
   let lastAdd: Promise<void> | undefined
@@ -66,7 +67,7 @@ export function createIndexedDbOutboxStore(options: IndexedDbOutboxOptions): Out
 
   const database = createDatabase(() => partsInUse().indexedDB, name)
   const outcomes = createOutcomeReader(database, by, (id, outcome) => {
-    for (const watcher of [...watchers]) watcher.removed(id, outcome)
+    watchers.removed(id, outcome)
   })
 
   function open(): IndexedDbParts {
@@ -201,7 +202,7 @@ export function createIndexedDbOutboxStore(options: IndexedDbOutboxOptions): Out
           taken,
           hold,
           onAdded(messages) {
-            for (const watcher of [...watchers]) watcher.added(messages)
+            watchers.added(messages)
           },
           onRemoved: () => tell({ hint: 'removed' }),
           onReleased: () => {
@@ -222,18 +223,13 @@ export function createIndexedDbOutboxStore(options: IndexedDbOutboxOptions): Out
       } catch {
         // The methods that can reject say so.
       }
-      // Its own object, so that one watcher given twice is heard twice.
-      const own: OutboxWatcher = {
-        added: (messages) => watcher.added(messages),
-        removed: (id, outcome) => watcher.removed(id, outcome),
-      }
       if (watchers.size === 0) {
         outcomes.begin()
         sweepLater()
       }
-      watchers.add(own)
+      const remove = watchers.add(watcher)
       return () => {
-        watchers.delete(own)
+        remove()
         if (watchers.size === 0) clock.clearTimeout(sweep)
       }
     },

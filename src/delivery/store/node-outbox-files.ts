@@ -1,8 +1,14 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, readdir, readFile, rename, unlink, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { decodeRecords, replaceFile, syncFolder } from '../../storage/node-journal.js'
-import { hasCode } from '../../storage/node-lock.js'
+import {
+  hasCode,
+  readTextIfThere,
+  replaceFile,
+  syncFolder,
+  unlinkIfThere,
+} from '../../storage/node-files.js'
+import { decodeRecords } from '../../storage/node-journal.js'
 import type { StoredMessage, StoredOutcome, OutboxIdentity } from './outbox-store.js'
 
 /** A message, and the handle that accepted it. */
@@ -106,7 +112,7 @@ export async function readInbox(
   const files: string[] = []
   const messages: JournalMessage[] = []
   for (const name of await listFolder(inbox)) {
-    const found = parse(await readIfThere(join(inbox, name)))
+    const found = parse(await readTextIfThere(join(inbox, name)))
     // What is not ours is left where it is.
     if (!Array.isArray(found)) continue
     files.push(join(inbox, name))
@@ -152,7 +158,7 @@ export async function readOutcomes(
   directory: string,
   name: string,
 ): Promise<OutcomeFile | undefined> {
-  return parse(await readIfThere(join(directory, name))) as OutcomeFile | undefined
+  return parse(await readTextIfThere(join(directory, name))) as OutcomeFile | undefined
 }
 
 /** The journal of an owner. */
@@ -177,24 +183,6 @@ export async function readJournal(root: string): Promise<FoundJournal> {
     fence: Number(whole.slice('journal-'.length)),
     changes: records.map((record) => JSON.parse(record) as ChangeRecord),
     files,
-  }
-}
-
-async function readIfThere(file: string): Promise<string | undefined> {
-  try {
-    return await readFile(file, 'utf8')
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return undefined
-    throw error
-  }
-}
-
-/** Removes a file that another may have removed. */
-export async function unlinkIfThere(file: string): Promise<void> {
-  try {
-    await unlink(file)
-  } catch (error) {
-    if (!hasCode(error, 'ENOENT')) throw error
   }
 }
 

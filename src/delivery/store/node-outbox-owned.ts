@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import type { Clock, TimerHandle } from '../../base/clock.js'
 import { createGroupCommit } from './group-commit.js'
-import { encodeRecords, openJournal, replaceFile, syncFolder } from '../../storage/node-journal.js'
+import { replaceFile, syncFolder, unlinkIfThere } from '../../storage/node-files.js'
+import { encodeRecords, openJournal } from '../../storage/node-journal.js'
 import type { HeldLock } from '../../storage/node-lock.js'
 import { createOutboxBook, type OutboxBook } from './node-outbox-book.js'
 import {
@@ -19,7 +20,6 @@ import {
   publishOutcomes,
   readInbox,
   readJournal,
-  unlinkIfThere,
 } from './node-outbox-files.js'
 import { watchFolder } from './node-watch.js'
 import { LostError, releasedError } from './outbox-errors.js'

@@ -11,6 +11,7 @@ import { watchFolder } from './node-watch.js'
 import { abortError } from '../../base/abort-error.js'
 import { closedError, LostError } from './outbox-errors.js'
 import type { StoredMessage, OutboxStore, OutboxWatcher } from './outbox-store.js'
+import { OutboxWatchers } from './outbox-watchers.js'
 
 /** Options of {@link createFileOutboxStore}. */
 export interface FileOutboxOptions {
@@ -45,7 +46,7 @@ export function createFileOutboxStore(options: FileOutboxOptions): OutboxStore {
   }
   const folders = foldersOf(resolve(options.directory))
   const by = randomUUID()
-  const watchers = new Set<OutboxWatcher>()
+  const watchers = new OutboxWatchers()
   const waiting = new Set<Promise<unknown>>()
   const closing = new AbortController()
   let ownership: FileOwnership | undefined
@@ -59,7 +60,7 @@ export function createFileOutboxStore(options: FileOutboxOptions): OutboxStore {
     by,
     { clock, everyMs: pollMs },
     (id, outcome) => {
-      for (const watcher of [...watchers]) watcher.removed(id, outcome)
+      watchers.removed(id, outcome)
     },
   )
 
@@ -141,7 +142,7 @@ export function createFileOutboxStore(options: FileOutboxOptions): OutboxStore {
           },
         })
         const onAdded: OutboxWatcher['added'] = (messages) => {
-          for (const watcher of [...watchers]) watcher.added(messages)
+          watchers.added(messages)
         }
         const parts = { folders, lock, by, clock, pollMs, leaseMs, onAdded }
         const opened = await inTurn(async () => {
@@ -196,15 +197,10 @@ export function createFileOutboxStore(options: FileOutboxOptions): OutboxStore {
     },
     watch(watcher) {
       if (closing.signal.aborted) return () => undefined
-      // Its own object, so that one watcher given twice is heard twice.
-      const own: OutboxWatcher = {
-        added: (messages) => watcher.added(messages),
-        removed: (id, outcome) => watcher.removed(id, outcome),
-      }
       if (watchers.size === 0) outcomes.begin()
-      watchers.add(own)
+      const remove = watchers.add(watcher)
       return () => {
-        watchers.delete(own)
+        remove()
         if (watchers.size === 0) void outcomes.stop()
       }
     },

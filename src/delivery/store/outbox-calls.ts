@@ -32,6 +32,10 @@ export class OutboxCalls {
     this.#options = options
   }
 
+  get clock(): Clock {
+    return this.#options.clock
+  }
+
   hasFailed(): boolean {
     return this.#failure.signal.aborted
   }

@@ -23,4 +23,59 @@ export class OutboxContents {
     for (const message of put) this.#messages.set(message.id, message)
     for (const { id } of remove) this.#messages.delete(id)
   }
+
+  /** Forgets the identity. */
+  leaveIdentity(): void {
+    this.#identity = undefined
+  }
+
+  protected clear(): void {
+    this.#messages.clear()
+    this.#identity = undefined
+  }
+}
+
+/**
+ * The copy, in memory, of what a handle would lose with its storage: as the owner all messages,
+ * as a standby those that it added and that are not settled.
+ */
+export class OutboxCopy extends OutboxContents {
+  /** The ids of the messages that the storage has. */
+  readonly #stored = new Set<string>()
+
+  override apply(change: OutboxChange): void {
+    super.apply(change)
+    for (const { id } of change.remove ?? []) this.#stored.delete(id)
+  }
+
+  /** Notes that the storage has these messages. Ignores those that were removed meanwhile. */
+  noteStored(messages: readonly StoredMessage[]): void {
+    for (const { id } of messages) if (this.has(id)) this.#stored.add(id)
+  }
+
+  isStored(id: string): boolean {
+    return this.#stored.has(id)
+  }
+
+  /** Takes over what the storage has. Messages that it does not have yet follow behind. */
+  begin({ identity, messages }: Pick<OutboxContents, 'identity' | 'messages'>): void {
+    const unstored = this.#reset()
+    this.apply({ put: messages, ...(identity !== undefined && { identity }) })
+    this.noteStored(messages)
+    this.apply({ put: unstored.filter(({ id }) => !this.has(id)) })
+  }
+
+  /** Forgets what is stored, and the identity: another handle sends it. */
+  leaveStored(): void {
+    const unstored = this.#reset()
+    this.apply({ put: unstored })
+  }
+
+  /** Empties the copy, and gives the messages that the storage does not have. */
+  #reset(): readonly StoredMessage[] {
+    const unstored = this.messages.filter(({ id }) => !this.#stored.has(id))
+    this.clear()
+    this.#stored.clear()
+    return unstored
+  }
 }

@@ -2,18 +2,19 @@ import { type Clock, createSystemClock } from '../../base/clock.js'
 import { withDeadline } from '../../base/deadline.js'
 import type { ReportError } from '../../base/errors.js'
 import { OutboxCalls } from './outbox-calls.js'
-import { OutboxCopy } from './outbox-copy.js'
-import type { GuardedOutbox, GuardedOutboxStore } from './outbox-guarded.js'
+import { OutboxCopy } from './outbox-contents.js'
 import { ownCopy, ownStored } from './outbox-owners.js'
 import type {
+  GuardedOutbox,
+  GuardedOutboxStore,
   StoredMessage,
   StoredOutcome,
   OutboxStore,
   OutboxWatcher,
   OwnedOutbox,
 } from './outbox-store.js'
-import { Turns } from './outbox-turns.js'
-import { waitForOutbox } from './outbox-wait.js'
+import { Turns, waitForOutbox } from './outbox-wait.js'
+import { OutboxWatchers } from './outbox-watchers.js'
 
 /** Options of {@link createGuardedOutboxStore}. */
 export interface GuardedOutboxOptions {
@@ -61,7 +62,7 @@ class OutboxGuard implements GuardedOutboxStore {
   readonly #calls: OutboxCalls
   readonly #copy = new OutboxCopy()
   readonly #turns = new Turns()
-  readonly #watchers = new Set<OutboxWatcher>()
+  readonly #watchers = new OutboxWatchers()
   #opening: Promise<void> | undefined
   #stopWatching: () => void = () => undefined
   /** Who owns the stored outbox, as far as this handle knows. */
@@ -117,15 +118,7 @@ class OutboxGuard implements GuardedOutboxStore {
   }
 
   watch(watcher: OutboxWatcher): () => void {
-    // An object of its own, so that a watcher that was added twice is called twice.
-    const added: OutboxWatcher = {
-      added: (messages) => watcher.added(messages),
-      removed: (id, outcome) => watcher.removed(id, outcome),
-    }
-    this.#watchers.add(added)
-    return () => {
-      this.#watchers.delete(added)
-    }
+    return this.#watchers.add(watcher)
   }
 
   async close(): Promise<void> {
@@ -163,29 +156,24 @@ class OutboxGuard implements GuardedOutboxStore {
     if (this.#owner !== 'this') return
     this.#copy.apply({ put: messages })
     this.#copy.noteStored(messages)
-    for (const watcher of [...this.#watchers]) watcher.added(messages)
+    this.#watchers.added(messages)
   }
 
   #hearRemoved(id: string, outcome: StoredOutcome): void {
     this.#copy.apply({ remove: [{ id, outcome }] })
-    for (const watcher of [...this.#watchers]) watcher.removed(id, outcome)
+    this.#watchers.removed(id, outcome)
   }
 
   #waitForStored(signal: AbortSignal): Promise<OwnedOutbox | undefined> {
-    return waitForOutbox({
-      store: this.#store,
-      clock: this.#clock,
+    return waitForOutbox(this.#store, {
+      calls: this.#calls,
       everyMs: this.#timeoutMs,
-      signals: [signal, this.#calls.failed, this.#calls.closed],
-      probe: () => this.#probe(),
-      onThrown: (error) => this.#calls.fail('acquire', { kind: 'threw', error }),
+      signal,
+      // A storage that answers while the wait goes on means that another handle owns the outbox.
+      onAnswer: () => {
+        this.#owner = 'other'
+      },
     })
-  }
-
-  // A storage that answers while the wait goes on means that another handle owns the outbox.
-  async #probe(): Promise<void> {
-    const isWell = await this.#calls.attempt('ready', this.#timeoutMs, () => this.#store.ready())
-    if (isWell) this.#owner = 'other'
   }
 
   #ownStored(stored: OwnedOutbox, endTurn: () => void): GuardedOutbox {

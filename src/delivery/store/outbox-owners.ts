@@ -1,28 +1,27 @@
 import { promised } from '../../storage/store.js'
 import type { OutboxCalls } from './outbox-calls.js'
-import type { OutboxCopy } from './outbox-copy.js'
-import type { GuardedOutbox } from './outbox-guarded.js'
-import type { OwnedOutbox } from './outbox-store.js'
+import type { OutboxCopy } from './outbox-contents.js'
+import type { GuardedOutbox, OwnedOutbox } from './outbox-store.js'
 
 // The two kinds of owner of a guarded outbox.
 
+/** What {@link ownStored} uses. */
+export interface StoredOwnerParts {
+  readonly copy: OutboxCopy
+  readonly calls: OutboxCalls
+  /** How long a write or a release may take, in milliseconds. */
+  readonly limitMs: number
+  /** Called once. */
+  readonly onEnded: (reason: 'released' | 'lost') => void
+}
+
 /**
  * Makes the owner of a stored outbox, with which the copy has begun. It continues in memory if
- * the storage fails. A write or a release may take `limitMs`. `onEnded` is called once.
+ * the storage fails.
  */
 export function ownStored(
   stored: OwnedOutbox,
-  {
-    copy,
-    calls,
-    limitMs,
-    onEnded,
-  }: {
-    readonly copy: OutboxCopy
-    readonly calls: OutboxCalls
-    readonly limitMs: number
-    readonly onEnded: (reason: 'released' | 'lost') => void
-  },
+  { copy, calls, limitMs, onEnded }: StoredOwnerParts,
 ): GuardedOutbox {
   let hasEnded = false
 

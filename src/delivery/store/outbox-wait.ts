@@ -1,26 +1,28 @@
-import type { Clock } from '../../base/clock.js'
 import { withDeadline } from '../../base/deadline.js'
+import type { OutboxCalls } from './outbox-calls.js'
 import type { OutboxStore, OwnedOutbox } from './outbox-store.js'
 
-/** Options of {@link waitForOutbox}. */
+/** How {@link waitForOutbox} waits. */
 export interface OutboxWait {
-  readonly store: OutboxStore
-  readonly clock: Clock
-  /** How long to wait between two calls of `probe`, in milliseconds. */
+  readonly calls: OutboxCalls
+  /** How long to wait before asking the storage whether it still answers, in milliseconds. */
   readonly everyMs: number
-  /** Each of them ends the wait. */
-  readonly signals: readonly AbortSignal[]
-  /** Finds out whether the storage still answers. If it does not, one of the signals aborts. */
-  readonly probe: () => Promise<unknown>
-  readonly onThrown: (error: unknown) => void
+  /** Ends the wait, as the failure of the storage and the end of its use do. */
+  readonly signal: AbortSignal
+  /** Called when the storage answers during the wait. */
+  readonly onAnswer: () => void
 }
 
 /** Waits until the storage gives ownership, as long as the storage answers. Never rejects. */
-export async function waitForOutbox(wait: OutboxWait): Promise<OwnedOutbox | undefined> {
-  const { store, clock, everyMs, signals, probe, onThrown } = wait
+export async function waitForOutbox(
+  store: OutboxStore,
+  { calls, everyMs, signal, onAnswer }: OutboxWait,
+): Promise<OwnedOutbox | undefined> {
+  const signals = [signal, calls.failed, calls.closed]
+  const fail = (error: unknown): void => calls.fail('acquire', { kind: 'threw', error })
   const ended = new AbortController()
   const end = (): void => ended.abort()
-  for (const signal of signals) signal.addEventListener('abort', end)
+  for (const each of signals) each.addEventListener('abort', end)
   try {
     if (signals.some(({ aborted }) => aborted)) return undefined
     const acquiring = Promise.resolve(store.acquire(ended.signal))
@@ -29,11 +31,11 @@ export async function waitForOutbox(wait: OutboxWait): Promise<OwnedOutbox | und
       (error: unknown) => ({ error }),
     )
     for (;;) {
-      const limit = { clock, limitMs: everyMs, signal: ended.signal }
+      const limit = { clock: calls.clock, limitMs: everyMs, signal: ended.signal }
       const settled = await withDeadline(limit, () => acquired)
       if (settled.kind === 'value') {
         if ('value' in settled.value) return assertOwned(settled.value.value)
-        if (!ended.signal.aborted) onThrown(settled.value.error)
+        if (!ended.signal.aborted) fail(settled.value.error)
         return undefined
       }
       if (ended.signal.aborted) {
@@ -41,13 +43,13 @@ export async function waitForOutbox(wait: OutboxWait): Promise<OwnedOutbox | und
         acquiring.then((late) => late.release()).catch(() => undefined)
         return undefined
       }
-      await probe()
+      if (await calls.attempt('ready', everyMs, () => store.ready())) onAnswer()
     }
   } catch (error) {
-    onThrown(error)
+    fail(error)
     return undefined
   } finally {
-    for (const signal of signals) signal.removeEventListener('abort', end)
+    for (const each of signals) each.removeEventListener('abort', end)
   }
 }
 
@@ -56,4 +58,41 @@ function assertOwned(value: OwnedOutbox): OwnedOutbox {
   const { lost, messages } = value as { readonly lost?: Partial<AbortSignal>; messages: unknown }
   if (typeof lost?.aborted === 'boolean' && Array.isArray(messages)) return value
   throw new TypeError('acquire gave no outbox')
+}
+
+/** Lets callers take turns, in the order in which they ask. */
+export class Turns {
+  /** Settles when the last turn that was asked for has ended. */
+  #last: Promise<void> = Promise.resolve()
+
+  /**
+   * Waits for a turn, and gives the function that ends it. Gives `undefined` if one of the signals
+   * aborts first.
+   */
+  take(...signals: readonly AbortSignal[]): Promise<(() => void) | undefined> {
+    const before = this.#last
+    let endTurn: () => void = () => undefined
+    this.#last = new Promise((resolve) => {
+      endTurn = resolve
+    })
+    return new Promise((resolve) => {
+      function giveUp(): void {
+        // The turn still comes, and ends at once, so that the next caller gets its own.
+        void before.then(endTurn)
+        settle(undefined)
+      }
+      function settle(turn: (() => void) | undefined): void {
+        for (const signal of signals) signal.removeEventListener('abort', giveUp)
+        resolve(turn)
+      }
+      if (signals.some(({ aborted }) => aborted)) {
+        giveUp()
+        return
+      }
+      for (const signal of signals) signal.addEventListener('abort', giveUp)
+      void before.then(() => {
+        settle(endTurn)
+      })
+    })
+  }
 }

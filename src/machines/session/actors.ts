@@ -1,7 +1,7 @@
 import { fromCallback, fromPromise } from 'xstate'
-import type { RevocationEvent } from './events.js'
+import type { NoEvent } from '../callback-scope.js'
+import type { RevocationEvent } from './context.js'
 import type {
-  ApiFailure,
   ClearScope,
   OfferOutcome,
   PollOutcome,
@@ -10,66 +10,45 @@ import type {
   SessionPorts,
 } from './ports.js'
 
-// The ports as actors. A port runs the user's code. It starts in a microtask of its own, when the
-// machine has finished its transition, and an exception does not reach the machine.
-
 /** What every actor here gets. */
 export interface PortInput {
   /** Gives the ports. A function, so that an inspector which prints the input does not show them. */
   readonly ports: () => SessionPorts
 }
 
-/** The revocation hears no events. */
-export interface NoEvent {
-  readonly type: never
-}
+const nothingRestored = { kind: 'none' } as const
+const requestFailed = {
+  kind: 'failed',
+  failure: { code: 'network', message: 'The request failed.' },
+} as const
 
-const broken: ApiFailure = { code: 'network', message: 'The request failed.' }
-const nothingRestored: RestoreOutcome = { kind: 'none' }
-const requestFailed = { kind: 'failed', failure: broken } as const
-
-/** The actors of a session machine. */
+/**
+ * The ports as actors. A port runs the user's code. It starts in a microtask of its own, when the
+ * machine has finished its transition, and an exception does not reach the machine.
+ */
 export const sessionActors = {
-  /** Loads a stored session. */
   restore: fromPort<RestoreOutcome>(
     ({ ports }, signal) => ports().restore(signal),
     nothingRestored,
   ),
-
-  /** Asks for a code. */
   requestLink: fromPort<OfferOutcome>(
     ({ ports }, signal) => ports().requestLink(signal),
     requestFailed,
   ),
-
-  /** Asks whether a code was confirmed. */
   checkLink: fromPort<PollOutcome, PortInput & { readonly code: string }>(
     ({ ports, code }, signal) => ports().checkLink(code, signal),
     requestFailed,
   ),
-
-  /** Starts to use the tokens of a confirmed code. */
   adopt: fromPort<RestoreOutcome>(({ ports }, signal) => ports().adopt(signal), nothingRestored),
-
-  /** Renews the access token. */
   renew: fromPort<RenewOutcome>(({ ports }, signal) => ports().renew(signal), requestFailed),
-
-  /** Removes tokens and user. */
   clear: fromPort<void, PortInput & { readonly scope: ClearScope }>(
     ({ ports, scope }) => ports().clear(scope),
     undefined,
   ),
-
-  /** Starts the sync. */
   startSync: fromPort<void>(({ ports }) => ports().startSync(), undefined),
-
-  /** Stops the sync. */
   stopSync: fromPort<void>(({ ports }) => ports().stopSync(), undefined),
 
-  /**
-   * Tells the server that the tokens are not used any more. It outlives the state that started it,
-   * so it says when it has ended; the machine then stops it.
-   */
+  /** It outlives the state that started it, so it says when it has ended; the machine then stops it. */
   revocation: fromCallback<NoEvent, PortInput & { readonly id: string }>(
     ({ input: { ports, id }, sendBack }) => {
       const controller = new AbortController()

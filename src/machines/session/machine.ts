@@ -5,21 +5,25 @@ import {
   createSessionContext,
   type Leaving,
   type SessionContext,
+  type SessionEvent,
   type SessionInput,
 } from './context.js'
 import * as endings from './endings.js'
-import type { Ending } from './endings.js'
-import type { SessionEvent } from './events.js'
-import { applyGrant, applySuccessor } from './grant.js'
+import type { OfferOutcome, RenewOutcome, RestoreOutcome } from './ports.js'
 import {
+  applyGrant,
   applyOffer,
+  applySuccessor,
   codeEndsAt,
+  countFailure,
+  endRequest,
   isPollTooLate,
+  isRefusal,
+  mayRequestAgain,
   nextPollAt,
   notePoll,
   secondsLeft,
-} from './link-code.js'
-import { countFailure, endRequest, isRefusal, mayRequestAgain } from './retry.js'
+} from './updates.js'
 
 /*
   idle --start--> loading --granted--------------------------------------> signedIn
@@ -74,6 +78,12 @@ const withPorts = ({ context: { input } }: { readonly context: SessionContext })
   ports: () => input().ports,
 })
 
+/** Whether an actor ended with an outcome of a kind. */
+const gave =
+  (kind: string) =>
+  ({ event }: { readonly event: { readonly output: { readonly kind: string } } }): boolean =>
+    event.output.kind === kind
+
 const dueIn = (at: number, { input }: SessionContext): number =>
   clampDelay(at - input().clock.now())
 
@@ -124,16 +134,24 @@ function defineMachine() {
     },
     actions: {
       beginRequest: assign({ failures: 0, ending: undefined }),
-      end: assign((_, ending: Ending) => ({ ending, notBefore: anyTime })),
-      leave: assign((_, params: { readonly leaving: Leaving; readonly ending?: Ending }) => ({
-        leaving: params.leaving,
-        ending: params.ending,
+      end: assign((_, ending: endings.Ending) => ({ ending, notBefore: anyTime })),
+      leave: assign((_, params: Pick<SessionContext, 'leaving' | 'ending'>) => ({
+        ...params,
         notBefore: anyTime,
       })),
       restoreAfterwards: assign(({ context }) => ({
         leaving: { ...context.leaving, thenRestore: true },
       })),
       forget: assign({ grant: undefined, offer: undefined, trouble: undefined }),
+      useGrant: assign(({ context }, outcome: RestoreOutcome) =>
+        outcome.kind === 'granted' ? applyGrant(context, outcome.grant) : {},
+      ),
+      useRenewed: assign(({ context }, outcome: RenewOutcome) =>
+        outcome.kind === 'granted' ? applySuccessor(context, outcome.grant) : {},
+      ),
+      countFailure: assign(({ context }, outcome: OfferOutcome | RenewOutcome) =>
+        countFailure(context, outcome),
+      ),
       useReplacement: assign(({ context, event }) =>
         event.type === 'store.replaced' ? applySuccessor(context, event.grant) : {},
       ),
@@ -156,11 +174,9 @@ function defineMachine() {
           input: withPorts,
           onDone: [
             {
-              guard: ({ event }) => event.output.kind === 'granted',
+              guard: gave('granted'),
               target: 'signedIn',
-              actions: assign(({ context, event }) =>
-                event.output.kind === 'granted' ? applyGrant(context, event.output.grant) : {},
-              ),
+              actions: { type: 'useGrant', params: ({ event }) => event.output },
             },
             { target: 'signedOut' },
           ],
@@ -196,14 +212,14 @@ function defineMachine() {
               input: withPorts,
               onDone: [
                 {
-                  guard: ({ event }) => event.output.kind === 'offered',
+                  guard: gave('offered'),
                   target: '#linking',
                   actions: assign(({ context, event }) => applyOffer(context, event.output)),
                 },
                 {
                   guard: ({ context, event }) => mayRequestAgain(context, event.output),
                   target: 'waiting',
-                  actions: assign(({ context, event }) => countFailure(context, event.output)),
+                  actions: { type: 'countFailure', params: ({ event }) => event.output },
                 },
                 {
                   target: '#signedOut',
@@ -246,14 +262,8 @@ function defineMachine() {
                         code: context.offer?.code ?? '',
                       }),
                       onDone: [
-                        {
-                          guard: ({ event }) => event.output.kind === 'approved',
-                          target: '#saving',
-                        },
-                        {
-                          guard: ({ event }) => event.output.kind === 'expired',
-                          ...endWith(endings.linkExpired),
-                        },
+                        { guard: gave('approved'), target: '#saving' },
+                        { guard: gave('expired'), ...endWith(endings.linkExpired) },
                         {
                           guard: ({ event }) => isRefusal(event.output),
                           ...endWith(endings.linkRefused),
@@ -289,11 +299,9 @@ function defineMachine() {
               input: withPorts,
               onDone: [
                 {
-                  guard: ({ event }) => event.output.kind === 'granted',
+                  guard: gave('granted'),
                   target: '#signedIn',
-                  actions: assign(({ context, event }) =>
-                    event.output.kind === 'granted' ? applyGrant(context, event.output.grant) : {},
-                  ),
+                  actions: { type: 'useGrant', params: ({ event }) => event.output },
                 },
                 endWith(endings.linkExpired),
               ],
@@ -331,33 +339,20 @@ function defineMachine() {
               input: withPorts,
               onDone: [
                 {
-                  guard: ({ event }) => event.output.kind === 'granted',
+                  guard: gave('granted'),
                   target: 'fresh',
-                  actions: assign(({ context, event }) =>
-                    event.output.kind === 'granted'
-                      ? applySuccessor(context, event.output.grant)
-                      : {},
-                  ),
+                  actions: { type: 'useRenewed', params: ({ event }) => event.output },
                 },
-                {
-                  guard: ({ event }) => event.output.kind === 'revoked',
-                  ...leaveWith(ourTokens, endings.revoked),
-                },
-                {
-                  guard: ({ event }) => event.output.kind === 'vanished',
-                  ...leaveWith(memoryOnly, endings.signedOutElsewhere),
-                },
-                {
-                  guard: ({ event }) => event.output.kind === 'foreign',
-                  ...leaveWith(otherUser),
-                },
+                { guard: gave('revoked'), ...leaveWith(ourTokens, endings.revoked) },
+                { guard: gave('vanished'), ...leaveWith(memoryOnly, endings.signedOutElsewhere) },
+                { guard: gave('foreign'), ...leaveWith(otherUser) },
                 {
                   guard: ({ context, event }) => isRefusal(event.output) && context.refusals > 0,
                   ...leaveWith(ourTokens, endings.refused),
                 },
                 {
                   target: 'waiting',
-                  actions: assign(({ context, event }) => countFailure(context, event.output)),
+                  actions: { type: 'countFailure', params: ({ event }) => event.output },
                 },
               ],
             },
@@ -414,14 +409,13 @@ function defineMachine() {
 }
 
 /** Ends in `signedOut`, with an ending to show. */
-function endWith(ending: Ending) {
+function endWith(ending: endings.Ending) {
   return { target: '#signedOut', actions: { type: 'end', params: ending } } as const
 }
 
 /** Leaves a session that was begun. */
-function leaveWith(leaving: Leaving, ending?: Ending) {
-  const params = ending === undefined ? { leaving } : { leaving, ending }
-  return { target: '#leaving', actions: { type: 'leave', params } } as const
+function leaveWith(leaving: Leaving, ending?: endings.Ending) {
+  return { target: '#leaving', actions: { type: 'leave', params: { leaving, ending } } } as const
 }
 
 function revocationId({ revocations }: SessionContext): string {

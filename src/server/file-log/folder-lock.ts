@@ -2,7 +2,8 @@ import { utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock, TimerHandle } from '../../base/clock.js'
 import { SyncError } from '../../base/errors.js'
-import { acquireLock, hasCode } from '../../storage/node-lock.js'
+import { hasCode } from '../../storage/node-files.js'
+import { acquireLock } from '../../storage/node-lock.js'
 
 /** A folder that is this process's own for as long as it runs. */
 export interface HeldFolder {

@@ -1,13 +1,8 @@
 import { createHash } from 'node:crypto'
 import { mkdir, open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import {
-  decodeRecords,
-  encodeRecords,
-  replaceFile,
-  syncFolder,
-} from '../../storage/node-journal.js'
-import { hasCode } from '../../storage/node-lock.js'
+import { hasCode, replaceFile, syncFolder } from '../../storage/node-files.js'
+import { decodeRecords, encodeRecords } from '../../storage/node-journal.js'
 import type { LogChange } from '../log/delivery-log.js'
 import { applyChange, createUserLog, toChange, type UserLogState } from '../log/user-log.js'
 

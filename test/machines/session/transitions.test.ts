@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { SessionEvent } from '../../../src/machines/session/events.js'
+import type { SessionEvent } from '../../../src/machines/session/context.js'
 import {
   createScriptedSession,
   forbidden,
