@@ -58,7 +58,7 @@ export class ChunkTable<V> {
 
   get(key: string): V | undefined {
     const slot = this.find(key)
-    return slot < 0 ? undefined : this.at(slot)?.[1]
+    return slot < 0 ? undefined : this.valueAt(slot)
   }
 
   has(key: string): boolean {
@@ -79,35 +79,31 @@ export class ChunkTable<V> {
     for (const [, value] of this.entries()) yield value
   }
 
-  /** Whether this very entry is there already. */
-  holds(key: string, value: V): boolean {
-    const slot = this.find(key)
-    return slot >= 0 && Object.is(this.at(slot)?.[1], value)
+  /** Where a key stands: to be handed to {@link valueAt}, `put` and `remove`; -1 where it is absent. */
+  find(key: string): number {
+    const slot = this.index.slots.get(key)
+    if (slot === undefined) return -1
+    if (this.at(slot)?.[0] === key) return slot
+    if (this.moves === this.index.moves) return -1
+    this.index = createIndex(this.writable)
+    this.moves = 0
+    return this.index.slots.get(key) ?? -1
   }
 
-  /**
-   * Sets an entry: in its place where the key is there, at the end where it is not.
-   *
-   * @returns Whether that changed anything.
-   */
-  set(key: string, value: V): boolean {
-    const slot = this.find(key)
-    if (slot < 0) {
-      this.append(key, value)
-      return true
-    }
-    if (Object.is(this.at(slot)?.[1], value)) return false
-    this.write(slot, [key, value])
-    return true
+  valueAt(slot: number): V | undefined {
+    return this.at(slot)?.[1]
   }
 
-  /** Removes a key; gives whether it was there. */
-  delete(key: string): boolean {
-    const slot = this.find(key)
-    if (slot < 0) return false
+  /** Sets the entry of a key that was found at this slot; at the end where it was absent. */
+  put(slot: number, key: string, value: V): void {
+    if (slot < 0) this.append(key, value)
+    else this.write(slot, [key, value])
+  }
+
+  /** Removes the entry at a slot. */
+  remove(slot: number): void {
     this.write(slot, undefined)
     this.count -= 1
-    return true
   }
 
   /** Makes all chunks shared: this table, like each copy of it, copies a chunk before it writes to it. */
@@ -118,16 +114,6 @@ export class ChunkTable<V> {
 
   private at(slot: number): MapEntry<V> | undefined {
     return this.writable[slot >> 8]?.[slot & (CHUNK_SIZE - 1)]
-  }
-
-  private find(key: string): number {
-    const slot = this.index.slots.get(key)
-    if (slot === undefined) return -1
-    if (this.at(slot)?.[0] === key) return slot
-    if (this.moves === this.index.moves) return -1
-    this.index = createIndex(this.writable)
-    this.moves = 0
-    return this.index.slots.get(key) ?? -1
   }
 
   private append(key: string, value: V): void {

@@ -69,7 +69,7 @@ export class PersistentMap<V> implements ReadonlyMap<string, V> {
     if (entries instanceof PersistentMap) return entries as PersistentMap<V>
     if (entries instanceof OpenMap) return (entries as OpenMap<V>).snapshot()
     const table = new ChunkTable<V>()
-    for (const [key, value] of entries) table.set(key, value)
+    for (const [key, value] of entries) table.put(table.find(key), key, value)
     return new PersistentMap(table)
   }
 
@@ -92,17 +92,19 @@ export class PersistentMap<V> implements ReadonlyMap<string, V> {
 
   /** A map with this entry; this very map where it has the entry already. */
   set(key: string, value: V): PersistentMap<V> {
-    if (this.#table.holds(key, value)) return this
+    const slot = this.#table.find(key)
+    if (slot >= 0 && Object.is(this.#table.valueAt(slot), value)) return this
     const table = new ChunkTable(this.#table)
-    table.set(key, value)
+    table.put(slot, key, value)
     return new PersistentMap(table)
   }
 
   /** A map without this key; this very map where it does not have the key. */
   delete(key: string): PersistentMap<V> {
-    if (!this.#table.has(key)) return this
+    const slot = this.#table.find(key)
+    if (slot < 0) return this
     const table = new ChunkTable(this.#table)
-    table.delete(key)
+    table.remove(slot)
     return new PersistentMap(table)
   }
 
@@ -193,16 +195,15 @@ export class OpenMap<V> implements MapDraft<V> {
   }
 
   set(key: string, value: V): this {
-    if (this.#changed === undefined && this.#table.holds(key, value)) return this
-    const changed = this.#beginChange()
-    if (this.#table.set(key, value)) changed.push(key)
+    const slot = this.#table.find(key)
+    if (slot >= 0 && Object.is(this.#table.valueAt(slot), value)) return this
+    this.#change(key).put(slot, key, value)
     return this
   }
 
   delete(key: string): this {
-    if (this.#changed === undefined && !this.#table.has(key)) return this
-    const changed = this.#beginChange()
-    if (this.#table.delete(key)) changed.push(key)
+    const slot = this.#table.find(key)
+    if (slot >= 0) this.#change(key).remove(slot)
     return this
   }
 
@@ -237,16 +238,20 @@ export class OpenMap<V> implements MapDraft<V> {
     return inspect(new Map(this), { ...options, depth }).replace('Map', 'MapDraft')
   }
 
-  #beginChange(): string[] {
+  // The table to write to, once a key is noted as changed.
+  #change(key: string): ChunkTable<V> {
     // A fold that keeps its draft must not change a state that was published meanwhile.
     assertThat(
       this.#isOpen,
       'protocol-invalid',
       'A map draft was changed after its fold had ended.',
     )
-    if (this.#changed !== undefined) return this.#changed
-    this.#table = new ChunkTable(this.#table)
-    this.#changed = []
-    return this.#changed
+    if (this.#changed === undefined) {
+      this.#table = new ChunkTable(this.#table)
+      this.#changed = [key]
+    } else {
+      this.#changed.push(key)
+    }
+    return this.#table
   }
 }
