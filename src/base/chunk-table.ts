@@ -30,8 +30,9 @@ export class ChunkTable<V> {
   private slots: number
   private count: number
   private writable: WritableChunk<V>[]
-  // Which chunks no other table has; `undefined` while another table may have the array of chunks.
-  private owned: boolean[] | undefined
+  // The chunks before the first write: one that differs from them is this table's alone. `undefined`
+  // while another table may have the array of chunks.
+  private shared: readonly Chunk<V>[] | undefined
 
   /** An empty table, or a copy of one that shares its chunks; see {@link share}. */
   constructor(from?: ChunkTable<V>) {
@@ -40,7 +41,7 @@ export class ChunkTable<V> {
     this.slots = from?.slots ?? 0
     this.count = from?.count ?? 0
     this.writable = from?.writable ?? []
-    this.owned = undefined
+    this.shared = undefined
   }
 
   get size(): number {
@@ -53,7 +54,7 @@ export class ChunkTable<V> {
 
   /** Whether a chunk may still change in place. */
   owns(chunk: number): boolean {
-    return this.owned?.[chunk] === true
+    return this.shared !== undefined && this.writable[chunk] !== this.shared[chunk]
   }
 
   get(key: string): V | undefined {
@@ -108,7 +109,7 @@ export class ChunkTable<V> {
 
   /** Makes all chunks shared: this table, like each copy of it, copies a chunk before it writes to it. */
   share(): this {
-    this.owned = undefined
+    this.shared = undefined
     return this
   }
 
@@ -135,16 +136,15 @@ export class ChunkTable<V> {
   }
 
   private write(slot: number, entry: MapEntry<V> | undefined): void {
-    if (this.owned === undefined) {
+    if (this.shared === undefined) {
+      this.shared = this.writable
       this.writable = this.writable.slice()
-      this.owned = []
     }
     const at = slot >> 8
     let chunk = this.writable[at]
-    if (chunk === undefined || this.owned[at] !== true) {
+    if (chunk === undefined || chunk === this.shared[at]) {
       chunk = chunk?.slice() ?? []
       this.writable[at] = chunk
-      this.owned[at] = true
     }
     chunk[slot & (CHUNK_SIZE - 1)] = entry
   }
@@ -159,10 +159,9 @@ export class ChunkTable<V> {
   private compact(): void {
     const entries = this.writable.flatMap((chunk) => chunk.filter((entry) => entry !== undefined))
     this.writable = []
-    this.owned = []
+    this.shared = []
     for (let at = 0; at < entries.length; at += CHUNK_SIZE) {
       this.writable.push(entries.slice(at, at + CHUNK_SIZE))
-      this.owned.push(true)
     }
     this.index = createIndex(this.writable)
     this.moves = 0
