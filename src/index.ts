@@ -122,7 +122,7 @@ export {
   type LinkEvent,
   type LinkOptions,
 } from './transport/link.js'
-export { createPlatformEnvironment } from './transport/platform-environment.js'
+export { createPlatformEnvironment } from './transport/environment.js'
 export type { AttemptInfo, Provider, ProviderFunction, Target } from './transport/target.js'
 export type {
   Socket,

@@ -1,7 +1,7 @@
 import { type Clock, createSystemClock } from '../base/clock.js'
 import { SyncError } from '../base/errors.js'
 import { assertDuration } from '../base/options.js'
-import { creditSummary } from '../schemas/kull/index.js'
+import { creditSummary } from '../schemas/kull.js'
 import { createValidate } from '../schemas/schema.js'
 import type { ApiResult, CallOptions, LinkState, SessionApi } from '../session/api.js'
 import { toUser } from '../session/stored-session.js'

@@ -1,6 +1,6 @@
 import { map, type Observable } from 'rxjs'
 import type * as z from 'zod/mini'
-import type { adminSessionUpdate } from '../schemas/kull/admin.js'
+import type { adminSessionUpdate } from '../schemas/kull.js'
 import type { CreditUpdate } from './credits.js'
 import type { PromptChange } from './prompts.js'
 

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { receive, send } from '../schemas/kull/index.js'
+import { receive, send } from '../schemas/kull.js'
 import type { BackoffPolicy } from '../schemas/policy.js'
 import { type ConnectRequest, defineProtocol } from '../schemas/protocol.js'
 import type { Authentication, UpgradeRequest } from '../schemas/server-behaviour.js'

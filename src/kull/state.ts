@@ -1,6 +1,6 @@
 import { PersistentMap } from '../base/persistent-map.js'
 import { defineCoordinator } from '../schemas/coordinator.js'
-import { checkpoint, creditSummary, receive } from '../schemas/kull/index.js'
+import { checkpoint, creditSummary, receive } from '../schemas/kull.js'
 import type { CreditUpdate } from './credits.js'
 import { addSocket, type Device, removeSocket, unconfirmDevice } from './devices.js'
 import type { PromptChange } from './prompts.js'

@@ -31,40 +31,6 @@ export interface LinkAttempt {
 /** What {@link Link.send} did with a frame; `full`: too many bytes wait in the socket. */
 export type Handover = 'sent' | 'notConnected' | 'full'
 
-/**
- * The owner of sockets. At most one is live: that of the newest generation. The link resolves URL
- * and credentials itself, so that no secret is ever in an event, a context or an inspector.
- *
- * No event of a generation follows its release.
- */
-export interface Link {
-  /** Starts an attempt, and releases the one before. The outcome is an event. */
-  open(attempt: LinkAttempt): void
-  /** Releases a generation: no event of it follows, and its socket is closed or terminated within `closeTimeoutMs`. */
-  release(generation: number): void
-  /** Sends a ping on the socket of a generation, if that is still the live one. */
-  ping(generation: number): void
-  /** Hands a frame to the open socket. */
-  send(frame: RawFrame): Handover
-  /** Reports that the frame just received was a pong. */
-  ponged(): void
-  /** Closes the live connection and reports it as failed. */
-  abandon(failure: ConnectionFailure): void
-  /** Notes that the peer will close the live connection, and how long the client is to stay away then. */
-  returnAfter(ms: number): void
-  /**
-   * The address of the live connection, without its query. A function, since a link is part of a
-   * machine's input, and inspectors record the properties of inputs.
-   */
-  address(): string | undefined
-  /** Replaces what the next attempt connects to. */
-  retarget(target: Partial<Target>): void
-  /** Sets the one listener of events; returns the function that removes it. */
-  listen(listener: (event: LinkEvent) => void): () => void
-  /** Releases the live connection and removes the listener. */
-  dispose(): void
-}
-
 /** What {@link createLink} needs. */
 export interface LinkOptions {
   readonly transport: Transport
@@ -98,22 +64,25 @@ interface Live {
   closeTimer: TimerHandle
 }
 
-/** Makes the owner of a client's sockets. */
-export function createLink(options: LinkOptions): Link {
-  return new SocketLink(options)
-}
-
-class SocketLink implements Link {
+/**
+ * The owner of sockets. At most one is live: that of the newest generation. The link resolves URL
+ * and credentials itself, so that no secret is ever in an event, a context or an inspector.
+ *
+ * No event of a generation follows its release.
+ */
+export class Link {
   readonly #options: LinkOptions
   #target: Target
   #live: Live | undefined
   #listener: ((event: LinkEvent) => void) | undefined
 
+  /** @internal */
   constructor(options: LinkOptions) {
     this.#options = options
     this.#target = options.target
   }
 
+  /** Starts an attempt, and releases the one before. The outcome is an event. */
   open({ generation, attempt, refused }: LinkAttempt): void {
     this.#drop()
     const opening: Live = {
@@ -132,10 +101,12 @@ class SocketLink implements Link {
     })
   }
 
+  /** Releases a generation: no event of it follows, and its socket is closed or terminated within `closeTimeoutMs`. */
   release(generation: number): void {
     if (this.#live?.generation === generation) this.#drop()
   }
 
+  /** Sends a ping on the socket of a generation, if that is still the live one. */
   ping(generation: number): void {
     const live = this.#live
     if (live?.generation !== generation || live.phase !== 'open') return
@@ -145,18 +116,21 @@ class SocketLink implements Link {
     })
   }
 
+  /** Hands a frame to the open socket. */
   send(frame: RawFrame): Handover {
     const live = this.#live
     if (live?.socket === undefined || live.phase !== 'open') return 'notConnected'
     return this.#hand(live.socket, frame)
   }
 
+  /** Reports that the frame just received was a pong. */
   ponged(): void {
     const live = this.#live
-    if (live?.phase === 'open')
-      this.#listener?.({ type: 'socket.ponged', generation: live.generation })
+    if (live?.phase !== 'open') return
+    this.#listener?.({ type: 'socket.ponged', generation: live.generation })
   }
 
+  /** Closes the live connection and reports it as failed. */
   abandon(failure: ConnectionFailure): void {
     const live = this.#live
     if (live === undefined) return
@@ -164,18 +138,25 @@ class SocketLink implements Link {
     this.#listener?.({ type: 'socket.closed', generation: live.generation, failure })
   }
 
+  /** Notes that the peer will close the live connection, and how long the client is to stay away then. */
   returnAfter(ms: number): void {
     if (this.#live !== undefined) this.#live.returnAfterMs = ms
   }
 
+  /**
+   * The address of the live connection, without its query. A function, since a link is part of a
+   * machine's input, and inspectors record the properties of inputs.
+   */
   address(): string | undefined {
     return this.#live?.address
   }
 
+  /** Replaces what the next attempt connects to. */
   retarget(change: Partial<Target>): void {
     this.#target = { ...this.#target, ...change }
   }
 
+  /** Sets the one listener of events; returns the function that removes it. */
   listen(listener: (event: LinkEvent) => void): () => void {
     this.#listener = listener
     return () => {
@@ -183,6 +164,7 @@ class SocketLink implements Link {
     }
   }
 
+  /** Releases the live connection and removes the listener. */
   dispose(): void {
     this.#drop()
     this.#listener = undefined
@@ -193,12 +175,11 @@ class SocketLink implements Link {
     if (this.#live !== opening) return
     if (resolved.ok) {
       this.#connect(opening, resolved.request)
-      return
+    } else {
+      const { failure, thrown } = resolved
+      if ('thrown' in resolved) this.#report('provider-rejected', failure.message, thrown)
+      this.#fail(opening, failure)
     }
-    if ('thrown' in resolved) {
-      this.#report('provider-rejected', resolved.failure.message, resolved.thrown)
-    }
-    this.#fail(opening, resolved.failure)
   }
 
   #connect(attempt: Live, request: ConnectRequest): void {
@@ -297,4 +278,9 @@ class SocketLink implements Link {
   #report(code: SyncErrorCode, message: string, cause: unknown): void {
     this.#options.report(new SyncError(code, message, { cause }))
   }
+}
+
+/** Makes the owner of a client's sockets. */
+export function createLink(options: LinkOptions): Link {
+  return new Link(options)
 }

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import type { SyncError } from '../../src/base/errors.js'
-import { receive, send } from '../../src/schemas/kull/index.js'
+import { receive, send } from '../../src/schemas/kull.js'
 import { defineProtocol } from '../../src/schemas/protocol.js'
 import type { Authentication } from '../../src/schemas/server-behaviour.js'
 import { createSyncServer } from '../../src/server/index.js'
