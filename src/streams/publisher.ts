@@ -92,16 +92,11 @@ export class Publisher<State extends object, Status, Outbox extends object> {
     this.#messages = createStream(report)
     this.#unknown = createStream(report)
     this.#invalid = createStream(report)
-    this.#snapshots = new SnapshotStreams({
-      first: {
-        status: firstStatus,
-        state: folding.state,
-        lastSyncTime: undefined,
-        outbox: firstOutbox,
-      },
-      readOutbox: options.outbox,
+    this.#snapshots = new SnapshotStreams(
+      { status: firstStatus, state: folding.state, lastSyncTime: undefined, outbox: firstOutbox },
+      options.outbox,
       report,
-    })
+    )
     this.messages$ = this.#messages.observable
     this.unknown$ = this.#unknown.observable
     this.invalid$ = this.#invalid.observable
@@ -110,15 +105,9 @@ export class Publisher<State extends object, Status, Outbox extends object> {
     this.outbox$ = this.#snapshots.outbox.observable
     this.snapshots$ = this.#snapshots.snapshots.observable
     this.sink = {
-      message: (message) => {
-        this.#receive(message)
-      },
-      unknown: (message) => {
-        this.#receiveUnknown(message)
-      },
-      invalid: (frame) => {
-        this.#receiveInvalid(frame)
-      },
+      message: (message) => this.#receive(message),
+      unknown: (message) => this.#receiveUnknown(message),
+      invalid: (frame) => this.#receiveInvalid(frame),
     }
   }
 
@@ -159,14 +148,11 @@ export class Publisher<State extends object, Status, Outbox extends object> {
 
   /** Publishes the open batch now. */
   flush(): void {
-    this.#cancelFlush?.()
-    this.#cancelFlush = undefined
     const values = this.#values
     const streams = this.#streams
     const series = this.#series
     const lastSyncTime = this.#lastSyncTime
-    this.#values = []
-    this.#streams = []
+    this.#beginBatch()
     this.#folding.commit()
     const { state } = this.#folding
     this.#queue.emit(() => {
@@ -177,10 +163,7 @@ export class Publisher<State extends object, Status, Outbox extends object> {
 
   /** Drops the open batch, even while it is being published. */
   dropBatch(): void {
-    this.#cancelFlush?.()
-    this.#cancelFlush = undefined
-    this.#values = []
-    this.#streams = []
+    this.#beginBatch()
     this.#series += 1
     this.#folding.discard()
   }
@@ -238,6 +221,13 @@ export class Publisher<State extends object, Status, Outbox extends object> {
     }
   }
 
+  #beginBatch(): void {
+    this.#cancelFlush?.()
+    this.#cancelFlush = undefined
+    this.#values = []
+    this.#streams = []
+  }
+
   #add<T>(stream: Stream<T>, value: T): void {
     this.#values.push(value)
     this.#streams.push(stream)
@@ -247,9 +237,7 @@ export class Publisher<State extends object, Status, Outbox extends object> {
 
   #schedule(): void {
     this.#cancelFlush = notYetScheduled
-    const cancel = this.#batches(() => {
-      this.flush()
-    })
+    const cancel = this.#batches(() => this.flush())
     // A scheduler that flushed at once has cleared it by now.
     if (this.#cancelFlush === notYetScheduled) this.#cancelFlush = cancel
   }

@@ -18,17 +18,12 @@ export interface SignalEvent {
 /** Starts or stops listening to the environment. */
 export type EnvironmentCommand = { readonly type: 'watch' } | { readonly type: 'unwatch' }
 
-/** What {@link linkActor} needs. */
-export interface LinkInput {
-  readonly link: Link
-}
-
 /**
  * The link as an actor of the machine's system. It is invoked at the root, not in `connecting`: an
  * actor invoked there would stop, and close its socket, on the transition to `connected`.
  */
-export const linkActor = fromCallback<LinkCommand, LinkInput>(
-  ({ input: { link }, sendBack, receive }: CallbackScope<LinkInput, LinkEvent, LinkCommand>) => {
+export const linkActor = fromCallback<LinkCommand, Link>(
+  ({ input: link, sendBack, receive }: CallbackScope<Link, LinkEvent, LinkCommand>) => {
     const unlisten = link.listen(sendBack)
     receive((command) => {
       switch (command.type) {
