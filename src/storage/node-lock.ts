@@ -13,7 +13,7 @@ import {
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { Clock } from '../base/clock.js'
-import { abortError } from '../base/abort-error.js'
+import { abortError } from '../base/deadline.js'
 
 /**
  * A lock that is held: for an instant, or for longer by who says so with `keep`, since it is taken

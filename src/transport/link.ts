@@ -5,7 +5,7 @@ import type { ConnectRequest, CredentialsRule } from '../schemas/protocol.js'
 import type { Schema } from '../schemas/schema.js'
 import type { ConnectionFailure } from './failure.js'
 import { isLarger } from './frame-size.js'
-import { type Resolved, resolveTarget, type Target } from './target.js'
+import { resolveTarget, type Target } from './target.js'
 import type { Socket, SocketHandlers, Transport } from './transport.js'
 
 /** What happened to a connection. `generation` names the attempt that it belongs to. */
@@ -97,7 +97,15 @@ export class Link {
     this.#live = opening
     const info = { attempt, refused, signal: opening.abort.signal }
     resolveTarget(this.#target, this.#options.credentials, info, (resolved) => {
-      this.#useResolved(opening, resolved)
+      // The user's code that writes the credentials may have ended the attempt.
+      if (this.#live !== opening) return
+      if (resolved.ok) {
+        this.#connect(opening, resolved.request)
+        return
+      }
+      const { failure, thrown } = resolved
+      if ('thrown' in resolved) this.#report('provider-rejected', failure.message, thrown)
+      this.#fail(opening, failure)
     })
   }
 
@@ -170,18 +178,6 @@ export class Link {
     this.#listener = undefined
   }
 
-  #useResolved(opening: Live, resolved: Resolved): void {
-    // The user's code that writes the credentials may have ended the attempt.
-    if (this.#live !== opening) return
-    if (resolved.ok) {
-      this.#connect(opening, resolved.request)
-    } else {
-      const { failure, thrown } = resolved
-      if ('thrown' in resolved) this.#report('provider-rejected', failure.message, thrown)
-      this.#fail(opening, failure)
-    }
-  }
-
   #connect(attempt: Live, request: ConnectRequest): void {
     const { transport, prepare, maxMessageBytes, closeTimeoutMs } = this.#options
     prepare?.(request)
@@ -248,13 +244,9 @@ export class Link {
   #close(attempt: Live, socket: Socket): void {
     const { clock, closeTimeoutMs } = this.#options
     attempt.closeTimer = clock.setTimeout(() => {
-      this.#guard('transport-threw', 'The transport failed to terminate.', () => {
-        socket.terminate()
-      })
+      this.#guard('transport-threw', 'The transport failed to terminate.', () => socket.terminate())
     }, closeTimeoutMs)
-    this.#guard('transport-threw', 'The transport failed to close.', () => {
-      socket.close(1000, '')
-    })
+    this.#guard('transport-threw', 'The transport failed to close.', () => socket.close(1000, ''))
   }
 
   #hand(socket: Socket, frame: RawFrame): Handover {
