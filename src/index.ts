@@ -89,6 +89,10 @@ export {
   defineProtocol,
   type Protocol,
   type ProtocolDefinition,
+  type Authentication,
+  type Identity,
+  type ServerBehaviour,
+  type UpgradeRequest,
 } from './schemas/protocol.js'
 export type {
   BodyInputOf,
@@ -99,12 +103,6 @@ export type {
   Schema,
   TypeOf,
 } from './schemas/schema.js'
-export type {
-  Authentication,
-  Identity,
-  ServerBehaviour,
-  UpgradeRequest,
-} from './schemas/server-behaviour.js'
 export {
   type BatchScheduler,
   frameBatches,

@@ -1,7 +1,7 @@
 import type { WebSocket } from 'ws'
 import type { RawFrame } from '../schemas/message.js'
 import type { MessageSchemas } from '../schemas/schema.js'
-import type { Authentication, UpgradeRequest } from '../schemas/server-behaviour.js'
+import type { Authentication, UpgradeRequest } from '../schemas/protocol.js'
 import { type Authenticate, startAuthentication } from './authentication.js'
 import type { ConnectedClient, SocketEnd } from './client.js'
 import { ClientConnection, type ClientConnectionOptions } from './client-connection.js'

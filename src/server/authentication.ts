@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.js'
 import { type ReportError, SyncError } from '../base/errors.js'
-import type { Authentication, UpgradeRequest } from '../schemas/server-behaviour.js'
+import type { Authentication, UpgradeRequest } from '../schemas/protocol.js'
 import { askUserCode } from './ask.js'
 import { isSendableCloseCode } from './close-code.js'
 

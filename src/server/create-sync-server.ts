@@ -1,6 +1,6 @@
 import { SyncError } from '../base/errors.js'
 import type { MessageSchemas } from '../schemas/schema.js'
-import type { Authentication } from '../schemas/server-behaviour.js'
+import type { Authentication } from '../schemas/protocol.js'
 import { CLOSE_GRACE_MS, type ClientConnection } from './client-connection.js'
 import { ClientMessages } from './client-messages.js'
 import { isSendableCloseCode } from './close-code.js'

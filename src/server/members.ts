@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.js'
 import type { EnvelopeDirection, MessageMeta } from '../schemas/envelope.js'
 import type { MessageSchemas } from '../schemas/schema.js'
-import type { Identity, ServerBehaviour } from '../schemas/server-behaviour.js'
+import type { Identity, ServerBehaviour } from '../schemas/protocol.js'
 import type { ConnectedClient } from './client.js'
 import type { ClientConnection } from './client-connection.js'
 import { isSendableCloseCode } from './close-code.js'

@@ -1,6 +1,6 @@
 import type { WebSocket } from 'ws'
 import type { MessageSchemas } from '../schemas/schema.js'
-import type { UpgradeRequest } from '../schemas/server-behaviour.js'
+import type { UpgradeRequest } from '../schemas/protocol.js'
 import { AcceptedSocket, type AcceptedSocketOptions } from './accepted-socket.js'
 
 /** Every open socket, authenticated or not. */

@@ -2,7 +2,7 @@ import type { IncomingMessage, Server } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
-import type { UpgradeRequest } from '../schemas/server-behaviour.js'
+import type { UpgradeRequest } from '../schemas/protocol.js'
 import { CLOSE_GRACE_MS } from './client-connection.js'
 import type { HandleUpgrade } from './handle-upgrade.js'
 

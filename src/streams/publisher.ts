@@ -6,7 +6,6 @@ import type { InvalidFrame, UnknownMessage } from '../schemas/message.js'
 import type { ReaderSink, ReadMessage } from '../schemas/reader.js'
 import type { Folding } from '../state/folding.js'
 import { type BatchScheduler, microtaskBatches } from './batching.js'
-import { EmissionQueue } from './emission-queue.js'
 import { type PublishedSnapshot, SnapshotStreams } from './snapshot-streams.js'
 import { createSelection, createStream, type Stream } from './streams.js'
 
@@ -41,6 +40,29 @@ const LARGEST_BATCH = 1_000
 
 // How many unknown types are logged, each once: their names come from the server.
 const MOST_LOGGED_TYPES = 100
+
+/**
+ * Runs emissions one after the other, in the order in which they were asked for, however deeply the
+ * requests are nested: what a handler causes is emitted after what it is handling, so that all
+ * subscribers see one order.
+ */
+export class EmissionQueue {
+  readonly #waiting: (() => void)[] = []
+  #isDraining = false
+
+  /** Runs an emission now, or after those that are under way. The emission must not throw. */
+  emit(emission: () => void): void {
+    this.#waiting.push(emission)
+    if (this.#isDraining) return
+    this.#isDraining = true
+    try {
+      for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift())
+        next()
+    } finally {
+      this.#isDraining = false
+    }
+  }
+}
 
 /**
  * Folds incoming messages and publishes them in the one order that everybody sees: the state first,

@@ -29,13 +29,16 @@ import type { ConnectionFailure } from '../../transport/failure.js'
 import type { LinkEvent } from '../../transport/link.js'
 import { environmentActor, linkActor } from './actors.js'
 import {
+  bringForward,
   type ConnectionContext,
   type ConnectionEvent,
   type ConnectionInput,
   createContext,
+  hurriedRetryAt,
+  noteFinalError,
+  scheduleRetry,
 } from './context.js'
 import type { ConnectionPolicy } from './policy.js'
-import { bringForward, hurriedRetryAt, noteFinalError, scheduleRetry } from './retry.js'
 import { decide, freshHistory } from './verdict.js'
 
 // A throttled tab's timers are always late, and the peer answers the ping all the same. Where three
