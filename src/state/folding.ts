@@ -10,7 +10,7 @@ import {
 } from '../schemas/schema.js'
 import { Batch } from './batch.js'
 import { Expiries } from './expiry.js'
-import { PeerConfirmation } from './peer-confirmation.js'
+import { removeUnconfirmed, unconfirmAll } from './peer-confirmation.js'
 import type { Rules } from './rules.js'
 import { threw, UserCode } from './user-code.js'
 import { draftOf, type StateFields, Workspace } from './workspace.js'
@@ -44,7 +44,6 @@ export class Folding<State extends object = object> {
   readonly #workspace: Workspace
   readonly #batch: Batch
   readonly #expiries: Expiries
-  readonly #peers: PeerConfirmation | undefined
 
   #published: StateFields
   // The types of the messages that came during the load; `undefined` while nothing is loaded.
@@ -55,14 +54,13 @@ export class Folding<State extends object = object> {
 
   /** @internal */
   constructor(rules: Rules, { clock, report }: FoldingOptions) {
-    const { initial, presence } = rules
+    const { initial } = rules
     this.report = report
     this.#rules = rules
     this.#userCode = new UserCode(report)
     this.#workspace = new Workspace(initial)
     this.#batch = new Batch(rules, this.#workspace, this.#userCode, report)
     this.#expiries = new Expiries(rules, this.#userCode, clock)
-    this.#peers = presence && new PeerConfirmation(presence, this.#workspace, this.#userCode)
     this.#published = initial
     this.#expiries.reset(initial)
   }
@@ -125,12 +123,12 @@ export class Folding<State extends object = object> {
 
   /** Marks all peers as unconfirmed: the connection dropped, or the server is about to list them. */
   unconfirmPeers(): void {
-    this.#publishChange(() => this.#peers?.unconfirmAll())
+    this.#changePeers(unconfirmAll)
   }
 
   /** Removes the peers that are still unconfirmed. */
   removeUnconfirmedPeers(): void {
-    this.#publishChange(() => this.#peers?.removeUnconfirmed())
+    this.#changePeers(removeUnconfirmed)
   }
 
   /** Removes the entries that are due. */
@@ -232,6 +230,11 @@ export class Folding<State extends object = object> {
   #foldNow(message: ReadMessage): void {
     this.#seen?.add(message.type)
     this.#batch.fold(message)
+  }
+
+  #changePeers(change: typeof unconfirmAll): void {
+    const { presence } = this.#rules
+    this.#publishChange(() => presence && change(presence, this.#workspace, this.#userCode))
   }
 
   // Makes a change apart from the open batch, and publishes both.
