@@ -84,8 +84,8 @@ export default {
       name: 'kull-schemas',
       severity: 'error',
       comment: 'The schemas of one protocol are for that protocol alone.',
-      from: { path: '^src/', pathNot: '^src/(kull|schemas/kull)/' },
-      to: { path: '^src/schemas/kull/' },
+      from: { path: '^src/', pathNot: '^src/kull/' },
+      to: { path: '^src/schemas/kull\\.ts$' },
     },
     {
       name: 'isomorphic-ws',

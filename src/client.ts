@@ -25,7 +25,7 @@ import { createReader } from './schemas/reader.js'
 import type { MessageSchemas, Schema, TypeOf } from './schemas/schema.js'
 import { createFolding, type Folding } from './state/folding.js'
 import { Publisher } from './streams/publisher.js'
-import { createFrameReader } from './transport/frame-reader.js'
+import { createFrameReader } from './transport/json-codec.js'
 import { createLink, type Link } from './transport/link.js'
 import type { Target } from './transport/target.js'
 

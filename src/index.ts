@@ -89,6 +89,10 @@ export {
   defineProtocol,
   type Protocol,
   type ProtocolDefinition,
+  type Authentication,
+  type Identity,
+  type ServerBehaviour,
+  type UpgradeRequest,
 } from './schemas/protocol.js'
 export type {
   BodyInputOf,
@@ -99,12 +103,6 @@ export type {
   Schema,
   TypeOf,
 } from './schemas/schema.js'
-export type {
-  Authentication,
-  Identity,
-  ServerBehaviour,
-  UpgradeRequest,
-} from './schemas/server-behaviour.js'
 export {
   type BatchScheduler,
   frameBatches,
@@ -122,7 +120,7 @@ export {
   type LinkEvent,
   type LinkOptions,
 } from './transport/link.js'
-export { createPlatformEnvironment } from './transport/platform-environment.js'
+export { createPlatformEnvironment } from './transport/environment.js'
 export type { AttemptInfo, Provider, ProviderFunction, Target } from './transport/target.js'
 export type {
   Socket,

@@ -24,41 +24,42 @@ const CHUNK_SIZE = 256
  * It is what a `PersistentMap` and its draft are made of; users see neither table nor chunks.
  */
 export class ChunkTable<V> {
-  private index: Index
+  #index: Index
   // How many of the index's moves this table knows of.
-  private moves: number
-  private slots: number
-  private count: number
-  private writable: WritableChunk<V>[]
-  // Which chunks no other table has; `undefined` while another table may have the array of chunks.
-  private owned: boolean[] | undefined
+  #moves = 0
+  #slots = 0
+  #count = 0
+  #writable: WritableChunk<V>[]
+  // The chunks before the first write: one that differs from them is this table's alone. `undefined`
+  // while another table may have the array of chunks.
+  #shared: readonly Chunk<V>[] | undefined
 
   /** An empty table, or a copy of one that shares its chunks; see {@link share}. */
   constructor(from?: ChunkTable<V>) {
-    this.index = from?.index ?? createIndex([])
-    this.moves = from?.moves ?? 0
-    this.slots = from?.slots ?? 0
-    this.count = from?.count ?? 0
-    this.writable = from?.writable ?? []
-    this.owned = undefined
+    this.#index = from === undefined ? createIndex([]) : from.#index
+    this.#writable = from === undefined ? [] : from.#writable
+    if (from === undefined) return
+    this.#moves = from.#moves
+    this.#slots = from.#slots
+    this.#count = from.#count
   }
 
   get size(): number {
-    return this.count
+    return this.#count
   }
 
   get chunks(): readonly Chunk<V>[] {
-    return this.writable
+    return this.#writable
   }
 
   /** Whether a chunk may still change in place. */
   owns(chunk: number): boolean {
-    return this.owned?.[chunk] === true
+    return this.#shared !== undefined && this.#writable[chunk] !== this.#shared[chunk]
   }
 
   get(key: string): V | undefined {
     const slot = this.find(key)
-    return slot < 0 ? undefined : this.at(slot)?.[1]
+    return slot < 0 ? undefined : this.valueAt(slot)
   }
 
   has(key: string): boolean {
@@ -66,7 +67,7 @@ export class ChunkTable<V> {
   }
 
   *entries(): MapIterator<[string, V]> {
-    for (const chunk of this.writable) {
+    for (const chunk of this.#writable) {
       for (const entry of chunk) if (entry !== undefined) yield [entry[0], entry[1]]
     }
   }
@@ -79,108 +80,93 @@ export class ChunkTable<V> {
     for (const [, value] of this.entries()) yield value
   }
 
-  /** Whether this very entry is there already. */
-  holds(key: string, value: V): boolean {
-    const slot = this.find(key)
-    return slot >= 0 && Object.is(this.at(slot)?.[1], value)
+  /** Where a key stands: to be handed to {@link valueAt}, `put` and `remove`; -1 where it is absent. */
+  find(key: string): number {
+    const slot = this.#index.slots.get(key)
+    if (slot === undefined) return -1
+    if (this.#at(slot)?.[0] === key) return slot
+    if (this.#moves === this.#index.moves) return -1
+    this.#index = createIndex(this.#writable)
+    this.#moves = 0
+    return this.#index.slots.get(key) ?? -1
   }
 
-  /**
-   * Sets an entry: in its place where the key is there, at the end where it is not.
-   *
-   * @returns Whether that changed anything.
-   */
-  set(key: string, value: V): boolean {
-    const slot = this.find(key)
-    if (slot < 0) {
-      this.append(key, value)
-      return true
-    }
-    if (Object.is(this.at(slot)?.[1], value)) return false
-    this.write(slot, [key, value])
-    return true
+  valueAt(slot: number): V | undefined {
+    return this.#at(slot)?.[1]
   }
 
-  /** Removes a key; gives whether it was there. */
-  delete(key: string): boolean {
-    const slot = this.find(key)
-    if (slot < 0) return false
-    this.write(slot, undefined)
-    this.count -= 1
-    return true
+  /** Sets the entry of a key that was found at this slot; at the end where it was absent. */
+  put(slot: number, key: string, value: V): void {
+    if (slot < 0) this.#append(key, value)
+    else this.#write(slot, [key, value])
+  }
+
+  /** Removes the entry at a slot. */
+  remove(slot: number): void {
+    this.#write(slot, undefined)
+    this.#count -= 1
   }
 
   /** Makes all chunks shared: this table, like each copy of it, copies a chunk before it writes to it. */
   share(): this {
-    this.owned = undefined
+    this.#shared = undefined
     return this
   }
 
-  private at(slot: number): MapEntry<V> | undefined {
-    return this.writable[slot >> 8]?.[slot & (CHUNK_SIZE - 1)]
+  #at(slot: number): MapEntry<V> | undefined {
+    return this.#writable[slot >> 8]?.[slot & (CHUNK_SIZE - 1)]
   }
 
-  private find(key: string): number {
-    const slot = this.index.slots.get(key)
-    if (slot === undefined) return -1
-    if (this.at(slot)?.[0] === key) return slot
-    if (this.moves === this.index.moves) return -1
-    this.index = createIndex(this.writable)
-    this.moves = 0
-    return this.index.slots.get(key) ?? -1
-  }
-
-  private append(key: string, value: V): void {
+  #append(key: string, value: V): void {
     // An empty table starts over, too: tables that began as one empty table share nothing else.
-    if (this.count === 0 || this.isSparse()) this.compact()
-    const { index, slots: slot } = this
+    if (this.#count === 0 || this.#isSparse()) this.#compact()
+    const index = this.#index
+    const slot = this.#slots
     const former = index.slots.get(key)
     if (former !== slot) {
       index.slots.set(key, slot)
       if (former !== undefined) {
         // Not `moves = index.moves`: a table that missed an earlier move must stay behind.
-        this.moves += 1
+        this.#moves += 1
         index.moves += 1
       }
     }
-    this.slots += 1
-    this.count += 1
-    this.write(slot, [key, value])
+    this.#slots += 1
+    this.#count += 1
+    this.#write(slot, [key, value])
   }
 
-  private write(slot: number, entry: MapEntry<V> | undefined): void {
-    if (this.owned === undefined) {
-      this.writable = this.writable.slice()
-      this.owned = []
+  #write(slot: number, entry: MapEntry<V> | undefined): void {
+    if (this.#shared === undefined) {
+      this.#shared = this.#writable
+      this.#writable = this.#writable.slice()
     }
     const at = slot >> 8
-    let chunk = this.writable[at]
-    if (chunk === undefined || this.owned[at] !== true) {
+    let chunk = this.#writable[at]
+    if (chunk === undefined || chunk === this.#shared[at]) {
       chunk = chunk?.slice() ?? []
-      this.writable[at] = chunk
-      this.owned[at] = true
+      this.#writable[at] = chunk
     }
     chunk[slot & (CHUNK_SIZE - 1)] = entry
   }
 
   // Deleted keys leave holes in the chunks, and other tables leave hints in the index. Once either
   // outnumbers the entries, a rewrite costs no more per update than the updates that led to it.
-  private isSparse(): boolean {
-    const bound = 2 * this.count + CHUNK_SIZE
-    return this.slots > bound || this.index.slots.size > bound + this.slots
+  #isSparse(): boolean {
+    const bound = 2 * this.#count + CHUNK_SIZE
+    return this.#slots > bound || this.#index.slots.size > bound + this.#slots
   }
 
-  private compact(): void {
-    const entries = this.writable.flatMap((chunk) => chunk.filter((entry) => entry !== undefined))
-    this.writable = []
-    this.owned = []
+  #compact(): void {
+    const entries = this.#writable.flatMap((chunk) => chunk.filter((entry) => entry !== undefined))
+    this.#writable = []
+    this.#shared = []
     for (let at = 0; at < entries.length; at += CHUNK_SIZE) {
-      this.writable.push(entries.slice(at, at + CHUNK_SIZE))
-      this.owned.push(true)
+      this.#writable.push(entries.slice(at, at + CHUNK_SIZE))
     }
-    this.index = createIndex(this.writable)
-    this.moves = 0
-    this.slots = entries.length
+    this.#index = createIndex(this.#writable)
+    this.#moves = 0
+    this.#slots = entries.length
   }
 }
 

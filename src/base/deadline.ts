@@ -36,20 +36,12 @@ export function withDeadline<T>(
       resolve(settled)
       if (settled.kind === 'late' || settled.kind === 'aborted') controller.abort()
     }
-    function abort(): void {
-      settle({ kind: 'aborted' })
-    }
-    const timer = clock.setTimeout(() => {
-      settle({ kind: 'late' })
-    }, limitMs)
+    const abort = (): void => settle({ kind: 'aborted' })
+    const timer = clock.setTimeout(() => settle({ kind: 'late' }), limitMs)
     signal?.addEventListener('abort', abort, { once: true })
     attempt(() => run(controller.signal)).then(
-      (value) => {
-        settle({ kind: 'value', value })
-      },
-      (error: unknown) => {
-        settle({ kind: 'threw', error })
-      },
+      (value) => settle({ kind: 'value', value }),
+      (error: unknown) => settle({ kind: 'threw', error }),
     )
   })
 }
@@ -68,4 +60,9 @@ export function nameThrown(error: unknown): string {
   const { code } = error as { readonly code?: unknown }
   const name = /^\w{1,60}$/.test(error.name) ? error.name : 'Error'
   return typeof code === 'string' && /^[A-Z][A-Z0-9_]{1,40}$/.test(code) ? `${name} ${code}` : name
+}
+
+/** What a wait rejects with when its signal aborts. */
+export function abortError(): Error {
+  return Object.assign(new Error('the wait was aborted'), { name: 'AbortError' })
 }

@@ -1,5 +1,5 @@
 import type { Chunk } from './chunk-table.js'
-import { type MapDraft, OpenMap, type PersistentMap } from './persistent-map.js'
+import { chunkTableOf, type MapDraft, type PersistentMap } from './persistent-map.js'
 
 /** Adds up a property of all values of a map; see {@link createSummary}. */
 export interface Summary<V, S> {
@@ -25,7 +25,7 @@ export function createSummary<V, S>(
 ): (map: PersistentMap<V> | MapDraft<V>) => S {
   const known = new WeakMap<Chunk<V>, S>()
   return (map) => {
-    const table = OpenMap.tableOf(map)
+    const table = chunkTableOf(map)
     let total = summary.empty
     for (const [at, chunk] of table.chunks.entries()) {
       const part = known.get(chunk) ?? summarise(chunk, summary)

@@ -16,66 +16,25 @@ export interface MapDraft<V> extends ReadonlyMap<string, V> {
 const INSPECT: unique symbol = Symbol.for('nodejs.util.inspect.custom')
 type NodeInspect = (value: unknown, options: object) => string
 
-// What this file alone may do to a map; set by the class, which knows its private parts.
-let tableOf: <V>(map: PersistentMap<V>) => ChunkTable<V>
+// What this file alone may do to a map or a draft; set by the class, which knows its private parts.
+let tableOf: <V>(view: TableView<V>) => ChunkTable<V>
 let freeze: <V>(table: ChunkTable<V>) => PersistentMap<V>
+let setTable: <V>(view: TableView<V>, table: ChunkTable<V>) => void
 
-// Node's `assert` compares own, enumerable properties: without one, any two maps would be equal.
-const ENTRIES: unique symbol = Symbol('entries')
-
-/**
- * An immutable map from strings, in insertion order, whose updates cost the same at 10 entries
- * and at 10,000.
- *
- * It reads as a `ReadonlyMap`. `set` and `delete` return a new map and leave this one as it was;
- * the two share all but one chunk of 256 entries. Like `Map`, it keeps the place of a key whose
- * value is replaced, and puts a key that was deleted and set again at the end.
- *
- * Structured cloning copies no private state: to send a map to a worker, call
- * `postMessage([...map])`, and there `PersistentMap.from(received)`.
- *
- * `toEqual` of Vitest and Jest compares the entries. So does `assert.deepStrictEqual` of Node, which
- * may tell equal maps apart where keys were deleted; compare `[...map]` there.
- *
- * @example
- * const one = PersistentMap.from([['a', 1]])
- * const two = one.set('b', 2)
- * one.size // 1
- * two.size // 2
- */
-export class PersistentMap<V> implements ReadonlyMap<string, V> {
-  // Nobody writes to it: a change is made to a copy.
-  readonly #table: ChunkTable<V>
-  /** @internal */
-  readonly [ENTRIES]: readonly Chunk<V>[]
+// What a map and a draft have in common: reading a table.
+class TableView<V> implements ReadonlyMap<string, V> {
+  #table: ChunkTable<V>
 
   static {
-    tableOf = (map) => map.#table
-    freeze = (table) => new PersistentMap(table)
+    tableOf = (view) => view.#table
+    setTable = (view, table) => {
+      view.#table = table
+    }
   }
 
-  private constructor(table: ChunkTable<V>) {
-    this.#table = table.share()
-    this[ENTRIES] = table.chunks
-  }
-
-  /** A map without entries. */
-  static empty<V>(): PersistentMap<V> {
-    return new PersistentMap(new ChunkTable<V>())
-  }
-
-  /** A map of the given entries; the last one of a key wins. Costs nothing for a map or a draft of one. */
-  static from<V>(entries: Iterable<readonly [string, V]>): PersistentMap<V> {
-    if (entries instanceof PersistentMap) return entries as PersistentMap<V>
-    if (entries instanceof OpenMap) return (entries as OpenMap<V>).snapshot()
-    const table = new ChunkTable<V>()
-    for (const [key, value] of entries) table.set(key, value)
-    return new PersistentMap(table)
-  }
-
-  // eslint-disable-next-line @typescript-eslint/class-literal-property-style -- a field would be own state of each map
-  get [Symbol.toStringTag](): string {
-    return 'PersistentMap'
+  /** @internal */
+  constructor(table: ChunkTable<V>) {
+    this.#table = table
   }
 
   get size(): number {
@@ -88,22 +47,6 @@ export class PersistentMap<V> implements ReadonlyMap<string, V> {
 
   has(key: string): boolean {
     return this.#table.has(key)
-  }
-
-  /** A map with this entry; this very map where it has the entry already. */
-  set(key: string, value: V): PersistentMap<V> {
-    if (this.#table.holds(key, value)) return this
-    const table = new ChunkTable(this.#table)
-    table.set(key, value)
-    return new PersistentMap(table)
-  }
-
-  /** A map without this key; this very map where it does not have the key. */
-  delete(key: string): PersistentMap<V> {
-    if (!this.#table.has(key)) return this
-    const table = new ChunkTable(this.#table)
-    table.delete(key)
-    return new PersistentMap(table)
   }
 
   forEach(
@@ -136,24 +79,100 @@ export class PersistentMap<V> implements ReadonlyMap<string, V> {
 
   /** Prints the map in Node as a `Map` is printed. @internal */
   [INSPECT](depth: number, options: object, inspect: NodeInspect): string {
-    return inspect(new Map(this), { ...options, depth }).replace('Map', 'PersistentMap')
+    const name = this instanceof OpenMap ? 'MapDraft' : 'PersistentMap'
+    return inspect(new Map(this), { ...options, depth }).replace('Map', name)
+  }
+}
+
+// Node's `assert` compares own, enumerable properties: without one, any two maps would be equal.
+const ENTRIES: unique symbol = Symbol('entries')
+
+/**
+ * An immutable map from strings, in insertion order, whose updates cost the same at 10 entries
+ * and at 10,000.
+ *
+ * It reads as a `ReadonlyMap`. `set` and `delete` return a new map and leave this one as it was;
+ * the two share all but one chunk of 256 entries. Like `Map`, it keeps the place of a key whose
+ * value is replaced, and puts a key that was deleted and set again at the end.
+ *
+ * Structured cloning copies no private state: to send a map to a worker, call
+ * `postMessage([...map])`, and there `PersistentMap.from(received)`.
+ *
+ * `toEqual` of Vitest and Jest compares the entries. So does `assert.deepStrictEqual` of Node, which
+ * may tell equal maps apart where keys were deleted; compare `[...map]` there.
+ *
+ * @example
+ * const one = PersistentMap.from([['a', 1]])
+ * const two = one.set('b', 2)
+ * one.size // 1
+ * two.size // 2
+ */
+export class PersistentMap<V> extends TableView<V> {
+  /** @internal */
+  readonly [ENTRIES]: readonly Chunk<V>[]
+
+  static {
+    freeze = (table) => new PersistentMap(table)
+  }
+
+  private constructor(table: ChunkTable<V>) {
+    super(table.share())
+    this[ENTRIES] = table.chunks
+  }
+
+  /** A map without entries. */
+  static empty<V>(): PersistentMap<V> {
+    return new PersistentMap(new ChunkTable<V>())
+  }
+
+  /** A map of the given entries; the last one of a key wins. Costs nothing for a map or a draft of one. */
+  static from<V>(entries: Iterable<readonly [string, V]>): PersistentMap<V> {
+    if (entries instanceof PersistentMap) return entries as PersistentMap<V>
+    if (entries instanceof OpenMap) return (entries as OpenMap<V>).snapshot()
+    const table = new ChunkTable<V>()
+    for (const [key, value] of entries) table.put(table.find(key), key, value)
+    return new PersistentMap(table)
+  }
+
+  // eslint-disable-next-line @typescript-eslint/class-literal-property-style -- a field would be own state of each map
+  get [Symbol.toStringTag](): string {
+    return 'PersistentMap'
+  }
+
+  /** A map with this entry; this very map where it has the entry already. */
+  set(key: string, value: V): PersistentMap<V> {
+    const shared = tableOf(this)
+    const slot = shared.find(key)
+    if (slot >= 0 && Object.is(shared.valueAt(slot), value)) return this
+    const table = new ChunkTable(shared)
+    table.put(slot, key, value)
+    return new PersistentMap(table)
+  }
+
+  /** A map without this key; this very map where it does not have the key. */
+  delete(key: string): PersistentMap<V> {
+    const shared = tableOf(this)
+    const slot = shared.find(key)
+    if (slot < 0) return this
+    const table = new ChunkTable(shared)
+    table.remove(slot)
+    return new PersistentMap(table)
   }
 }
 
 const nothingChanged: readonly string[] = []
 
 /** A draft over a map, until it is closed. Folds see it as a {@link MapDraft}. */
-export class OpenMap<V> implements MapDraft<V> {
+export class OpenMap<V> extends TableView<V> implements MapDraft<V> {
   // The map that was opened; once the draft is closed, the map that came of it.
   #map: PersistentMap<V>
-  // The map's own table until the first change, which copies it.
-  #table: ChunkTable<V>
   #changed: string[] | undefined
   #isOpen = true
 
   constructor(map: PersistentMap<V>) {
+    // The map's own table until the first change, which copies it.
+    super(tableOf(map))
     this.#map = map
-    this.#table = tableOf(map)
   }
 
   /** The keys that were set or deleted, in order; a key may be there more than once. */
@@ -165,88 +184,48 @@ export class OpenMap<V> implements MapDraft<V> {
   close(): PersistentMap<V> {
     if (!this.#isOpen) return this.#map
     this.#isOpen = false
-    if (this.#changed !== undefined) this.#map = freeze(this.#table)
+    if (this.#changed !== undefined) this.#map = freeze(tableOf(this))
     return this.#map
   }
 
   /** The map as it stands now. The draft stays open. */
   snapshot(): PersistentMap<V> {
     if (!this.#isOpen || this.#changed === undefined) return this.#map
-    return freeze(new ChunkTable(this.#table.share()))
-  }
-
-  /** The table of a draft or a map, to read it by chunks. */
-  static tableOf<V>(map: PersistentMap<V> | MapDraft<V>): ChunkTable<V> {
-    return map instanceof OpenMap ? (map as OpenMap<V>).#table : tableOf(map as PersistentMap<V>)
-  }
-
-  get size(): number {
-    return this.#table.size
-  }
-
-  get(key: string): V | undefined {
-    return this.#table.get(key)
-  }
-
-  has(key: string): boolean {
-    return this.#table.has(key)
+    return freeze(new ChunkTable(tableOf(this).share()))
   }
 
   set(key: string, value: V): this {
-    if (this.#changed === undefined && this.#table.holds(key, value)) return this
-    const changed = this.#beginChange()
-    if (this.#table.set(key, value)) changed.push(key)
+    const table = tableOf(this)
+    const slot = table.find(key)
+    if (slot < 0 || !Object.is(table.valueAt(slot), value)) this.#change(key).put(slot, key, value)
     return this
   }
 
   delete(key: string): this {
-    if (this.#changed === undefined && !this.#table.has(key)) return this
-    const changed = this.#beginChange()
-    if (this.#table.delete(key)) changed.push(key)
+    const slot = tableOf(this).find(key)
+    if (slot >= 0) this.#change(key).remove(slot)
     return this
   }
 
-  forEach(
-    visit: (value: V, key: string, map: ReadonlyMap<string, V>) => void,
-    thisArg?: unknown,
-  ): void {
-    for (const [key, value] of this) visit.call(thisArg, value, key, this)
-  }
-
-  entries(): MapIterator<[string, V]> {
-    return this.#table.entries()
-  }
-
-  keys(): MapIterator<string> {
-    return this.#table.keys()
-  }
-
-  values(): MapIterator<V> {
-    return this.#table.values()
-  }
-
-  [Symbol.iterator](): MapIterator<[string, V]> {
-    return this.#table.entries()
-  }
-
-  toJSON(): Record<string, V> {
-    return Object.fromEntries(this)
-  }
-
-  [INSPECT](depth: number, options: object, inspect: NodeInspect): string {
-    return inspect(new Map(this), { ...options, depth }).replace('Map', 'MapDraft')
-  }
-
-  #beginChange(): string[] {
+  // The table to write to, once a key is noted as changed.
+  #change(key: string): ChunkTable<V> {
     // A fold that keeps its draft must not change a state that was published meanwhile.
     assertThat(
       this.#isOpen,
       'protocol-invalid',
       'A map draft was changed after its fold had ended.',
     )
-    if (this.#changed !== undefined) return this.#changed
-    this.#table = new ChunkTable(this.#table)
-    this.#changed = []
-    return this.#changed
+    if (this.#changed === undefined) {
+      setTable(this, new ChunkTable(tableOf(this)))
+      this.#changed = [key]
+    } else {
+      this.#changed.push(key)
+    }
+    return tableOf(this)
   }
+}
+
+/** The table of a map or a draft of one, to read it by chunks. */
+export function chunkTableOf<V>(map: PersistentMap<V> | MapDraft<V>): ChunkTable<V> {
+  return tableOf(map as TableView<V>)
 }

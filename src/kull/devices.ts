@@ -1,7 +1,7 @@
 import type * as z from 'zod/mini'
 import type { MapDraft } from '../base/persistent-map.js'
 import type { MessageMeta } from '../schemas/envelope.js'
-import type { devicePresence } from '../schemas/kull/devices.js'
+import type { devicePresence } from '../schemas/kull.js'
 
 /** The data of `DEVICE_CONNECTED` and `DEVICE_DISCONNECTED`. */
 export type DevicePresence = z.output<typeof devicePresence>

@@ -1,6 +1,6 @@
 import { map, type Observable } from 'rxjs'
 import type * as z from 'zod/mini'
-import type { adminSessionUpdate } from '../schemas/kull/admin.js'
+import type { adminSessionUpdate } from '../schemas/kull.js'
 import type { CreditUpdate, PromptChange } from './state.js'
 
 /** The data of `ADMIN_SESSION_UPDATE`. */

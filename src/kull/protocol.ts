@@ -1,8 +1,12 @@
 import * as z from 'zod/mini'
-import { receive, send } from '../schemas/kull/index.js'
+import { receive, send } from '../schemas/kull.js'
 import type { BackoffPolicy } from '../schemas/policy.js'
-import { type ConnectRequest, defineProtocol } from '../schemas/protocol.js'
-import type { Authentication, UpgradeRequest } from '../schemas/server-behaviour.js'
+import {
+  type ConnectRequest,
+  defineProtocol,
+  type Authentication,
+  type UpgradeRequest,
+} from '../schemas/protocol.js'
 import { coordinator } from './state.js'
 
 /** Who connects. Without a device id it is a web session, and the server makes an id for it. */

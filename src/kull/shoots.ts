@@ -1,7 +1,7 @@
 import type * as z from 'zod/mini'
 import { createSummary } from '../base/map-summary.js'
 import type { PersistentMap } from '../base/persistent-map.js'
-import type { shootProgress, shootStatus } from '../schemas/kull/progress.js'
+import type { shootProgress, shootStatus } from '../schemas/kull.js'
 
 /** The status of a shoot. */
 export type ShootStatus = z.output<typeof shootStatus>

@@ -1,7 +1,7 @@
 import type * as z from 'zod/mini'
 import { PersistentMap } from '../base/persistent-map.js'
 import { defineCoordinator } from '../schemas/coordinator.js'
-import { checkpoint, creditSummary, receive } from '../schemas/kull/index.js'
+import { checkpoint, creditSummary, receive } from '../schemas/kull.js'
 import { addSocket, type Device, removeSocket, unconfirmDevice } from './devices.js'
 import { createShoot, isFinished, type Shoot, sumProcessing, toFraction } from './shoots.js'
 

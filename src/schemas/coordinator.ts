@@ -158,30 +158,26 @@ export function assertCoordinatorDefinition(definition: UncheckedDefinition): vo
   assertKind('expire', expire, object)
   for (const [field, rule] of Object.entries(expire)) {
     if (rule === undefined) continue
-    assertKind(`expire.${field}`, rule, object)
     assertKind(`expire.${field}`, initial[field], mapField)
-    assertKind(`expire.${field}.when`, rule['when'], code)
-    assertKind(`expire.${field}.afterMs`, rule['afterMs'], delay)
+    assertRule(`expire.${field}`, rule, { when: code, afterMs: delay })
   }
-  if (snapshot !== undefined) {
-    assertKind('snapshot', snapshot, object)
-    assertKind('snapshot.schema', snapshot['schema'], schema)
-    assertKind('snapshot.fold', snapshot['fold'], code)
-  }
+  if (snapshot !== undefined) assertRule('snapshot', snapshot, { schema, fold: code })
   if (checkpoint !== undefined) {
-    assertKind('checkpoint', checkpoint, object)
-    assertKind('checkpoint.schema', checkpoint['schema'], schema)
-    assertKind('checkpoint.take', checkpoint['take'], code)
-    assertKind('checkpoint.restore', checkpoint['restore'], code)
+    assertRule('checkpoint', checkpoint, { schema, take: code, restore: code })
   }
   if (presence === undefined) return
-  assertKind('presence', presence, object)
-  const { field, unconfirm, isUnconfirmed, leaveAfterMs } = presence
-  const peers = typeof field === 'string' ? initial[field] : undefined
-  assertKind('presence.field', peers, mapField)
-  assertKind('presence.unconfirm', unconfirm, code)
-  assertKind('presence.isUnconfirmed', isUnconfirmed, code)
-  assertKind('presence.leaveAfterMs', leaveAfterMs, delay)
+  assertRule('presence', presence, { unconfirm: code, isUnconfirmed: code, leaveAfterMs: delay })
+  const { field } = presence as { readonly field?: unknown }
+  assertKind('presence.field', typeof field === 'string' ? initial[field] : undefined, mapField)
+}
+
+function assertRule(
+  name: string,
+  rule: unknown,
+  parts: Readonly<Record<string, Kind<unknown>>>,
+): void {
+  assertKind(name, rule, object)
+  for (const [part, kind] of Object.entries(parts)) assertKind(`${name}.${part}`, rule[part], kind)
 }
 
 interface Kind<T> {

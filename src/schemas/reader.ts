@@ -55,8 +55,7 @@ const DEEPEST_BATCH = 8
  */
 export function createReader(options: ReaderOptions): Reader {
   const { direction, gate, heartbeat, sink } = options
-  const ping = heartbeat === false ? undefined : heartbeat.ping
-  const pong = heartbeat === false ? undefined : heartbeat.pong
+  const { ping, pong } = heartbeat || { ping: undefined, pong: undefined }
   const routes = createRoutes(options.schemas, options.compile)
 
   function read(frame: unknown, raw: RawFrame, depth: number): void {
@@ -114,23 +113,13 @@ export function createReader(options: ReaderOptions): Reader {
   }
 }
 
-interface Route {
-  readonly type: string
-  readonly validate: Validate
-}
-
 const withoutBody: Validate = () => ({ ok: true, value: undefined })
 
-function createRoutes(
-  schemas: MessageSchemas,
-  compile: CompileSchema | undefined,
-): ReadonlyMap<string, Route> {
-  const routes = new Map<string, Route>()
+function createRoutes(schemas: MessageSchemas, compile: CompileSchema | undefined) {
+  const routes = new Map<string, { readonly type: string; readonly validate: Validate }>()
   for (const [type, schema] of Object.entries(schemas)) {
-    routes.set(type, {
-      type,
-      validate: schema === null ? withoutBody : createValidate(schema, compile),
-    })
+    const validate = schema === null ? withoutBody : createValidate(schema, compile)
+    routes.set(type, { type, validate })
   }
   return routes
 }

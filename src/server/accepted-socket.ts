@@ -1,6 +1,6 @@
 import type { WebSocket } from 'ws'
 import type { MessageSchemas } from '../schemas/schema.js'
-import type { Authentication, UpgradeRequest } from '../schemas/server-behaviour.js'
+import type { Authentication, UpgradeRequest } from '../schemas/protocol.js'
 import { startAuthentication } from './authentication.js'
 import type { SocketEnd } from './client.js'
 import { ClientConnection } from './client-connection.js'

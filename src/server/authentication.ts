@@ -1,6 +1,6 @@
 import { SyncError } from '../base/errors.js'
 import type { MessageSchemas } from '../schemas/schema.js'
-import type { Authentication, UpgradeRequest } from '../schemas/server-behaviour.js'
+import type { Authentication, UpgradeRequest } from '../schemas/protocol.js'
 import { askUserCode } from './ask.js'
 import { isSendableCloseCode } from './close-code.js'
 import type { ServerContext } from './options.js'

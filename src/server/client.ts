@@ -1,5 +1,5 @@
 import type { BodyInputOf, BodyOf, MessageSchemas, Schema, TypeOf } from '../schemas/schema.js'
-import type { Identity } from '../schemas/server-behaviour.js'
+import type { Identity } from '../schemas/protocol.js'
 
 /** The rest arguments that carry the body of a message to clients: none for a type without one. */
 export type OutgoingBody<S> = S extends Schema

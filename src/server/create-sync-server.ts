@@ -1,7 +1,7 @@
 import type { WebSocket } from 'ws'
 import { assertThat } from '../base/errors.js'
 import type { MessageSchemas } from '../schemas/schema.js'
-import type { UpgradeRequest } from '../schemas/server-behaviour.js'
+import type { UpgradeRequest } from '../schemas/protocol.js'
 import { AcceptedSocket, type SocketParts } from './accepted-socket.js'
 import { CLOSE_GRACE_MS, type ClientConnection } from './client-connection.js'
 import { ClientMessages } from './client-messages.js'

@@ -1,6 +1,6 @@
 import type { MessageMeta } from '../schemas/envelope.js'
 import type { MessageSchemas } from '../schemas/schema.js'
-import type { Authentication, Identity, ServerBehaviour } from '../schemas/server-behaviour.js'
+import type { Authentication, Identity, ServerBehaviour } from '../schemas/protocol.js'
 import type { ConnectedClient } from './client.js'
 import type { ClientConnection } from './client-connection.js'
 import { assertCloseCode } from './close-code.js'

@@ -1,4 +1,4 @@
-import type { Identity } from '../schemas/server-behaviour.js'
+import type { Identity } from '../schemas/protocol.js'
 
 /** A device of a user that has at least one socket. */
 export interface ConnectedDevice {

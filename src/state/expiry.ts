@@ -1,3 +1,4 @@
+import type { Clock } from '../base/clock.js'
 import { PersistentMap } from '../base/persistent-map.js'
 import type { Rules } from './rules.js'
 import type { UserCode } from './user-code.js'
@@ -5,15 +6,11 @@ import { entriesOf, type StateFields, type Touched } from './workspace.js'
 
 type Entries = PersistentMap<unknown>
 
-interface NowClock {
-  readonly now: () => number
-}
-
 /** Decides when the entries of maps are removed: one queue for each expire rule of a definition. */
 export class Expiries {
   readonly #queues = new Map<string, ExpiryQueue>()
 
-  constructor(rules: Rules, userCode: UserCode, clock: NowClock) {
+  constructor(rules: Rules, userCode: UserCode, clock: Pick<Clock, 'now'>) {
     for (const [field, rule] of Object.entries(rules.expire ?? {})) {
       if (rule === undefined) continue
       const name = `expire.${field}.when`
@@ -27,13 +24,12 @@ export class Expiries {
     const queue = this.#queues.get(field)
     if (queue === undefined) return
     if (touched === 'all') queue.compare(entriesOf(before, field), entriesOf(after, field))
-    else queue.decide(touched, entriesOf(after, field))
+    else for (const key of touched) queue.decide(key, entriesOf(after, field).get(key))
   }
 
-  /** Forgets all entries, then decides for those of a state. */
+  /** Decides anew for all entries of a state. */
   reset(state: StateFields): void {
     for (const [field, queue] of this.#queues) {
-      queue.clear()
       queue.compare(PersistentMap.empty(), entriesOf(state, field))
     }
   }
@@ -60,24 +56,28 @@ export class Expiries {
 class ExpiryQueue {
   readonly #isDue: (value: unknown) => boolean
   readonly #afterMs: number
-  readonly #clock: NowClock
+  readonly #clock: Pick<Clock, 'now'>
   readonly #deadlines = new Map<string, number>()
 
-  constructor(isDue: (value: unknown) => boolean, afterMs: number, clock: NowClock) {
+  constructor(isDue: (value: unknown) => boolean, afterMs: number, clock: Pick<Clock, 'now'>) {
     this.#isDue = isDue
     this.#afterMs = afterMs
     this.#clock = clock
   }
 
-  /** Decides again for these keys. */
-  decide(keys: readonly string[], entries: Entries): void {
-    for (const key of keys) this.#decideOne(key, entries.get(key))
+  /** Decides again for one entry. */
+  decide(key: string, value: unknown): void {
+    // Deleted first, so that a key that is set again moves to the end.
+    if (this.#deadlines.size > 0) this.#deadlines.delete(key)
+    if (value !== undefined && this.#isDue(value)) {
+      this.#deadlines.set(key, this.#clock.now() + this.#afterMs)
+    }
   }
 
   /** Decides again for the entries that differ. */
   compare(before: Entries, after: Entries): void {
     for (const key of this.#deadlines.keys()) if (!after.has(key)) this.#deadlines.delete(key)
-    for (const [key, value] of after) if (before.get(key) !== value) this.#decideOne(key, value)
+    for (const [key, value] of after) if (before.get(key) !== value) this.decide(key, value)
   }
 
   takeExpired(): string[] {
@@ -94,17 +94,5 @@ class ExpiryQueue {
   nextAt(): number | undefined {
     for (const deadline of this.#deadlines.values()) return deadline
     return undefined
-  }
-
-  clear(): void {
-    this.#deadlines.clear()
-  }
-
-  #decideOne(key: string, value: unknown): void {
-    // Deleted first, so that a key that is set again moves to the end.
-    if (this.#deadlines.size > 0) this.#deadlines.delete(key)
-    if (value !== undefined && this.#isDue(value)) {
-      this.#deadlines.set(key, this.#clock.now() + this.#afterMs)
-    }
   }
 }

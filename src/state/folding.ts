@@ -6,12 +6,12 @@ import {
   createValidate,
   type MessageSchemas,
   type Schema,
-  type Validate,
+  type Validated,
 } from '../schemas/schema.js'
 import { Batch } from './batch.js'
 import { Expiries } from './expiry.js'
-import { PeerConfirmation } from './peer-confirmation.js'
-import { type Rules, toRules } from './rules.js'
+import { removeUnconfirmed, unconfirmAll } from './peer-confirmation.js'
+import type { Rules } from './rules.js'
 import { threw, UserCode } from './user-code.js'
 import { draftOf, type StateFields, Workspace } from './workspace.js'
 
@@ -23,76 +23,6 @@ export interface FoldingWatcher {
   expiryScheduled(at: number): void
 }
 
-/**
- * The state of a protocol, and the only place where its folds run. None of its functions throws: an
- * error of the user's code is reported, and what that code had changed is undone.
- *
- * Messages are folded into an open batch, which `commit` publishes. Every other change is published
- * at once, together with what the open batch holds by then.
- */
-export interface Folding<State extends object = object> {
-  /** The published state. A different object if and only if something changed. */
-  readonly state: State
-  /** Folds a message into the open batch. A type without a fold does nothing. */
-  fold(message: ReadMessage): void
-  /**
-   * Publishes the open batch.
-   *
-   * @returns Whether the state changed.
-   */
-  commit(): boolean
-  /** Undoes the open batch. */
-  discard(): void
-  /** Applies the `opened` rule: a connection opened. */
-  openConnection(): void
-  /** Marks all peers as unconfirmed: the connection dropped, or the server is about to list them. */
-  unconfirmPeers(): void
-  /** Removes the peers that are still unconfirmed. */
-  removeUnconfirmedPeers(): void
-  /** Removes the entries that are due. */
-  removeExpired(): void
-  /** When the next entry is due, in monotonic milliseconds. */
-  nextExpiryAt(): number | undefined
-  /** Begins to note the types of messages: they are newer than the snapshot being loaded. */
-  beginLoad(): void
-  /**
-   * Applies a loaded snapshot, and ends the load.
-   *
-   * @returns Whether that succeeded. If not, the reason has been reported.
-   */
-  applySnapshot(loaded: unknown): boolean
-  /** Ends a load that gave nothing or is no longer wanted. */
-  abandonLoad(): void
-  /** Whether the protocol has a checkpoint rule. */
-  readonly hasCheckpoint: boolean
-  /**
-   * Publishes the open batch and gives the checkpoint of the state; `undefined` without a rule, or
-   * where the rule throws.
-   */
-  takeCheckpoint(): unknown
-  /**
-   * Replaces the state by the one of a checkpoint, without publishing it yet. Earlier messages of
-   * the open batch are overwritten.
-   *
-   * @returns Whether that succeeded. If not, the reason has been reported.
-   */
-  restoreCheckpoint(checkpoint: unknown): boolean
-  /** Returns to the initial state. */
-  clear(): void
-  /**
-   * Sets the one watcher.
-   *
-   * @returns The function that removes it.
-   */
-  watch(watcher: FoldingWatcher): () => void
-  /** Whether the protocol has a snapshot rule. */
-  readonly hasSnapshot: boolean
-  /** How long peers stay unconfirmed once the connection is back, in milliseconds. */
-  readonly leaveAfterMs: number
-  /** Where errors go. */
-  readonly report: ReportError
-}
-
 /** What {@link createFolding} needs. */
 export interface FoldingOptions {
   readonly clock: Pick<Clock, 'now'>
@@ -100,33 +30,20 @@ export interface FoldingOptions {
 }
 
 /**
- * Makes the folding of a protocol's coordinator; without a definition the state stays `{}`.
+ * The state of a protocol, and the only place where its folds run. None of its functions throws: an
+ * error of the user's code is reported, and what that code had changed is undone.
  *
- * @throws SyncError `protocol-invalid` where a part of the definition is not valid.
+ * Messages are folded into an open batch, which `commit` publishes. Every other change is published
+ * at once, together with what the open batch holds by then.
  */
-export function createFolding<
-  R extends MessageSchemas,
-  State extends object,
-  S extends Schema,
-  C extends Schema,
->(
-  definition: CoordinatorDefinition<R, State, S, C> | undefined,
-  options: FoldingOptions,
-): Folding<State> {
-  if (definition !== undefined) assertCoordinatorDefinition(definition)
-  return new RuleFolding<State>(toRules(definition), options)
-}
-
-class RuleFolding<State extends object> implements Folding<State> {
+export class Folding<State extends object = object> {
+  /** Where errors go. */
   readonly report: ReportError
   readonly #rules: Rules
-  readonly #validateSnapshot: Validate | undefined
-  readonly #validateCheckpoint: Validate | undefined
   readonly #userCode: UserCode
   readonly #workspace: Workspace
   readonly #batch: Batch
   readonly #expiries: Expiries
-  readonly #peers: PeerConfirmation | undefined
 
   #published: StateFields
   // The types of the messages that came during the load; `undefined` while nothing is loaded.
@@ -135,37 +52,40 @@ class RuleFolding<State extends object> implements Folding<State> {
   // The time that the watcher was told last; later ones are not told.
   #announcedAt = Number.POSITIVE_INFINITY
 
+  /** @internal */
   constructor(rules: Rules, { clock, report }: FoldingOptions) {
-    const { initial, snapshot, checkpoint, presence } = rules
+    const { initial } = rules
     this.report = report
     this.#rules = rules
-    this.#validateSnapshot = snapshot && createValidate(snapshot.schema)
-    this.#validateCheckpoint = checkpoint && createValidate(checkpoint.schema)
     this.#userCode = new UserCode(report)
     this.#workspace = new Workspace(initial)
     this.#batch = new Batch(rules, this.#workspace, this.#userCode, report)
     this.#expiries = new Expiries(rules, this.#userCode, clock)
-    this.#peers = presence && new PeerConfirmation(presence, this.#workspace, this.#userCode)
     this.#published = initial
     this.#expiries.reset(initial)
   }
 
+  /** The published state. A different object if and only if something changed. */
   get state(): State {
     return this.#published as State
   }
 
+  /** Whether the protocol has a snapshot rule. */
   get hasSnapshot(): boolean {
     return this.#rules.snapshot !== undefined
   }
 
+  /** Whether the protocol has a checkpoint rule. */
   get hasCheckpoint(): boolean {
     return this.#rules.checkpoint !== undefined
   }
 
+  /** How long peers stay unconfirmed once the connection is back, in milliseconds. */
   get leaveAfterMs(): number {
     return this.#rules.presence?.leaveAfterMs ?? 0
   }
 
+  /** Folds a message into the open batch. A type without a fold does nothing. */
   fold(message: ReadMessage): void {
     if (this.#userCode.isRunning) {
       this.#userCode.whenFree(() => {
@@ -177,6 +97,7 @@ class RuleFolding<State extends object> implements Folding<State> {
     }
   }
 
+  /** Publishes the open batch; gives whether the state changed. */
   commit(): boolean {
     if (this.#userCode.isRunning) return false
     const isChanged = this.#publish()
@@ -184,6 +105,7 @@ class RuleFolding<State extends object> implements Folding<State> {
     return isChanged
   }
 
+  /** Undoes the open batch. */
   discard(): void {
     this.#userCode.whenFree(() => {
       this.#batch.drop()
@@ -191,30 +113,25 @@ class RuleFolding<State extends object> implements Folding<State> {
     })
   }
 
+  /** Applies the `opened` rule: a connection opened. */
   openConnection(): void {
-    this.#userCode.whenFree(() => {
-      const { opened } = this.#rules
+    const { opened } = this.#rules
+    this.#publishChange(() => {
       if (opened !== undefined) this.#batch.change('opened', opened, undefined)
-      this.#publish()
     })
   }
 
+  /** Marks all peers as unconfirmed: the connection dropped, or the server is about to list them. */
   unconfirmPeers(): void {
-    this.#userCode.whenFree(() => {
-      this.#batch.seal()
-      this.#peers?.unconfirmAll()
-      this.#publish()
-    })
+    this.#changePeers(unconfirmAll)
   }
 
+  /** Removes the peers that are still unconfirmed. */
   removeUnconfirmedPeers(): void {
-    this.#userCode.whenFree(() => {
-      this.#batch.seal()
-      this.#peers?.removeUnconfirmed()
-      this.#publish()
-    })
+    this.#changePeers(removeUnconfirmed)
   }
 
+  /** Removes the entries that are due. */
   removeExpired(): void {
     this.#userCode.whenFree(() => {
       // The open batch is newer, and may give an entry more time.
@@ -227,24 +144,24 @@ class RuleFolding<State extends object> implements Folding<State> {
     })
   }
 
+  /** When the next entry is due, in monotonic milliseconds. */
   nextExpiryAt(): number | undefined {
     return this.#expiries.nextAt()
   }
 
+  /** Begins to note the types of messages: they are newer than the snapshot being loaded. */
   beginLoad(): void {
     this.#seen = new Set()
   }
 
+  /** Applies a loaded snapshot, and ends the load. Gives whether that succeeded; if not, reports why. */
   applySnapshot(loaded: unknown): boolean {
     const seen = this.#seen ?? new Set<string>()
     this.#seen = undefined
     const { snapshot } = this.#rules
-    if (snapshot === undefined || this.#validateSnapshot === undefined) return false
-    const validated = this.#validateSnapshot(loaded)
-    if (!validated.ok) {
-      this.#reportMisfit("what was loaded does not fit the snapshot's schema", validated.detail)
-      return false
-    }
+    if (snapshot === undefined) return false
+    const validated = this.#validate('what was loaded', snapshot.schema, loaded)
+    if (!validated.ok) return false
     const isDone = this.#batch.change(
       'snapshot.fold',
       (draft, value: unknown) => snapshot.fold(draft, value, seen),
@@ -254,10 +171,15 @@ class RuleFolding<State extends object> implements Folding<State> {
     return isDone
   }
 
+  /** Ends a load that gave nothing or is no longer wanted. */
   abandonLoad(): void {
     this.#seen = undefined
   }
 
+  /**
+   * Publishes the open batch and gives the checkpoint of the state; `undefined` without a rule, or
+   * where the rule throws.
+   */
   takeCheckpoint(): unknown {
     this.removeExpired()
     const { checkpoint } = this.#rules
@@ -267,20 +189,19 @@ class RuleFolding<State extends object> implements Folding<State> {
     return taken === threw ? undefined : taken
   }
 
+  /**
+   * Replaces the state by the one of a checkpoint, without publishing it yet. Earlier messages of
+   * the open batch are overwritten. Gives whether that succeeded; if not, reports why.
+   */
   restoreCheckpoint(value: unknown): boolean {
     const { checkpoint } = this.#rules
-    if (checkpoint === undefined || this.#validateCheckpoint === undefined) return false
-    const validated = this.#validateCheckpoint(value)
-    if (!validated.ok) {
-      this.#reportMisfit(
-        "the server's state does not fit the checkpoint's schema",
-        validated.detail,
-      )
-      return false
-    }
-    return this.#batch.change('checkpoint.restore', checkpoint.restore, validated.value)
+    if (checkpoint === undefined) return false
+    const { schema, restore } = checkpoint
+    const validated = this.#validate("the server's state", schema, value)
+    return validated.ok && this.#batch.change('checkpoint.restore', restore, validated.value)
   }
 
+  /** Returns to the initial state. */
   clear(): void {
     this.#userCode.whenFree(() => {
       const { initial } = this.#rules
@@ -296,6 +217,7 @@ class RuleFolding<State extends object> implements Folding<State> {
     })
   }
 
+  /** Sets the one watcher; gives the function that removes it. */
   watch(watcher: FoldingWatcher): () => void {
     this.#watcher = watcher
     this.#announcedAt = Number.POSITIVE_INFINITY
@@ -308,6 +230,20 @@ class RuleFolding<State extends object> implements Folding<State> {
   #foldNow(message: ReadMessage): void {
     this.#seen?.add(message.type)
     this.#batch.fold(message)
+  }
+
+  #changePeers(change: typeof unconfirmAll): void {
+    const { presence } = this.#rules
+    this.#publishChange(() => presence && change(presence, this.#workspace, this.#userCode))
+  }
+
+  // Makes a change apart from the open batch, and publishes both.
+  #publishChange(change: () => void): void {
+    this.#userCode.whenFree(() => {
+      this.#batch.seal()
+      change()
+      this.#publish()
+    })
   }
 
   #publish(): boolean {
@@ -331,7 +267,30 @@ class RuleFolding<State extends object> implements Folding<State> {
     this.#watcher.expiryScheduled(next)
   }
 
-  #reportMisfit(what: string, detail: string): void {
-    this.report(new SyncError('snapshot-failed', `${what}: ${detail}`))
+  #validate(what: string, schema: Schema, value: unknown): Validated {
+    const validated = createValidate(schema)(value)
+    if (!validated.ok) {
+      const message = `${what} does not fit its schema: ${validated.detail}`
+      this.report(new SyncError('snapshot-failed', message))
+    }
+    return validated
   }
+}
+
+/**
+ * Makes the folding of a protocol's coordinator; without a definition the state stays `{}`.
+ *
+ * @throws SyncError `protocol-invalid` where a part of the definition is not valid.
+ */
+export function createFolding<
+  R extends MessageSchemas,
+  State extends object,
+  S extends Schema,
+  C extends Schema,
+>(
+  definition: CoordinatorDefinition<R, State, S, C> | undefined,
+  options: FoldingOptions,
+): Folding<State> {
+  if (definition !== undefined) assertCoordinatorDefinition(definition)
+  return new Folding((definition as Rules | undefined) ?? { initial: {}, fold: {} }, options)
 }

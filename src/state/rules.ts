@@ -1,6 +1,5 @@
-import type { CoordinatorDefinition } from '../schemas/coordinator.js'
 import type { ReadMessage } from '../schemas/reader.js'
-import type { MessageSchemas, Schema } from '../schemas/schema.js'
+import type { Schema } from '../schemas/schema.js'
 import type { StateFields } from './workspace.js'
 
 /** A function of the user's that changes the state: it changes the draft, or returns another state. */
@@ -35,14 +34,4 @@ export interface Rules {
     readonly leaveAfterMs: number
   }
   readonly opened?: (draft: StateFields) => unknown
-}
-
-/** Removes the types from a definition; without a definition the rules do nothing. */
-export function toRules<
-  R extends MessageSchemas,
-  State extends object,
-  S extends Schema,
-  C extends Schema,
->(definition: CoordinatorDefinition<R, State, S, C> | undefined): Rules {
-  return (definition as Rules | undefined) ?? { initial: {}, fold: {} }
 }

@@ -3,7 +3,7 @@ import { link, mkdir, readdir, readFile, stat, truncate, utimes, writeFile } fro
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { Clock } from '../base/clock.js'
-import { abortError } from '../base/abort-error.js'
+import { abortError } from '../base/deadline.js'
 import { hasCode, ifThere, readTextIfThere, unlinkIfThere } from './node-files.js'
 
 /**

@@ -6,7 +6,6 @@ import type { InvalidFrame, UnknownMessage } from '../schemas/message.js'
 import type { ReaderSink, ReadMessage } from '../schemas/reader.js'
 import type { Folding } from '../state/folding.js'
 import { type BatchScheduler, microtaskBatches } from './batching.js'
-import { EmissionQueue } from './emission-queue.js'
 import { type PublishedSnapshot, SnapshotStreams } from './snapshot-streams.js'
 import { createSelection, createStream, type Stream } from './streams.js'
 
@@ -41,6 +40,29 @@ const LARGEST_BATCH = 1_000
 
 // How many unknown types are logged, each once: their names come from the server.
 const MOST_LOGGED_TYPES = 100
+
+/**
+ * Runs emissions one after the other, in the order in which they were asked for, however deeply the
+ * requests are nested: what a handler causes is emitted after what it is handling, so that all
+ * subscribers see one order.
+ */
+export class EmissionQueue {
+  readonly #waiting: (() => void)[] = []
+  #isDraining = false
+
+  /** Runs an emission now, or after those that are under way. The emission must not throw. */
+  emit(emission: () => void): void {
+    this.#waiting.push(emission)
+    if (this.#isDraining) return
+    this.#isDraining = true
+    try {
+      for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift())
+        next()
+    } finally {
+      this.#isDraining = false
+    }
+  }
+}
 
 /**
  * Folds incoming messages and publishes them in the one order that everybody sees: the state first,
@@ -92,16 +114,11 @@ export class Publisher<State extends object, Status, Outbox extends object> {
     this.#messages = createStream(report)
     this.#unknown = createStream(report)
     this.#invalid = createStream(report)
-    this.#snapshots = new SnapshotStreams({
-      first: {
-        status: firstStatus,
-        state: folding.state,
-        lastSyncTime: undefined,
-        outbox: firstOutbox,
-      },
-      readOutbox: options.outbox,
+    this.#snapshots = new SnapshotStreams(
+      { status: firstStatus, state: folding.state, lastSyncTime: undefined, outbox: firstOutbox },
+      options.outbox,
       report,
-    })
+    )
     this.messages$ = this.#messages.observable
     this.unknown$ = this.#unknown.observable
     this.invalid$ = this.#invalid.observable
@@ -110,15 +127,9 @@ export class Publisher<State extends object, Status, Outbox extends object> {
     this.outbox$ = this.#snapshots.outbox.observable
     this.snapshots$ = this.#snapshots.snapshots.observable
     this.sink = {
-      message: (message) => {
-        this.#receive(message)
-      },
-      unknown: (message) => {
-        this.#receiveUnknown(message)
-      },
-      invalid: (frame) => {
-        this.#receiveInvalid(frame)
-      },
+      message: (message) => this.#receive(message),
+      unknown: (message) => this.#receiveUnknown(message),
+      invalid: (frame) => this.#receiveInvalid(frame),
     }
   }
 
@@ -159,14 +170,11 @@ export class Publisher<State extends object, Status, Outbox extends object> {
 
   /** Publishes the open batch now. */
   flush(): void {
-    this.#cancelFlush?.()
-    this.#cancelFlush = undefined
     const values = this.#values
     const streams = this.#streams
     const series = this.#series
     const lastSyncTime = this.#lastSyncTime
-    this.#values = []
-    this.#streams = []
+    this.#beginBatch()
     this.#folding.commit()
     const { state } = this.#folding
     this.#queue.emit(() => {
@@ -177,10 +185,7 @@ export class Publisher<State extends object, Status, Outbox extends object> {
 
   /** Drops the open batch, even while it is being published. */
   dropBatch(): void {
-    this.#cancelFlush?.()
-    this.#cancelFlush = undefined
-    this.#values = []
-    this.#streams = []
+    this.#beginBatch()
     this.#series += 1
     this.#folding.discard()
   }
@@ -238,6 +243,13 @@ export class Publisher<State extends object, Status, Outbox extends object> {
     }
   }
 
+  #beginBatch(): void {
+    this.#cancelFlush?.()
+    this.#cancelFlush = undefined
+    this.#values = []
+    this.#streams = []
+  }
+
   #add<T>(stream: Stream<T>, value: T): void {
     this.#values.push(value)
     this.#streams.push(stream)
@@ -247,9 +259,7 @@ export class Publisher<State extends object, Status, Outbox extends object> {
 
   #schedule(): void {
     this.#cancelFlush = notYetScheduled
-    const cancel = this.#batches(() => {
-      this.flush()
-    })
+    const cancel = this.#batches(() => this.flush())
     // A scheduler that flushed at once has cleared it by now.
     if (this.#cancelFlush === notYetScheduled) this.#cancelFlush = cancel
   }

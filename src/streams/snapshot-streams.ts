@@ -11,14 +11,6 @@ export interface PublishedSnapshot<State, Status, Outbox> {
   readonly outbox: Outbox
 }
 
-/** What {@link SnapshotStreams} need. */
-export interface SnapshotOptions<State, Status, Outbox> {
-  readonly first: PublishedSnapshot<State, Status, Outbox>
-  /** Reads what the outbox holds now. */
-  readonly readOutbox: () => Outbox
-  readonly report: ReportError
-}
-
 /**
  * The current snapshot, with one stream of whole snapshots and one for each part that can change.
  *
@@ -34,10 +26,12 @@ export class SnapshotStreams<State, Status, Outbox extends object> {
   #latest: PublishedSnapshot<State, Status, Outbox>
   #isOutboxStale = false
 
-  constructor({ first, readOutbox, report }: SnapshotOptions<State, Status, Outbox>) {
-    const refresh = () => {
-      this.#refreshOutbox()
-    }
+  constructor(
+    first: PublishedSnapshot<State, Status, Outbox>,
+    readOutbox: () => Outbox,
+    report: ReportError,
+  ) {
+    const refresh = (): void => this.#refreshOutbox()
     this.#latest = first
     this.#readOutbox = readOutbox
     this.status = createValueStream(first.status, report)

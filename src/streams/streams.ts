@@ -14,11 +14,11 @@ import { type ReportError, SyncError } from '../base/errors.js'
  * The same holds for the result of a `pipe`.
  */
 class ReportingObservable<T> extends Observable<T> {
-  private readonly report: ReportError
+  readonly #report: ReportError
 
   constructor(from: Observable<T>, report: ReportError) {
     super((subscriber) => from.subscribe(subscriber))
-    this.report = report
+    this.#report = report
   }
 
   // `never` fits each overload of `pipe`, and callers see those of the base class.
@@ -27,15 +27,9 @@ class ReportingObservable<T> extends Observable<T> {
   ): Observable<never> {
     const start = this as Observable<unknown> as Observable<never>
     const piped = operators.reduce((from, operator) => operator(from), start)
-    return new ReportingObservable(piped, this.report)
+    return new ReportingObservable(piped, this.#report)
   }
 
-  override subscribe(observer?: Partial<Observer<T>> | ((value: T) => void) | null): Subscription
-  override subscribe(
-    next?: ((value: T) => void) | null,
-    error?: ((error: unknown) => void) | null,
-    complete?: (() => void) | null,
-  ): Subscription
   override subscribe(
     target?: Partial<Observer<T>> | ((value: T) => void) | null,
     error?: ((error: unknown) => void) | null,
@@ -47,7 +41,7 @@ class ReportingObservable<T> extends Observable<T> {
       typeof target === 'object' && target !== null
         ? target
         : { next: target ?? undefined, error: error ?? undefined, complete: complete ?? undefined }
-    return super.subscribe(new ReportingObserver(observer, this.report))
+    return super.subscribe(new ReportingObserver(observer, this.#report))
   }
 }
 
@@ -59,44 +53,44 @@ interface ObserverParts<T> {
 }
 
 class ReportingObserver<T> implements Observer<T> {
-  private readonly to: ObserverParts<T>
-  private readonly report: ReportError
+  readonly #to: ObserverParts<T>
+  readonly #report: ReportError
 
   constructor(to: ObserverParts<T>, report: ReportError) {
-    this.to = to
-    this.report = report
+    this.#to = to
+    this.#report = report
   }
 
   next(value: T): void {
     try {
-      this.to.next?.(value)
+      this.#to.next?.(value)
     } catch (cause) {
-      this.reportThrown(cause)
+      this.#reportThrown('A handler threw.', cause)
     }
   }
 
   error(cause: unknown): void {
-    if (this.to.error === undefined) {
-      this.report(new SyncError('handler-threw', 'An operator on a stream threw.', { cause }))
+    if (this.#to.error === undefined) {
+      this.#reportThrown('An operator on a stream threw.', cause)
       return
     }
     try {
-      this.to.error(cause)
+      this.#to.error(cause)
     } catch (thrown) {
-      this.reportThrown(thrown)
+      this.#reportThrown('A handler threw.', thrown)
     }
   }
 
   complete(): void {
     try {
-      this.to.complete?.()
+      this.#to.complete?.()
     } catch (cause) {
-      this.reportThrown(cause)
+      this.#reportThrown('A handler threw.', cause)
     }
   }
 
-  private reportThrown(cause: unknown): void {
-    this.report(new SyncError('handler-threw', 'A handler threw.', { cause }))
+  #reportThrown(message: string, cause: unknown): void {
+    this.#report(new SyncError('handler-threw', message, { cause }))
   }
 }
 

@@ -67,17 +67,16 @@ export function createCloseTable(
 ): CloseCodes | undefined {
   if (protocol === undefined) return undefined
   const verdicts = new Map<number, CloseVerdict | undefined>()
-  function ask(code: number): CloseVerdict | undefined {
+  return (code) => {
+    if (verdicts.has(code)) return verdicts.get(code)
+    let verdict: CloseVerdict | undefined
     try {
-      return protocol?.(code)
+      verdict = protocol(code)
     } catch (cause) {
       report(new SyncError('handler-threw', 'The close codes of the protocol threw.', { cause }))
-      return undefined
     }
-  }
-  return (code) => {
-    if (!verdicts.has(code)) verdicts.set(code, ask(code))
-    return verdicts.get(code)
+    verdicts.set(code, verdict)
+    return verdict
   }
 }
 

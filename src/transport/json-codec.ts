@@ -1,4 +1,5 @@
 import type { InvalidReason, RawFrame } from '../schemas/message.js'
+import type { Reader } from '../schemas/reader.js'
 
 /** The value of a frame, or why the frame could not be decoded. */
 export type Decoded =
@@ -31,6 +32,21 @@ export function decodeJson(frame: RawFrame): Decoded {
   } catch {
     // V8's message is dropped: it quotes the text, which may hold a secret.
     return { ok: false, reason: 'not-json', detail: 'not JSON' }
+  }
+}
+
+/**
+ * Makes the function that takes every frame of a socket: it decodes the frame, then gives it to the
+ * reader. A frame that cannot be decoded goes to `invalid`. The function itself never throws.
+ */
+export function createFrameReader(
+  read: Reader,
+  invalid: (frame: { reason: InvalidReason; detail: string; raw: RawFrame }) => void,
+): (frame: RawFrame) => void {
+  return (raw) => {
+    const decoded = decodeJson(raw)
+    if (decoded.ok) read(decoded.value, raw)
+    else invalid({ reason: decoded.reason, detail: decoded.detail, raw })
   }
 }
 

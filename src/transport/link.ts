@@ -5,7 +5,7 @@ import type { ConnectRequest, CredentialsRule } from '../schemas/protocol.js'
 import type { Schema } from '../schemas/schema.js'
 import type { ConnectionFailure } from './failure.js'
 import { isLarger } from './frame-size.js'
-import { type Resolved, resolveTarget, type Target } from './target.js'
+import { resolveTarget, type Target } from './target.js'
 import type { Socket, SocketHandlers, Transport } from './transport.js'
 
 /** What happened to a connection. `generation` names the attempt that it belongs to. */
@@ -30,40 +30,6 @@ export interface LinkAttempt {
 
 /** What {@link Link.send} did with a frame; `full`: too many bytes wait in the socket. */
 export type Handover = 'sent' | 'notConnected' | 'full'
-
-/**
- * The owner of sockets. At most one is live: that of the newest generation. The link resolves URL
- * and credentials itself, so that no secret is ever in an event, a context or an inspector.
- *
- * No event of a generation follows its release.
- */
-export interface Link {
-  /** Starts an attempt, and releases the one before. The outcome is an event. */
-  open(attempt: LinkAttempt): void
-  /** Releases a generation: no event of it follows, and its socket is closed or terminated within `closeTimeoutMs`. */
-  release(generation: number): void
-  /** Sends a ping on the socket of a generation, if that is still the live one. */
-  ping(generation: number): void
-  /** Hands a frame to the open socket. */
-  send(frame: RawFrame): Handover
-  /** Reports that the frame just received was a pong. */
-  ponged(): void
-  /** Closes the live connection and reports it as failed. */
-  abandon(failure: ConnectionFailure): void
-  /** Notes that the peer will close the live connection, and how long the client is to stay away then. */
-  returnAfter(ms: number): void
-  /**
-   * The address of the live connection, without its query. A function, since a link is part of a
-   * machine's input, and inspectors record the properties of inputs.
-   */
-  address(): string | undefined
-  /** Replaces what the next attempt connects to. */
-  retarget(target: Partial<Target>): void
-  /** Sets the one listener of events; returns the function that removes it. */
-  listen(listener: (event: LinkEvent) => void): () => void
-  /** Releases the live connection and removes the listener. */
-  dispose(): void
-}
 
 /** What {@link createLink} needs. */
 export interface LinkOptions {
@@ -98,22 +64,25 @@ interface Live {
   closeTimer: TimerHandle
 }
 
-/** Makes the owner of a client's sockets. */
-export function createLink(options: LinkOptions): Link {
-  return new SocketLink(options)
-}
-
-class SocketLink implements Link {
+/**
+ * The owner of sockets. At most one is live: that of the newest generation. The link resolves URL
+ * and credentials itself, so that no secret is ever in an event, a context or an inspector.
+ *
+ * No event of a generation follows its release.
+ */
+export class Link {
   readonly #options: LinkOptions
   #target: Target
   #live: Live | undefined
   #listener: ((event: LinkEvent) => void) | undefined
 
+  /** @internal */
   constructor(options: LinkOptions) {
     this.#options = options
     this.#target = options.target
   }
 
+  /** Starts an attempt, and releases the one before. The outcome is an event. */
   open({ generation, attempt, refused }: LinkAttempt): void {
     this.#drop()
     const opening: Live = {
@@ -128,14 +97,24 @@ class SocketLink implements Link {
     this.#live = opening
     const info = { attempt, refused, signal: opening.abort.signal }
     resolveTarget(this.#target, this.#options.credentials, info, (resolved) => {
-      this.#useResolved(opening, resolved)
+      // The user's code that writes the credentials may have ended the attempt.
+      if (this.#live !== opening) return
+      if (resolved.ok) {
+        this.#connect(opening, resolved.request)
+        return
+      }
+      const { failure, thrown } = resolved
+      if ('thrown' in resolved) this.#report('provider-rejected', failure.message, thrown)
+      this.#fail(opening, failure)
     })
   }
 
+  /** Releases a generation: no event of it follows, and its socket is closed or terminated within `closeTimeoutMs`. */
   release(generation: number): void {
     if (this.#live?.generation === generation) this.#drop()
   }
 
+  /** Sends a ping on the socket of a generation, if that is still the live one. */
   ping(generation: number): void {
     const live = this.#live
     if (live?.generation !== generation || live.phase !== 'open') return
@@ -145,18 +124,21 @@ class SocketLink implements Link {
     })
   }
 
+  /** Hands a frame to the open socket. */
   send(frame: RawFrame): Handover {
     const live = this.#live
     if (live?.socket === undefined || live.phase !== 'open') return 'notConnected'
     return this.#hand(live.socket, frame)
   }
 
+  /** Reports that the frame just received was a pong. */
   ponged(): void {
     const live = this.#live
-    if (live?.phase === 'open')
-      this.#listener?.({ type: 'socket.ponged', generation: live.generation })
+    if (live?.phase !== 'open') return
+    this.#listener?.({ type: 'socket.ponged', generation: live.generation })
   }
 
+  /** Closes the live connection and reports it as failed. */
   abandon(failure: ConnectionFailure): void {
     const live = this.#live
     if (live === undefined) return
@@ -164,18 +146,25 @@ class SocketLink implements Link {
     this.#listener?.({ type: 'socket.closed', generation: live.generation, failure })
   }
 
+  /** Notes that the peer will close the live connection, and how long the client is to stay away then. */
   returnAfter(ms: number): void {
     if (this.#live !== undefined) this.#live.returnAfterMs = ms
   }
 
+  /**
+   * The address of the live connection, without its query. A function, since a link is part of a
+   * machine's input, and inspectors record the properties of inputs.
+   */
   address(): string | undefined {
     return this.#live?.address
   }
 
+  /** Replaces what the next attempt connects to. */
   retarget(change: Partial<Target>): void {
     this.#target = { ...this.#target, ...change }
   }
 
+  /** Sets the one listener of events; returns the function that removes it. */
   listen(listener: (event: LinkEvent) => void): () => void {
     this.#listener = listener
     return () => {
@@ -183,22 +172,10 @@ class SocketLink implements Link {
     }
   }
 
+  /** Releases the live connection and removes the listener. */
   dispose(): void {
     this.#drop()
     this.#listener = undefined
-  }
-
-  #useResolved(opening: Live, resolved: Resolved): void {
-    // The user's code that writes the credentials may have ended the attempt.
-    if (this.#live !== opening) return
-    if (resolved.ok) {
-      this.#connect(opening, resolved.request)
-      return
-    }
-    if ('thrown' in resolved) {
-      this.#report('provider-rejected', resolved.failure.message, resolved.thrown)
-    }
-    this.#fail(opening, resolved.failure)
   }
 
   #connect(attempt: Live, request: ConnectRequest): void {
@@ -267,13 +244,9 @@ class SocketLink implements Link {
   #close(attempt: Live, socket: Socket): void {
     const { clock, closeTimeoutMs } = this.#options
     attempt.closeTimer = clock.setTimeout(() => {
-      this.#guard('transport-threw', 'The transport failed to terminate.', () => {
-        socket.terminate()
-      })
+      this.#guard('transport-threw', 'The transport failed to terminate.', () => socket.terminate())
     }, closeTimeoutMs)
-    this.#guard('transport-threw', 'The transport failed to close.', () => {
-      socket.close(1000, '')
-    })
+    this.#guard('transport-threw', 'The transport failed to close.', () => socket.close(1000, ''))
   }
 
   #hand(socket: Socket, frame: RawFrame): Handover {
@@ -297,4 +270,9 @@ class SocketLink implements Link {
   #report(code: SyncErrorCode, message: string, cause: unknown): void {
     this.#options.report(new SyncError(code, message, { cause }))
   }
+}
+
+/** Makes the owner of a client's sockets. */
+export function createLink(options: LinkOptions): Link {
+  return new Link(options)
 }

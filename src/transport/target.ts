@@ -66,22 +66,20 @@ function ask<T>(
     const message = `The ${name} function failed.`
     give({ ok: false, failure: { code: 'provider-rejected', provider: name, message }, thrown })
   }
-  let value: T | Promise<T>
+  const accept = (value: T): void => give({ ok: true, value })
+  let given: T | PromiseLike<T>
   try {
-    const given = isFunction(provider) ? provider(info) : provider
+    given = isFunction(provider) ? provider(info) : provider
     // A thenable may throw or settle twice; a promise made of it does neither.
-    value = isPromiseLike(given) ? Promise.resolve(given) : given
+    if (isPromiseLike(given)) {
+      Promise.resolve(given).then(accept, reject)
+      return
+    }
   } catch (thrown) {
     reject(thrown)
     return
   }
-  if (value instanceof Promise) {
-    value.then((value) => {
-      give({ ok: true, value })
-    }, reject)
-  } else {
-    give({ ok: true, value })
-  }
+  accept(given)
 }
 
 function prepare(

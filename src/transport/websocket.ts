@@ -5,13 +5,6 @@ import IsomorphicWebSocket from 'isomorphic-ws'
 import type { ConnectionFailure } from './failure.js'
 import { isLarger } from './frame-size.js'
 import type { Socket, SocketHandlers, Transport } from './transport.js'
-import {
-  closed,
-  network,
-  tooLarge,
-  type UpgradeResponse,
-  upgradeRefused,
-} from './websocket-failures.js'
 
 /** Options of {@link createWebSocketTransport}. */
 export interface WebSocketTransportOptions {
@@ -45,7 +38,7 @@ export interface WebSocketLike {
 interface NodeSocket extends WebSocketLike {
   terminate(): void
   on(event: 'message', listener: (data: NodeData, isBinary: boolean) => void): void
-  on(event: 'error', listener: (error: NodeSocketError) => void): void
+  on(event: 'error', listener: (error: { readonly code?: unknown }) => void): void
   on(
     event: 'unexpected-response',
     listener: (request: { destroy(): void }, response: UpgradeResponse) => void,
@@ -62,17 +55,10 @@ interface NodeSocketOptions {
   readonly closeTimeout: number
 }
 
-interface NodeSocketError {
-  readonly code?: unknown
-}
-
-interface CloseEventLike {
-  readonly code: number
-  readonly reason: string
-}
-
-interface MessageEventLike {
-  readonly data: unknown
+// Node's `IncomingMessage`, as far as it is used.
+interface UpgradeResponse {
+  readonly statusCode?: number
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
 }
 
 const CLOSE_TIMEOUT_MS = 2_000
@@ -134,7 +120,7 @@ class AdaptedSocket implements Socket {
       this.#phase = 'open'
       handlers.opened()
     }
-    socket.onclose = (event: CloseEventLike) => {
+    socket.onclose = (event: { readonly code: number; readonly reason: string }) => {
       this.#settle(closed(event.code, event.reason))
     }
     // Stays for good: ws throws an error that has no listener.
@@ -142,10 +128,10 @@ class AdaptedSocket implements Socket {
       // A built-in socket may give no close event after an error; ws always does.
       if (!isNodeSocket(socket)) queueMicrotask(() => this.#settleIfClosed())
     }
-    if (isNodeSocket(socket)) this.#listenToNodeSocket(socket)
-    else {
-      socket.onmessage = (event: MessageEventLike) => {
-        const { data } = event
+    if (isNodeSocket(socket)) {
+      this.#listenToNodeSocket(socket)
+    } else {
+      socket.onmessage = ({ data }: { readonly data: unknown }) => {
         if (typeof data === 'string') this.#receive(data)
         else if (data instanceof ArrayBuffer) this.#receive(new Uint8Array(data))
       }
@@ -177,15 +163,14 @@ class AdaptedSocket implements Socket {
   }
 
   terminate(): void {
-    if (isNodeSocket(this.#socket)) this.#socket.terminate()
-    else this.close(1000, '')
+    try {
+      if (isNodeSocket(this.#socket)) this.#socket.terminate()
+      else this.#socket.close(1000)
+    } catch {
+      // The end is reported all the same.
+    }
     // A browser's socket cannot be terminated; what it still does is ignored from here on.
-    this.#settle({
-      code: 'closed',
-      closeCode: 1006,
-      reason: '',
-      message: 'The connection was terminated.',
-    })
+    this.#settle({ ...closed(1006, ''), message: 'The connection was terminated.' })
   }
 
   #settle(failure: ConnectionFailure): void {
@@ -208,7 +193,9 @@ class AdaptedSocket implements Socket {
   // Ends at once: a peer that sends too much may not complete the closing handshake either.
   #refuseLarge(): void {
     this.close(1009, 'message too big')
-    this.#settle(tooLarge(this.#maxMessageBytes))
+    const limitBytes = this.#maxMessageBytes
+    const message = `The server sent a message of more than ${limitBytes} bytes.`
+    this.#settle({ code: 'message-too-large', limitBytes, message })
   }
 
   #listenToNodeSocket(socket: NodeSocket): void {
@@ -218,7 +205,7 @@ class AdaptedSocket implements Socket {
     socket.on('error', (error) => {
       if (error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') this.#refuseLarge()
       // Of an open socket the close event, which follows, says more.
-      else if (this.#phase === 'connecting') this.#known ??= network(error)
+      else if (this.#phase === 'connecting') this.#known ??= network(error.code)
     })
     // With a listener here, ending the request is up to us; without one, ws would hang or throw.
     socket.on('unexpected-response', (request, response) => {
@@ -231,4 +218,44 @@ class AdaptedSocket implements Socket {
 
 function isNodeSocket(socket: WebSocketLike): socket is NodeSocket {
   return 'terminate' in socket && 'on' in socket
+}
+
+// The peer closed the connection, or the network broke it (1006).
+function closed(closeCode: number, reason: string): ConnectionFailure {
+  const message =
+    closeCode === 1006
+      ? 'The connection broke off without a closing handshake.'
+      : `The server closed the connection with code ${closeCode}.`
+  return { code: 'closed', closeCode, reason, message }
+}
+
+function network(systemCode?: unknown): ConnectionFailure {
+  const message = 'The server could not be reached'
+  return typeof systemCode === 'string'
+    ? { code: 'network', systemCode, message: `${message} (${systemCode}).` }
+    : { code: 'network', message: `${message}.` }
+}
+
+function upgradeRefused({ statusCode: status = 0, headers }: UpgradeResponse): ConnectionFailure {
+  const message = `The server answered the upgrade with HTTP ${status}.`
+  const retryAfterMs = readRetryAfter(headers['retry-after'], headers['date'])
+  return {
+    code: 'upgrade-refused',
+    status,
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+    message,
+  }
+}
+
+// The header holds seconds or an HTTP date. A date is compared with the server's own `Date`: the
+// client's clock may be wrong.
+function readRetryAfter(
+  header: string | string[] | undefined,
+  serverDate: string | string[] | undefined,
+): number | undefined {
+  if (typeof header !== 'string') return undefined
+  const seconds = header === '' ? Number.NaN : Number(header)
+  if (Number.isFinite(seconds)) return Math.max(seconds, 0) * 1000
+  const wait = Date.parse(header) - Date.parse(String(serverDate))
+  return Number.isFinite(wait) ? Math.max(wait, 0) : undefined
 }

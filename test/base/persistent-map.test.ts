@@ -3,7 +3,12 @@ import { inspect } from 'node:util'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createSummary } from '../../src/base/map-summary.js'
-import { type MapDraft, OpenMap, PersistentMap } from '../../src/base/persistent-map.js'
+import {
+  chunkTableOf,
+  type MapDraft,
+  OpenMap,
+  PersistentMap,
+} from '../../src/base/persistent-map.js'
 
 interface Version {
   readonly map: PersistentMap<number> | MapDraft<number>
@@ -56,7 +61,7 @@ function expectSame(...versions: readonly Version[]): void {
 }
 
 function chunksOf<V>(map: PersistentMap<V>) {
-  return OpenMap.tableOf(map).chunks
+  return chunkTableOf(map).chunks
 }
 
 function slotsOf(map: PersistentMap<unknown>): number {

@@ -8,7 +8,7 @@ import { createCoordinatorMachine } from '../../src/machines/coordinator/machine
 import type { InvalidFrame, UnknownMessage } from '../../src/schemas/message.js'
 import { createReader, type ReadMessage } from '../../src/schemas/reader.js'
 import { createManualClock } from '../../src/testing/clock.js'
-import { createFrameReader } from '../../src/transport/frame-reader.js'
+import { createFrameReader } from '../../src/transport/json-codec.js'
 
 /** Everything of a Kull client between the socket and the state, on a clock driven by hand. */
 export function createDevice(loadSnapshot?: LoadSnapshot) {

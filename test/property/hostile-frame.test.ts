@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createSyncClient } from '../../src/client.js'
-import { receive, send } from '../../src/schemas/kull/index.js'
+import { receive, send } from '../../src/schemas/kull.js'
 import { defineProtocol } from '../../src/schemas/protocol.js'
 import { createManualClock } from '../../src/testing/clock.js'
 import { createFakeTransport } from '../../src/testing/fake-transport.js'

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { receive, send } from '../../src/schemas/kull/index.js'
+import { receive, send } from '../../src/schemas/kull.js'
 import { createEnvelope } from '../../src/schemas/envelope.js'
 import type { Schema } from '../../src/schemas/schema.js'
 import { arbitraryValue } from '../../src/testing/arbitraries.js'

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
 import { kull } from '../../src/kull/protocol.js'
-import type { receive, send } from '../../src/schemas/kull/index.js'
+import type { receive, send } from '../../src/schemas/kull.js'
 import {
   createSyncServer,
   type SyncServer,

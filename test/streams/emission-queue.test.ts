@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { EmissionQueue } from '../../src/streams/emission-queue.js'
+import { EmissionQueue } from '../../src/streams/publisher.js'
 
 describe('an emission queue', () => {
   it('[ORDER-3] runs what is asked for at once, when nothing is under way', () => {

@@ -5,7 +5,7 @@ import * as mini from 'zod/mini'
 import { defineProtocol } from '../../src/schemas/protocol.js'
 import { createReader } from '../../src/schemas/reader.js'
 import { createEnvelope } from '../../src/schemas/envelope.js'
-import { receive, send } from '../../src/schemas/kull/index.js'
+import { receive, send } from '../../src/schemas/kull.js'
 import type { Schema } from '../../src/schemas/schema.js'
 import {
   arbitraryFaultScript,

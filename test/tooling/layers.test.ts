@@ -97,8 +97,8 @@ const breaking: Record<string, [from: string, to: string][]> = {
   ],
   examples: [['examples/a.ts', '../src/client.js']],
   'kull-schemas': [
-    ['src/schemas/a.ts', './kull/b.js'],
-    ['src/session/a.ts', '../schemas/kull/b.js'],
+    ['src/schemas/a.ts', './kull.js'],
+    ['src/session/a.ts', '../schemas/kull.js'],
   ],
   'isomorphic-ws': [['src/transport/other.ts', 'isomorphic-ws']],
   idb: [['src/storage/a.ts', 'idb']],
@@ -146,7 +146,7 @@ it('lets each layer import those below it', async () => {
     await broken({
       'src/base/errors.ts': 'export const error = 1',
       'src/schemas/protocol.ts': "export * from '../base/errors.js'; export * from 'zod/mini'",
-      'src/schemas/kull/credits.ts': "export * from '../protocol.js'",
+      'src/schemas/kull.ts': "export * from './protocol.js'",
       'src/transport/websocket.ts': "import WebSocket from 'isomorphic-ws'; export { WebSocket }",
       'src/state/fold.ts': "export * from '../schemas/protocol.js'",
       'src/storage/node-file.ts': "export * from 'node:fs'",
@@ -161,7 +161,7 @@ it('lets each layer import those below it', async () => {
       'src/server/index.ts':
         "export * from 'ws'; export * from 'node:http'; export * from '../state/fold.js'",
       'src/kull/index.ts':
-        "export * from '../schemas/kull/credits.js'; export * from '../session/index.js'",
+        "export * from '../schemas/kull.js'; export * from '../session/index.js'",
       'src/kull/server.ts': "export * from './index.js'; export * from '../server/index.js'",
       'src/testing/index.ts': "export * from '../client.js'",
     }),

@@ -1,6 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { DEEPEST_JSON, decodeJson, encodeJson } from '../../src/transport/json-codec.js'
+import type { RawFrame } from '../../src/schemas/message.js'
+import {
+  createFrameReader,
+  DEEPEST_JSON,
+  decodeJson,
+  encodeJson,
+} from '../../src/transport/json-codec.js'
 
 function nested(levels: number, open = '[', close = ']'): string {
   return open.repeat(levels) + close.repeat(levels)
@@ -251,5 +257,28 @@ describe('what is decoded', () => {
         expect(typeof decodeJson(text).ok).toBe('boolean')
       }),
     )
+  })
+})
+
+describe('the frame reader', () => {
+  it('[CLI-1] [NET-6] reads what can be decoded, and shows the rest with its reason', () => {
+    const read: [value: unknown, raw: RawFrame][] = []
+    const invalid: { reason: string; raw: RawFrame }[] = []
+    const inbound = createFrameReader(
+      (value, raw) => read.push([value, raw]),
+      (frame) => invalid.push(frame),
+    )
+    const bytes = new Uint8Array([1])
+    const deep = '['.repeat(10_000)
+    for (const raw of ['{"type":"A"}', bytes, 'no', ' null', deep]) inbound(raw)
+    expect(read).toEqual([
+      [{ type: 'A' }, '{"type":"A"}'],
+      [null, ' null'],
+    ])
+    expect(invalid).toMatchObject([
+      { reason: 'not-text', raw: bytes },
+      { reason: 'not-json', raw: 'no' },
+      { reason: 'too-deep', raw: deep },
+    ])
   })
 })

@@ -239,6 +239,19 @@ describe('a socket of any platform', () => {
     }
   })
 
+  it('[NET-2] ends once where the built-in close throws for every code', () => {
+    for (const end of ['close', 'terminate'] as const) {
+      const { failures, played, socket } = play('browser')
+      played.open()
+      played.close = () => {
+        throw new Error('InvalidStateError')
+      }
+      if (end === 'close') socket.close(1000, '')
+      else socket.terminate()
+      expect(failures).toMatchObject([{ code: 'closed', closeCode: 1006 }])
+    }
+  })
+
   it('[NET-5] [CONN-5] that cannot even be constructed has an unusable address, told later, unquoted', async () => {
     const log: ConnectionFailure[] = []
     const transport = createWebSocketTransport({

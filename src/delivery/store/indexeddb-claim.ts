@@ -1,6 +1,6 @@
 import type { Clock, TimerHandle } from '../../base/clock.js'
 import type { OwnerRecord, Taken } from './indexeddb-records.js'
-import { abortError } from '../../base/abort-error.js'
+import { abortError } from '../../base/deadline.js'
 
 /** What is used of `navigator.locks`. */
 export interface OutboxLocks {

@@ -8,7 +8,7 @@ import { foldersOf, listFolder, makeFolders, writeInbox } from './node-outbox-fi
 import { createFileOutcomeReader } from './node-outbox-outcomes.js'
 import { type FileOwnership, openOwnership } from './node-outbox-owned.js'
 import { watchFolder } from './node-watch.js'
-import { abortError } from '../../base/abort-error.js'
+import { abortError } from '../../base/deadline.js'
 import { closedError, LostError } from './outbox-errors.js'
 import type { StoredMessage, OutboxStore, OutboxWatcher } from './outbox-store.js'
 import { OutboxWatchers } from './outbox-watchers.js'

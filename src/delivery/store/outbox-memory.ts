@@ -1,5 +1,5 @@
 import { OutboxContents } from './outbox-contents.js'
-import { abortError } from '../../base/abort-error.js'
+import { abortError } from '../../base/deadline.js'
 import { closedError, LostError } from './outbox-errors.js'
 import type { StoredMessage, OutboxStore, OutboxWatcher, OwnedOutbox } from './outbox-store.js'
 

@@ -18,32 +18,17 @@ export interface SignalEvent {
 /** Starts or stops listening to the environment. */
 export type EnvironmentCommand = { readonly type: 'watch' } | { readonly type: 'unwatch' }
 
-/** What {@link linkActor} needs. */
-export interface LinkInput {
-  readonly link: Link
-}
-
 /**
  * The link as an actor of the machine's system. It is invoked at the root, not in `connecting`: an
  * actor invoked there would stop, and close its socket, on the transition to `connected`.
  */
-export const linkActor = fromCallback<LinkCommand, LinkInput>(
-  ({ input: { link }, sendBack, receive }: CallbackScope<LinkInput, LinkEvent, LinkCommand>) => {
+export const linkActor = fromCallback<LinkCommand, Link>(
+  ({ input: link, sendBack, receive }: CallbackScope<Link, LinkEvent, LinkCommand>) => {
     const unlisten = link.listen(sendBack)
     receive((command) => {
-      switch (command.type) {
-        case 'socket.open':
-          link.open(command)
-          break
-        case 'socket.release':
-          link.release(command.generation)
-          break
-        case 'socket.ping':
-          link.ping(command.generation)
-          break
-        default:
-          command satisfies never
-      }
+      if (command.type === 'socket.open') link.open(command)
+      else if (command.type === 'socket.release') link.release(command.generation)
+      else link.ping(command.generation)
     })
     return () => {
       unlisten()
@@ -69,11 +54,6 @@ export const environmentActor = fromCallback<EnvironmentCommand, EnvironmentInpu
     receive,
   }: CallbackScope<EnvironmentInput, SignalEvent, EnvironmentCommand>) => {
     let unwatch: (() => void) | undefined
-    function stop(): void {
-      const stopWatching = unwatch
-      unwatch = undefined
-      attempt(() => stopWatching?.())
-    }
     function attempt(run: () => void): void {
       try {
         run()
@@ -81,17 +61,17 @@ export const environmentActor = fromCallback<EnvironmentCommand, EnvironmentInpu
         report(new SyncError('environment-failed', 'The environment source threw.', { cause }))
       }
     }
-    receive((command) => {
-      if (command.type === 'unwatch') {
-        stop()
-      } else if (unwatch === undefined) {
-        attempt(() => {
-          unwatch = environment.watch((signal) => {
-            sendBack({ type: `environment.${signal}` })
-          })
-        })
-      }
-    })
+    function start(): void {
+      attempt(() => {
+        unwatch ??= environment.watch((signal) => sendBack({ type: `environment.${signal}` }))
+      })
+    }
+    function stop(): void {
+      const stopWatching = unwatch
+      unwatch = undefined
+      attempt(() => stopWatching?.())
+    }
+    receive(({ type }) => (type === 'watch' ? start() : stop()))
     return stop
   },
 )

@@ -26,15 +26,19 @@
 import { assign, raise, sendTo, setup } from 'xstate'
 import { clampDelay } from '../../base/clock.js'
 import type { ConnectionFailure } from '../../transport/failure.js'
+import type { LinkEvent } from '../../transport/link.js'
 import { environmentActor, linkActor } from './actors.js'
 import {
+  bringForward,
   type ConnectionContext,
   type ConnectionEvent,
   type ConnectionInput,
   createContext,
+  hurriedRetryAt,
+  noteFinalError,
+  scheduleRetry,
 } from './context.js'
 import type { ConnectionPolicy } from './policy.js'
-import { bringForward, hurriedRetryAt, noteFinalError, scheduleRetry } from './retry.js'
 import { decide, freshHistory } from './verdict.js'
 
 // A throttled tab's timers are always late, and the peer answers the ping all the same. Where three
@@ -79,14 +83,11 @@ function makeConnectionMachine() {
         attempt: context.history.attempt,
         refused: context.history.wasRefused,
       })),
-      releaseSocket: sendTo('link', ({ context }) => ({
+      releaseSocket: sendTo('link', ({ context: { generation } }) => ({
         type: 'socket.release',
-        generation: context.generation,
+        generation,
       })),
-      ping: sendTo('link', ({ context }) => ({
-        type: 'socket.ping',
-        generation: context.generation,
-      })),
+      ping: sendTo('link', ({ context: { generation } }) => ({ type: 'socket.ping', generation })),
       startAfresh: assign({ history: freshHistory, failure: undefined, error: undefined }),
       beginAttempt: assign(({ context }) => ({
         generation: context.generation + 1,
@@ -99,16 +100,8 @@ function makeConnectionMachine() {
         lateTimers: 0,
       })),
       noteSettled: assign({ history: freshHistory, failure: undefined }),
-      failConnect: raise(({ context }) => ({
-        type: 'socket.closed',
-        generation: context.generation,
-        failure: connectTimedOut(context.policy),
-      })),
-      failPong: raise(({ context }) => ({
-        type: 'socket.closed',
-        generation: context.generation,
-        failure: pongTimedOut(context.policy),
-      })),
+      failConnect: raise(({ context }) => closedBy(context, connectTimedOut(context.policy))),
+      failPong: raise(({ context }) => closedBy(context, pongTimedOut(context.policy))),
       scheduleRetry: assign(({ context, event }) =>
         event.type === 'socket.closed' ? scheduleRetry(context, event.failure) : {},
       ),
@@ -143,7 +136,7 @@ function makeConnectionMachine() {
     id: 'connection',
     context: ({ input }) => createContext(input),
     invoke: [
-      { src: 'link', id: 'link', input: ({ context }) => context },
+      { src: 'link', id: 'link', input: ({ context }) => context.link },
       { src: 'environment', id: 'environment', input: ({ context }) => context },
     ],
     initial: 'disconnected',
@@ -275,6 +268,10 @@ let connectionMachine: ConnectionMachine | undefined
 export function createConnectionMachine(): ConnectionMachine {
   connectionMachine ??= makeConnectionMachine()
   return connectionMachine
+}
+
+function closedBy({ generation }: ConnectionContext, failure: ConnectionFailure): LinkEvent {
+  return { type: 'socket.closed', generation, failure }
 }
 
 function connectTimedOut({ connectTimeoutMs: afterMs }: ConnectionPolicy): ConnectionFailure {

@@ -29,14 +29,9 @@ export const stateActor = fromTransition<object, StateCommitted, never, { readon
   ({ input }) => input.state,
 )
 
-/** What the watch on the folding tells the coordinator machine. */
-export interface ExpiryScheduled {
-  readonly type: 'expiry.scheduled'
-}
-
-/** What the loader tells the coordinator machine. */
-export interface LoadSettled {
-  readonly type: 'snapshot.loaded' | 'snapshot.failed'
+/** What the watch on the folding and the loader tell the coordinator machine. */
+export interface ReportedEvent {
+  readonly type: 'expiry.scheduled' | 'snapshot.loaded' | 'snapshot.failed'
 }
 
 /** What {@link watchActor} needs. */
@@ -47,14 +42,10 @@ export interface WatchInput {
 
 /** Watches the folding: published states go to the state actor, the time of an expiry to the machine. */
 export const watchActor = fromCallback<NoEvent, WatchInput>(
-  ({ input: { folding, state }, sendBack }: CallbackScope<WatchInput, ExpiryScheduled>) =>
+  ({ input: { folding, state }, sendBack }: CallbackScope<WatchInput, ReportedEvent>) =>
     folding.watch({
-      committed(committed) {
-        state.send({ type: 'state.committed', state: committed })
-      },
-      expiryScheduled() {
-        sendBack({ type: 'expiry.scheduled' })
-      },
+      committed: (committed) => state.send({ type: 'state.committed', state: committed }),
+      expiryScheduled: () => sendBack({ type: 'expiry.scheduled' }),
     }),
 )
 
@@ -86,6 +77,7 @@ export function changeState<T>({ folding, onChanged }: FoldingPort, change: () =
 
 /** What {@link loadActor} needs. */
 export interface LoadInput extends FoldingPort {
+  /** Loads the state that messages alone do not give. Default: nothing is loaded. */
   readonly loadSnapshot?: LoadSnapshot | undefined
   readonly clock: Clock
 }
@@ -98,7 +90,7 @@ const LOAD_LIMIT_MS = 10_000
  * settled, the load is aborted and its result ignored.
  */
 export const loadActor = fromCallback<NoEvent, LoadInput>(
-  ({ input, sendBack }: CallbackScope<LoadInput, LoadSettled>) => {
+  ({ input, sendBack }: CallbackScope<LoadInput, ReportedEvent>) => {
     const { folding, loadSnapshot, clock } = input
     const controller = new AbortController()
     const isStopped = (): boolean => controller.signal.aborted
@@ -120,24 +112,22 @@ export const loadActor = fromCallback<NoEvent, LoadInput>(
   },
 )
 
-function applyLoaded(port: LoadInput, settled: Settled<unknown>): boolean {
-  const { folding } = port
+function applyLoaded(input: LoadInput, settled: Settled<unknown>): boolean {
+  const { folding } = input
+  const fail = (message: string, cause?: unknown): false => {
+    folding.report(new SyncError('snapshot-failed', message, { cause }))
+    return false
+  }
   switch (settled.kind) {
     case 'value':
-      return changeState(port, () => folding.applySnapshot(settled.value))
+      return changeState(input, () => folding.applySnapshot(settled.value))
     case 'threw':
-      reportFailure(folding, 'loadSnapshot threw or rejected', settled.error)
-      return false
+      return fail('loadSnapshot threw or rejected', settled.error)
     case 'late':
-      reportFailure(folding, `loadSnapshot gave nothing within ${LOAD_LIMIT_MS} ms`)
-      return false
+      return fail(`loadSnapshot gave nothing within ${LOAD_LIMIT_MS} ms`)
     case 'aborted':
       return false
     default:
       return settled satisfies never
   }
-}
-
-function reportFailure({ report }: Folding, message: string, cause?: unknown): void {
-  report(new SyncError('snapshot-failed', message, { cause }))
 }

@@ -17,27 +17,21 @@
 //              roster.begun: from each state to unconfirmed / unconfirmPeers
 //              connection.opened: in each state / openConnection; coordinator.stop: confirmed
 import { type ActorRefFrom, assign, setup } from 'xstate'
-import { type Clock, clampDelay, type Random } from '../../base/clock.js'
+import { clampDelay, type Random } from '../../base/clock.js'
 import type { Folding } from '../../state/folding.js'
 import { standardBackoff, waitBeforeAttempt } from '../backoff.js'
 import {
   changeState,
-  type ExpiryScheduled,
-  type FoldingPort,
   loadActor,
-  type LoadSettled,
-  type LoadSnapshot,
+  type LoadInput,
+  type ReportedEvent,
   stateActor,
   watchActor,
 } from './actors.js'
 
-/** What the coordinator machine needs. */
-export interface CoordinatorInput extends FoldingPort {
-  /** The clock that the actor system runs on, too. */
-  readonly clock: Clock
+/** What the coordinator machine needs. The clock is the one that the actor system runs on, too. */
+export interface CoordinatorInput extends LoadInput {
   readonly random: Random
-  /** Loads the state that messages alone do not give. Default: nothing is loaded. */
-  readonly loadSnapshot?: LoadSnapshot | undefined
 }
 
 /** Everything a coordinator hears. */
@@ -54,8 +48,7 @@ export type CoordinatorEvent =
   | { readonly type: 'roster.complete' }
   /** The state was restored from the server's checkpoint. */
   | { readonly type: 'state.restored' }
-  | ExpiryScheduled
-  | LoadSettled
+  | ReportedEvent
 
 /** The coordinator machine's memory. */
 export interface CoordinatorContext extends CoordinatorInput {
@@ -67,14 +60,14 @@ export interface CoordinatorContext extends CoordinatorInput {
 
 // An action that changes the state.
 function changing(change: (folding: Folding) => void) {
-  return ({ context }: { readonly context: FoldingPort }): void => {
-    changeState(context, () => {
-      change(context.folding)
-    })
-  }
+  return ({ context }: { readonly context: CoordinatorContext }): void =>
+    changeState(context, () => change(context.folding))
 }
 
 function makeCoordinatorMachine() {
+  const load = { target: 'loading', actions: 'forgetFailures' } as const
+  const loadAgain = { ...load, reenter: true } as const
+
   return setup({
     types: {
       context: {} as CoordinatorContext,
@@ -118,10 +111,7 @@ function makeCoordinatorMachine() {
         states: {
           stopped: {
             on: {
-              'coordinator.start': [
-                { guard: 'hasNothingToLoad', target: 'unneeded' },
-                { target: 'loading', actions: 'forgetFailures' },
-              ],
+              'coordinator.start': [{ guard: 'hasNothingToLoad', target: 'unneeded' }, load],
             },
           },
           unneeded: {},
@@ -132,22 +122,14 @@ function makeCoordinatorMachine() {
               'snapshot.failed': { target: 'retrying', actions: 'countFailure' },
               // The load begins again, so that no message is missed between what it read and the
               // first one of the new connection.
-              'connection.opened': { target: 'loading', reenter: true, actions: 'forgetFailures' },
-              'state.restored': { target: 'loading', reenter: true, actions: 'forgetFailures' },
+              'connection.opened': loadAgain,
+              'state.restored': loadAgain,
             },
           },
-          loaded: {
-            on: {
-              'connection.opened': { target: 'loading', actions: 'forgetFailures' },
-              'state.restored': { target: 'loading', actions: 'forgetFailures' },
-            },
-          },
+          loaded: { on: { 'connection.opened': load, 'state.restored': load } },
           retrying: {
             after: { retryWait: 'loading' },
-            on: {
-              'connection.opened': { target: 'loading', actions: 'forgetFailures' },
-              'state.restored': { target: 'loading', actions: 'forgetFailures' },
-            },
+            on: { 'connection.opened': load, 'state.restored': load },
           },
         },
       },
@@ -156,9 +138,7 @@ function makeCoordinatorMachine() {
         initial: 'idle',
         on: { 'coordinator.stop': '.idle' },
         states: {
-          idle: {
-            on: { 'expiry.scheduled': 'waiting' },
-          },
+          idle: { on: { 'expiry.scheduled': 'waiting' } },
           waiting: {
             on: { 'expiry.scheduled': { target: 'waiting', reenter: true } },
             // Where the entry that was waited for has stayed after all, nothing is removed, and the
@@ -176,9 +156,7 @@ function makeCoordinatorMachine() {
           'coordinator.stop': '.confirmed',
         },
         states: {
-          confirmed: {
-            on: { 'connection.dropped': 'dropped' },
-          },
+          confirmed: { on: { 'connection.dropped': 'dropped' } },
           dropped: {
             entry: 'unconfirmPeers',
             on: { 'connection.opened': { target: 'unconfirmed', actions: 'openConnection' } },

@@ -52,7 +52,7 @@ type ApiFailureOf<Code extends string, Detail = unknown> = {
   readonly message: string
 } & Detail
 
-interface Failed {
+export interface Failed {
   readonly kind: 'failed'
   readonly failure: ApiFailure
 }

@@ -1,6 +1,6 @@
 import { SyncError } from '../../base/errors.js'
 import type { MessageSchemas } from '../../schemas/schema.js'
-import type { Identity, UpgradeRequest } from '../../schemas/server-behaviour.js'
+import type { Identity, UpgradeRequest } from '../../schemas/protocol.js'
 import type { LogPosition } from '../log/delivery-log.js'
 import type { Members } from '../members.js'
 import type { UnsealedMessage } from '../outgoing.js'

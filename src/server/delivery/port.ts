@@ -1,4 +1,4 @@
-import type { Identity, UpgradeRequest } from '../../schemas/server-behaviour.js'
+import type { Identity, UpgradeRequest } from '../../schemas/protocol.js'
 import type { UnsealedMessage } from '../outgoing.js'
 import type { ClientConnection } from '../client-connection.js'
 import type { LogPosition } from '../log/delivery-log.js'

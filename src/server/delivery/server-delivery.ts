@@ -1,6 +1,6 @@
 import { SyncError } from '../../base/errors.js'
 import { CAPABILITIES } from '../../schemas/control.js'
-import type { Identity, UpgradeRequest } from '../../schemas/server-behaviour.js'
+import type { Identity, UpgradeRequest } from '../../schemas/protocol.js'
 import type { LogPosition } from '../log/delivery-log.js'
 import { SERVER_DEVICE_ID, type UnsealedMessage } from '../outgoing.js'
 import { createDeliveryCounters } from '../stats.js'

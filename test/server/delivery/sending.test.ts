@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { AnyIncomingMessage, DeliveryLog, LogChange } from '../../../src/server/index.js'
 import { createMemoryLog } from '../../../src/server/index.js'
-import type { receive, send } from '../../../src/schemas/kull/index.js'
+import type { receive, send } from '../../../src/schemas/kull.js'
 import { createManualClock } from '../../../src/testing/clock.js'
 import { claim, createHeldLog, progress, startServer, toDeliveryClient, until } from './support.js'
 

@@ -1,4 +1,4 @@
-import type { receive, send } from '../../../src/schemas/kull/index.js'
+import type { receive, send } from '../../../src/schemas/kull.js'
 import type { DeliveryLog, ServerDeliveryOptions } from '../../../src/server/index.js'
 import { createMemoryLog } from '../../../src/server/index.js'
 import { progress, startServer as start, type Frame, type TestClient } from '../support.js'

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createManualClock } from '../../src/testing/clock.js'
 import type { EnvironmentSignal } from '../../src/transport/environment.js'
-import { createPlatformEnvironment } from '../../src/transport/platform-environment.js'
+import { createPlatformEnvironment } from '../../src/transport/environment.js'
 
 afterEach(() => {
   vi.unstubAllGlobals()
