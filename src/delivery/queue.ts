@@ -138,7 +138,7 @@ export class OutboxQueue {
   }
 
   /** No message expires before this, in milliseconds since the epoch. */
-  nextExpiryAt(): number | undefined {
+  get nextExpiryAt(): number | undefined {
     return this.#soonestExpiry === Number.POSITIVE_INFINITY ? undefined : this.#soonestExpiry
   }
 

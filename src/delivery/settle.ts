@@ -1,5 +1,5 @@
 import type { OutboxEntry } from './outbox-entry.js'
-import type { SendOutcome } from './receipt.js'
+import type { SendOutcome, UnknownReason } from './receipt.js'
 import type { OutboxChange } from './store/outbox-store.js'
 
 /** Who sends what is in an outbox, and how it changes the storage. */
@@ -30,8 +30,8 @@ export function notSent(reason: keyof typeof details): SendOutcome {
 /** How a message was taken back: alone, or with all others. */
 export type TakeBackReason = 'aborted' | 'cleared'
 
-/** The outcome of a message that was taken back after it was, or may have been, transmitted. */
-export function unknown(reason: TakeBackReason): SendOutcome {
+/** The outcome of a message that was, or may have been, transmitted before it was given up. */
+export function unknown(reason: UnknownReason): SendOutcome {
   return { outcome: 'unknown', reason }
 }
 
@@ -53,7 +53,7 @@ export function settleEntry(
   const deleteStored = (): void => {
     void write({ remove }).then((result) => {
       const isCertain = result === 'done' || outcome.outcome !== 'notSent'
-      entry.receipt?.settle(isCertain ? outcome : { outcome: 'unknown', reason: 'takenOver' })
+      entry.receipt?.settle(isCertain ? outcome : unknown('takenOver'))
     })
   }
   // The storage may run a deletion before an addition that is still pending.
