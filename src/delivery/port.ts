@@ -69,11 +69,13 @@ export interface AttachedDelivery {
   dispose(): void
 }
 
+const idle = fromCallback(() => undefined)
+
 /** The delivery of a client that has none: a message is sent at once or not at all. @internal */
 export const noDelivery: Delivery = {
   attach: (host) => ({
     gate: undefined,
-    actor: { logic: fromCallback(() => undefined), input: undefined },
+    actor: { logic: idle, input: undefined },
     outbox: emptyOutbox,
     prepare() {},
     send: (type, payload) => createSettledReceipt(type, host.sendNow(type, payload)),
