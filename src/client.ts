@@ -232,8 +232,7 @@ class Client<R extends MessageSchemas, S extends MessageSchemas, State extends o
       noteSync: () => this.#publisher.noteSync(),
       flush: () => this.#publisher.flush(),
       restore: (state) => this.#restore(state),
-      beginRoster: () => this.#actors.coordinator.send({ type: 'roster.begun' }),
-      completeRoster: () => this.#actors.coordinator.send({ type: 'roster.complete' }),
+      tellRoster: (type) => this.#actors.coordinator.send({ type }),
       outboxChanged: () => this.#publisher.noteOutbox(),
     }
   }

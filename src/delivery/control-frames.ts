@@ -178,7 +178,7 @@ export class ControlFrames implements DeliveryActions, Gate {
         this.counts.resumed += 1
         this.#answer = body
         cursor.follow()
-        host.beginRoster()
+        host.tellRoster('roster.begun')
         this.#countAnswer()
       }),
       $reset: handler(toClient.$reset, (body) => {
@@ -188,7 +188,7 @@ export class ControlFrames implements DeliveryActions, Gate {
       }),
       $snapshot: handler(toClient.$snapshot, (body) => this.#applySnapshot(body)),
       $roster: () => {
-        host.completeRoster()
+        host.tellRoster('roster.complete')
         return undefined
       },
       $ack: handler(toClient.$ack, ({ cid, n }) => {
@@ -222,7 +222,7 @@ export class ControlFrames implements DeliveryActions, Gate {
     // A server whose protocol has no checkpoint sends no state: the client's stays.
     if (state === undefined) host.log('info', 'delivery', 'state.kept')
     else host.restore(state)
-    host.beginRoster()
+    host.tellRoster('roster.begun')
     this.#countAnswer()
   }
 

@@ -37,10 +37,8 @@ export interface DeliveryHost {
   flush(): void
   /** Replaces the state by the server's, and publishes it. */
   restore(state: unknown): void
-  /** From now on the server announces the peers that are present. */
-  beginRoster(): void
-  /** The server has announced all of them. */
-  completeRoster(): void
+  /** The server announces the peers that are present from now on, or has announced all of them. */
+  tellRoster(fact: 'roster.begun' | 'roster.complete'): void
   /** The status of the outbox has changed. */
   outboxChanged(): void
 }

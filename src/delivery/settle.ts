@@ -45,10 +45,7 @@ export function settleEntry(
   outcome: SendOutcome,
   write: OutboxOwner['write'],
 ): void {
-  if (write === undefined || entry.persistence === 'none') {
-    entry.receipt?.settle(outcome)
-    return
-  }
+  if (write === undefined || entry.persistence === 'none') return entry.receipt?.settle(outcome)
   const remove = [{ id: entry.message.id, outcome: { ...outcome } }]
   const deleteStored = (): void => {
     void write({ remove }).then((result) => {
