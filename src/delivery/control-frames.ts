@@ -100,7 +100,7 @@ export class ControlFrames implements DeliveryActions, Gate {
 
   endConnection(): void {
     this.cursor.hold()
-    this.#outboxes.closeChannel()
+    this.#outboxes.current.transmission.close()
   }
 
   resume(): void {

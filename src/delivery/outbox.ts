@@ -67,11 +67,13 @@ export class Outbox implements TransmittedOutbox {
   /** Accepts a message, in any state. The receipt tells its outcome. */
   accept(type: string, payload: unknown, given: SendOptions): Receipt {
     const { encoder, host, options, rules, store } = this.#parts
+    this.#lastId += 1
+    const id = `${this.#idPrefix}/${this.#lastId}`
     const acceptedAt = host.clock.epoch()
-    const message = rules.apply({ id: this.#nextId(), type, payload, acceptedAt }, given)
+    const message = rules.apply({ id, type, payload, acceptedAt }, given)
     const encoded = encoder.encode(message)
     if (!encoded.ok) return createUnsentReceipt(type, 'invalid', encoded.detail)
-    const open = new OpenReceipt(type, () => void this.takeBack(message.id, 'aborted'))
+    const open = new OpenReceipt(type, () => void this.takeBack(id, 'aborted'))
     const entry = createEntry(message, sizeOf(encoded.frame), 'none', open)
     // The owner sends it. While nobody here knows who that is, it waits.
     const isStandby = store !== undefined && this.#owner === undefined
@@ -111,7 +113,12 @@ export class Outbox implements TransmittedOutbox {
   /** Takes a message back; gives whether it was there. */
   takeBack(id: string, reason: TakeBackReason): boolean {
     const entry = this.queue.find(id)
-    if (entry === undefined) return this.#takeBackStandby(id, reason)
+    if (entry === undefined) {
+      const standby = this.#standby.takeBack(id)
+      standby?.receipt?.settle(unknown(reason))
+      this.#parts.changed()
+      return standby !== undefined
+    }
     if (entry.isAbandoned) return false
     this.transmission.withdraw(entry)
     if (entry.n === undefined) {
@@ -143,10 +150,6 @@ export class Outbox implements TransmittedOutbox {
     void this.#parts.store?.close()
   }
 
-  removeOverdue(): void {
-    this.expiry.removeOverdue()
-  }
-
   settle(entry: OutboxEntry, outcome: SendOutcome): void {
     if (outcome.outcome === 'delivered' && !entry.isAbandoned) this.counts.delivered += 1
     settleEntry(entry, outcome, this.#owner?.write)
@@ -161,11 +164,6 @@ export class Outbox implements TransmittedOutbox {
 
   #entries(): OutboxEntry[] {
     return [...this.queue.entries(), ...this.#standby.entries()]
-  }
-
-  #nextId(): string {
-    this.#lastId += 1
-    return `${this.#idPrefix}/${this.#lastId}`
   }
 
   #enqueue(entry: OutboxEntry): boolean {
@@ -190,13 +188,6 @@ export class Outbox implements TransmittedOutbox {
         this.#forget(entry)
       this.transmission.pumpAccepted()
     })
-  }
-
-  #takeBackStandby(id: string, reason: TakeBackReason): boolean {
-    const entry = this.#standby.takeBack(id)
-    entry?.receipt?.settle(unknown(reason))
-    this.#parts.changed()
-    return entry !== undefined
   }
 
   /** Another handle, which cannot know how full this outbox is, has accepted messages. */

@@ -3,7 +3,7 @@ import type { DeliveryEvent } from '../machines/delivery.js'
 import type { OutboxActions, OutboxEvent } from '../machines/outbox.js'
 import type { Channel } from './channel.js'
 import { Outbox } from './outbox.js'
-import type { DeliveryParts, OutboxFact } from './parts.js'
+import type { DeliveryParts } from './parts.js'
 import { createGuardedOutboxStore } from './store/outbox-guard.js'
 import type { GuardedOutboxStore } from './store/outbox-guarded.js'
 
@@ -66,11 +66,6 @@ export class Outboxes implements OutboxActions {
     this.#tellMachine({ type: 'channel.closed' })
   }
 
-  closeChannel(): void {
-    this.pauseChannel()
-    this.#current.transmission.close()
-  }
-
   dispose(): void {
     for (const outbox of this.#opened.values()) outbox.dispose()
   }
@@ -109,18 +104,15 @@ export class Outboxes implements OutboxActions {
         if (key === this.#key) this.#parts.host.outboxChanged()
       },
       tell: (fact) => {
-        if (key === this.#key) this.#tell(fact)
+        if (key !== this.#key) return
+        if (fact.type !== 'outbox.transmitted') this.#tellMachine(fact)
+        if (fact.type === 'outbox.transmitted' || fact.type === 'outbox.acquired') {
+          this.#tellDelivery(fact)
+        }
       },
     })
     this.#opened.set(key, outbox)
     return outbox
-  }
-
-  #tell(fact: OutboxFact): void {
-    if (fact.type !== 'outbox.transmitted') this.#tellMachine(fact)
-    if (fact.type === 'outbox.transmitted' || fact.type === 'outbox.acquired') {
-      this.#tellDelivery(fact)
-    }
   }
 
   #openStore(key: string): GuardedOutboxStore | undefined {

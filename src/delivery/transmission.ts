@@ -1,6 +1,7 @@
 import { type AcknowledgedChannel, type Channel, delivered, sortByAnswer } from './channel.js'
 import { InFlight } from './in-flight.js'
 import type { OutboxEntry } from './outbox-entry.js'
+import type { OutboxExpiry } from './outbox-expiry.js'
 import type { OutboxParts } from './parts.js'
 import type { OutboxQueue } from './queue.js'
 import type { SendOutcome } from './receipt.js'
@@ -11,9 +12,8 @@ export interface TransmittedOutbox {
   readonly queue: OutboxQueue
   /** `undefined` while another handle owns the outbox. */
   readonly owner: OutboxOwner | undefined
+  readonly expiry: OutboxExpiry
   readonly counts: { transmitted: number; retransmitted: number }
-  /** Settles the messages that expired before now. */
-  removeOverdue(): void
   /** Settles a message that was removed from the queue. */
   settle(entry: OutboxEntry, outcome: SendOutcome): void
 }
@@ -81,7 +81,7 @@ export class Transmission {
     if (this.#isPumping || !this.#isFlowing || this.#isWriting || owner === undefined) return
     this.#isPumping = true
     // The expiry timer may be late, and a frame from the socket be read before it.
-    this.#outbox.removeOverdue()
+    this.#outbox.expiry.removeOverdue()
     const channel = this.#channel
     if (channel?.kind === 'plain') this.#pumpPlain(channel.maxBytes)
     else if (channel !== undefined && this.#sendOutgoing(owner, channel)) {
