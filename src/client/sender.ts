@@ -10,7 +10,7 @@ export type ValidatedPayload =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly outcome: SendOutcome }
 
-const details = {
+const handoverDetails = {
   notConnected: 'There is no connection.',
   full: "The socket's buffer is full.",
 } as const
@@ -57,7 +57,7 @@ export class Sender {
     if (!encoded.ok) return invalid(encoded.detail)
     const handover = this.#sendFrame(encoded.frame)
     if (handover === 'sent') return { outcome: 'sent' }
-    return { outcome: 'notSent', reason: handover, detail: details[handover] }
+    return { outcome: 'notSent', reason: handover, detail: handoverDetails[handover] }
   }
 
   /** Makes a ping or pong frame; `undefined` if the protocol has no heartbeat. */

@@ -12,7 +12,7 @@ export interface OutboxOwner {
   readonly write?: (change: OutboxChange) => Promise<'done' | 'lost'>
 }
 
-const details = {
+const notSentDetails = {
   disposed: 'The client has been disposed.',
   dropped: 'The outbox was full, and the oldest message was dropped.',
   replaced: 'A later message with the same key replaced it.',
@@ -23,8 +23,8 @@ const details = {
 } as const
 
 /** The outcome of a message that was accepted and will never be sent. */
-export function notSent(reason: keyof typeof details): SendOutcome {
-  return { outcome: 'notSent', reason, detail: details[reason] }
+export function notSent(reason: keyof typeof notSentDetails): SendOutcome {
+  return { outcome: 'notSent', reason, detail: notSentDetails[reason] }
 }
 
 /** How a message was taken back: alone, or with all others. */

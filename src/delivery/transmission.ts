@@ -18,7 +18,7 @@ export interface TransmittedOutbox {
   settle(entry: OutboxEntry, outcome: SendOutcome): void
 }
 
-const tooLarge = { outcome: 'refused', code: 'too-large' } as const
+const refusedAsTooLarge = { outcome: 'refused', code: 'too-large' } as const
 
 /**
  * Numbers messages, sends them, and reads what became of them. A number is written to the storage
@@ -140,7 +140,7 @@ export class Transmission {
   /** The server closed the connection because a message was too large: settles the largest. */
   refuseLargest(): void {
     const { largest } = this.inFlight
-    if (largest !== undefined) this.#settle(largest, tooLarge)
+    if (largest !== undefined) this.#settle(largest, refusedAsTooLarge)
   }
 
   #pumpPlain(maxBytes: number): void {
@@ -148,7 +148,7 @@ export class Transmission {
       const encoded = this.#parts.encoder.encode(entry.message)
       if (entry.isAbandoned) this.#settle(entry, unknown('aborted'))
       else if (!encoded.ok) this.#settle(entry, { outcome: 'refused', code: 'invalid' })
-      else if (entry.bytes > maxBytes) this.#settle(entry, tooLarge)
+      else if (entry.bytes > maxBytes) this.#settle(entry, refusedAsTooLarge)
       else if (!this.#send([entry], encoded.frame)) return
       else this.#settle(entry, { outcome: 'sent' })
     }
@@ -203,7 +203,7 @@ export class Transmission {
       const entry = this.#nextPersisted()
       if (entry === undefined) break
       if (encoder.isTooLarge(entry, owner.cid, this.#nextNumber, channel.maxBytes)) {
-        this.#settle(entry, tooLarge)
+        this.#settle(entry, refusedAsTooLarge)
       } else {
         this.#queue.number(entry, this.#nextNumber)
         entry.sentEpoch = channel.epoch

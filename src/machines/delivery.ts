@@ -78,7 +78,7 @@ export interface DeliveryPolicy {
 }
 
 // A timer that fires this much late means that the device slept, not that the server is silent.
-const LATE_TIMER_MS = 1_000
+const FIRED_LATE_MS = 1_000
 
 /** What the delivery machine needs. The actor system runs on the same clock. */
 export interface DeliveryInput {
@@ -145,7 +145,7 @@ function makeDeliveryMachine() {
     },
     guards: {
       isKnownPlain: ({ context }) => context.actions.isKnownPlain(),
-      firedLate: ({ context }) => context.clock.now() - context.dueAt > LATE_TIMER_MS,
+      firedLate: ({ context }) => context.clock.now() - context.dueAt > FIRED_LATE_MS,
       isOverdue: ({ context }) => context.clock.now() >= ackDueAt(context),
       isOnItsWay: ({ context }) => context.actions.oldestSentAt() !== undefined,
     },

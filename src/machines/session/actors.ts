@@ -1,4 +1,5 @@
 import { fromCallback, fromPromise } from 'xstate'
+import type { NoEvent } from '../callback-scope.js'
 import type { RevocationEvent } from './events.js'
 import type {
   ApiFailure,
@@ -17,11 +18,6 @@ import type {
 export interface PortInput {
   /** Gives the ports. A function, so that an inspector which prints the input does not show them. */
   readonly ports: () => SessionPorts
-}
-
-/** The revocation hears no events. */
-export interface NoEvent {
-  readonly type: never
 }
 
 const broken: ApiFailure = { code: 'network', message: 'The request failed.' }
