@@ -103,7 +103,7 @@ class Client<R extends MessageSchemas, S extends MessageSchemas, State extends o
       target: { url: options.url, credentials: options.credentials },
       credentials: protocol.credentials,
       prepare: (request) => this.#delivery.prepare(request),
-      makePing: () => this.#sender.makePing(),
+      makePing: () => this.#sender.makeHeartbeat('ping'),
       onFrame: this.#createFrameReader(protocol, options.compile),
     })
     this.#root = createActor(createClientMachine(this.#delivery.actor.logic), {
@@ -232,8 +232,7 @@ class Client<R extends MessageSchemas, S extends MessageSchemas, State extends o
       noteSync: () => this.#publisher.noteSync(),
       flush: () => this.#publisher.flush(),
       restore: (state) => this.#restore(state),
-      beginRoster: () => this.#actors.coordinator.send({ type: 'roster.begun' }),
-      completeRoster: () => this.#actors.coordinator.send({ type: 'roster.complete' }),
+      tellRoster: (type) => this.#actors.coordinator.send({ type }),
       outboxChanged: () => this.#publisher.noteOutbox(),
     }
   }

@@ -27,26 +27,23 @@ export interface ClientActors {
 /** The root machine. */
 export type ClientMachine = ReturnType<typeof makeClientMachine>
 
-let clientMachine: ClientMachine | undefined
+const machines = new Map<AnyActorLogic, ClientMachine>()
 
-/**
- * Makes the root machine of a client with this delivery. Its parts are made on first use; all
- * clients share them.
- */
+/** The root machine for a kind of delivery. Made on first use; all clients of that kind share it. */
 export function createClientMachine(delivery: AnyActorLogic): ClientMachine {
-  clientMachine ??= makeClientMachine(delivery)
-  return clientMachine.provide({ actors: { delivery } })
+  const machine = machines.get(delivery) ?? makeClientMachine(delivery)
+  machines.set(delivery, machine)
+  return machine
 }
 
 function makeClientMachine(delivery: AnyActorLogic) {
-  const connection = createConnectionMachine()
-  const coordinator = createCoordinatorMachine()
   return setup({
-    types: {
-      context: {} as ClientActors,
-      input: {} as ClientInput,
+    types: { context: {} as ClientActors, input: {} as ClientInput },
+    actors: {
+      connection: createConnectionMachine(),
+      coordinator: createCoordinatorMachine(),
+      delivery,
     },
-    actors: { connection, coordinator, delivery },
   }).createMachine({
     id: 'client',
     context: ({ input, spawn }) => {

@@ -14,7 +14,7 @@ import {
   createConnectionPolicy,
 } from '../machines/connection/policy.js'
 import type { LoadSnapshot } from '../machines/coordinator/actors.js'
-import type { BackoffPolicy, CloseCodes, Heartbeat } from '../schemas/policy.js'
+import type { Protocol } from '../schemas/protocol.js'
 import type { CompileSchema, Schema } from '../schemas/schema.js'
 import { type BatchScheduler, microtaskBatches } from '../streams/batching.js'
 import type { EnvironmentSource } from '../transport/environment.js'
@@ -97,28 +97,25 @@ export interface ResolvedOptions {
   readonly closeTimeoutMs: number
 }
 
-/** The parts of a protocol that options depend on. */
-export interface ProtocolTraits {
-  readonly heartbeat: Heartbeat | false
-  readonly backoff?: BackoffPolicy
-  readonly closeCodes?: CloseCodes
-  readonly credentials?: unknown
-}
-
 /** An XState inspector: a function, or an object with `next`, as Stately's gives it. */
 export type Inspect =
   | ((event: InspectionEvent) => void)
   | { readonly next?: (event: InspectionEvent) => void }
 
-const MEBIBYTE = 2 ** 20
+const MOST_BYTES = 16 * 2 ** 20
 
 /**
  * Checks options and fills in defaults.
  *
  * @throws SyncError `option-invalid`, naming the option.
  */
-export function resolveOptions(protocol: ProtocolTraits, options: UntypedOptions): ResolvedOptions {
-  const { url, credentials, closeTimeoutMs = 2_000 } = options
+export function resolveOptions(
+  protocol: Pick<Protocol, 'heartbeat' | 'backoff' | 'closeCodes'> & { credentials?: unknown },
+  options: UntypedOptions,
+): ResolvedOptions {
+  const { url, credentials, onError, log, loadSnapshot, compile, delivery } = options
+  const { random = Math.random, batches = microtaskBatches, closeTimeoutMs = 2_000 } = options
+  const { maxMessageBytes = MOST_BYTES, maxBufferedBytes = MOST_BYTES } = options
   assertOption(
     typeof url === 'function' || parseAddress(url) !== undefined,
     'url is no WebSocket address (ws:, wss:, http:, https:)',
@@ -127,30 +124,25 @@ export function resolveOptions(protocol: ProtocolTraits, options: UntypedOptions
     protocol.credentials !== undefined || credentials === undefined,
     'credentials: the protocol has no rule for them',
   )
-  const bytes = { maxMessageBytes: 16 * MEBIBYTE, maxBufferedBytes: 16 * MEBIBYTE }
-  for (const name of ['maxMessageBytes', 'maxBufferedBytes'] as const) {
-    const { [name]: value = bytes[name] } = options
-    assertWholeNumber(name, value, 'bytes')
-    bytes[name] = value
-  }
+  const bytes = { maxMessageBytes, maxBufferedBytes }
+  for (const [name, value] of Object.entries(bytes)) assertWholeNumber(name, value, 'bytes')
   assertDuration('closeTimeoutMs', closeTimeoutMs)
-  for (const name of ['onError', 'log', 'loadSnapshot', 'compile', 'batches'] as const) {
-    assertOptionalFunction(name, options[name])
-  }
-  const isDelivery = options.delivery === undefined || typeof options.delivery.attach === 'function'
+  const functions = { onError, log, loadSnapshot, compile, batches }
+  for (const [name, value] of Object.entries(functions)) assertOptionalFunction(name, value)
+  const isDelivery = delivery === undefined || typeof delivery.attach === 'function'
   assertOption(isDelivery, 'delivery must be what createDelivery gives')
   const clock = options.clock ?? createSystemClock()
   const timing = protocol.heartbeat === false ? { pingIntervalMs: Number.POSITIVE_INFINITY } : {}
   return {
+    ...bytes,
     policy: createConnectionPolicy({ ...options, ...timing }, protocol),
     clock,
-    random: options.random ?? Math.random,
+    random,
     transport: options.transport ?? createWebSocketTransport(),
     environment: options.environment ?? createPlatformEnvironment(clock),
-    batches: options.batches ?? microtaskBatches,
-    report: guardReport(options.onError),
+    batches,
+    report: guardReport(onError),
     inspect: guardInspector(options.inspect),
-    ...bytes,
     closeTimeoutMs,
   }
 }

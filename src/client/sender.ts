@@ -1,6 +1,5 @@
 import type { Clock } from '../base/clock.js'
 import type { SendOutcome } from '../delivery/receipt.js'
-import type { Heartbeat } from '../schemas/policy.js'
 import type { Protocol } from '../schemas/protocol.js'
 import { createValidate, type Validate } from '../schemas/schema.js'
 import { encodeJson } from '../transport/json-codec.js'
@@ -10,6 +9,11 @@ import type { Handover } from '../transport/link.js'
 export type ValidatedPayload =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly outcome: SendOutcome }
+
+const handoverDetails = {
+  notConnected: 'There is no connection.',
+  full: "The socket's buffer is full.",
+} as const
 
 /** The way out: schema, then envelope, then codec, then the link. No method throws. */
 export class Sender {
@@ -27,11 +31,9 @@ export class Sender {
     this.#protocol = protocol
     this.#clock = clock
     this.#sendFrame = sendFrame
+    const schemas = Object.entries(protocol.send)
     this.#validators = new Map(
-      Object.entries(protocol.send).map(([type, schema]) => [
-        type,
-        schema === null ? null : createValidate(schema),
-      ]),
+      schemas.map(([type, schema]) => [type, schema && createValidate(schema)]),
     )
   }
 
@@ -41,7 +43,7 @@ export class Sender {
     if (validate === undefined) return refused(`the protocol sends no "${type}"`)
     if (validate === null) {
       return payload === undefined
-        ? { ok: true, value: undefined }
+        ? { ok: true, value: payload }
         : refused(`${type} has no payload`)
     }
     const validated = validate(payload)
@@ -52,28 +54,26 @@ export class Sender {
   /** Sends a validated message, if there is an open connection. */
   send(type: string, payload: unknown): SendOutcome {
     const encoded = encodeJson(this.#protocol.envelope.toServer.seal(type, payload))
-    return encoded.ok ? toOutcome(this.#sendFrame(encoded.frame)) : invalid(encoded.detail)
+    if (!encoded.ok) return invalid(encoded.detail)
+    const handover = this.#sendFrame(encoded.frame)
+    if (handover === 'sent') return { outcome: 'sent' }
+    return { outcome: 'notSent', reason: handover, detail: handoverDetails[handover] }
   }
 
-  /** Makes a ping frame; `undefined` if the protocol has no heartbeat. */
-  makePing(): string | undefined {
-    const { heartbeat } = this.#protocol
-    return heartbeat === false ? undefined : this.#makeControl(heartbeat.ping, heartbeat)
+  /** Makes a ping or pong frame; `undefined` if the protocol has no heartbeat. */
+  makeHeartbeat(kind: 'ping' | 'pong'): string | undefined {
+    const { envelope, heartbeat } = this.#protocol
+    if (heartbeat === false) return undefined
+    const epochMs = this.#clock.epoch()
+    const body = heartbeat.body === undefined ? { timestamp: epochMs } : heartbeat.body(epochMs)
+    const encoded = encodeJson(envelope.toServer.seal(heartbeat[kind], body))
+    return encoded.ok ? encoded.frame : undefined
   }
 
   /** Answers a ping of the server. */
   answerPing(): void {
-    const { heartbeat } = this.#protocol
-    if (heartbeat === false) return
-    const frame = this.#makeControl(heartbeat.pong, heartbeat)
+    const frame = this.makeHeartbeat('pong')
     if (frame !== undefined) this.#sendFrame(frame)
-  }
-
-  #makeControl(type: string, { body }: Heartbeat): string | undefined {
-    const epochMs = this.#clock.epoch()
-    const payload = body === undefined ? { timestamp: epochMs } : body(epochMs)
-    const encoded = encodeJson(this.#protocol.envelope.toServer.seal(type, payload))
-    return encoded.ok ? encoded.frame : undefined
   }
 }
 
@@ -83,17 +83,4 @@ function refused(detail: string): ValidatedPayload {
 
 function invalid(detail: string) {
   return { outcome: 'notSent', reason: 'invalid', detail } as const
-}
-
-function toOutcome(handover: Handover): SendOutcome {
-  switch (handover) {
-    case 'sent':
-      return { outcome: 'sent' }
-    case 'notConnected':
-      return { outcome: 'notSent', reason: 'notConnected', detail: 'There is no connection.' }
-    case 'full':
-      return { outcome: 'notSent', reason: 'full', detail: "The socket's buffer is full." }
-    default:
-      return handover satisfies never
-  }
 }

@@ -1,100 +1,86 @@
-import { SyncError } from '../base/errors.js'
 import { createDeliveryMachine } from '../machines/delivery.js'
 import { CAPABILITIES } from '../schemas/control.js'
 import type { SendOptions } from '../schemas/outbox-rule.js'
 import type { ConnectRequest } from '../schemas/protocol.js'
 import type { ConnectionFailure } from '../transport/failure.js'
 import { ControlFrames } from './control-frames.js'
-import { Cursor } from './cursor.js'
 import { MessageEncoder } from './message-encoder.js'
-import type { ResolvedDelivery } from './options.js'
 import { MessageRules } from './message-rules.js'
+import { type DeliveryOptions, type ResolvedDelivery, resolveDelivery } from './options.js'
 import type { OutboxView } from './outbox-view.js'
 import { Outboxes } from './outboxes.js'
-import type { AttachedDelivery, DeliveryHost } from './port.js'
+import type { AttachedDelivery, Delivery, DeliveryHost } from './port.js'
 import { createUnsentReceipt, type Receipt } from './receipt.js'
-import { createGuardedOutboxStore } from './store/outbox-guard.js'
-import type { GuardedOutboxStore } from './store/outbox-store.js'
 
-/** The delivery of one client: its outboxes, its cursor, and what is said about both. */
-export class ClientDelivery implements AttachedDelivery {
+/**
+ * Makes the delivery of a client. Messages wait while there is no connection. A server that has
+ * delivery too acknowledges them, and sends what the client missed. With any other server messages
+ * wait, and are then sent as without delivery. docs/delivery.md says what is promised.
+ *
+ * @throws SyncError `option-invalid`, naming the option.
+ *
+ * @example
+ * const sync = createSyncClient(chat, { url, delivery: createDelivery({ maxMessages: 100 }) })
+ * const receipt = sync.send('SAY', { text: 'hello' }) // in any state
+ * await receipt.settled // { outcome: 'delivered' }
+ */
+export function createDelivery(options: DeliveryOptions = {}): Delivery {
+  const resolved = resolveDelivery(options)
+  return { attach: (host) => new ClientDelivery(resolved, host) }
+}
+
+/** The delivery of one client: its outboxes, and what is said about them and about its cursor. */
+class ClientDelivery implements AttachedDelivery {
   readonly gate: ControlFrames
   readonly actor: AttachedDelivery['actor']
   readonly outbox: OutboxView
-  readonly #options: ResolvedDelivery
   readonly #host: DeliveryHost
-  readonly #rules: MessageRules
-  readonly #cursor = new Cursor()
   readonly #outboxes: Outboxes
-  readonly #controlFrames: ControlFrames
   // The outbox is for the server of the live connection.
   #isOnline = false
-  // How often the key has changed: now, and when the newest attempt began.
-  #keyChanges = { all: 0, atAttempt: 0 }
+  // Since the newest attempt to connect began.
+  #hasKeyChanged = false
 
   constructor(options: ResolvedDelivery, host: DeliveryHost) {
-    const { clock, link, protocol, report } = host
-    this.#options = options
-    this.#host = host
-    this.#rules = new MessageRules(protocol.outbox, report)
+    const { clock, protocol, report } = host
+    const rules = new MessageRules(protocol.outbox, report)
     const encoder = new MessageEncoder(protocol.envelope.toServer)
-    this.#outboxes = new Outboxes(
-      {
-        limits: options.limits,
-        clock,
-        makeId: options.makeId,
-        whenFull: (type) => this.#rules.whenFull(type),
-        encoder,
-        sendFrame: (frame) => link().send(frame),
-        maxFrameBytes: host.maxBufferedBytes,
-        changed: () => host.outboxChanged(),
-        tellDelivery: (fact) => this.#controlFrames.tell(fact),
-        openStore: (key) => this.#openStore(key),
-      },
-      this.#askKey('default'),
-    )
-    this.#controlFrames = new ControlFrames({
-      host,
-      encoder,
-      cursor: this.#cursor,
-      outboxes: this.#outboxes,
-      window: options.window,
-      answerTimeoutMs: options.policy.answerTimeoutMs,
-    })
-    this.gate = this.#controlFrames
+    const parts = { host, options, rules, encoder }
+    this.#host = host
+    this.#outboxes = new Outboxes(parts, (event) => this.gate.tell(event))
+    this.gate = new ControlFrames(parts, this.#outboxes)
     this.actor = {
       logic: createDeliveryMachine(),
-      input: {
-        port: this.#controlFrames,
-        outbox: this.#outboxes,
-        clock,
-        policy: options.policy,
-      },
+      input: { actions: this.gate, outbox: this.#outboxes, clock, policy: options },
     }
-    this.outbox = createView(this.#outboxes, this.#controlFrames)
+    this.outbox = createView(this.#outboxes, this.gate)
   }
 
-  prepare(request: ConnectRequest): void {
-    this.#keyChanges = { ...this.#keyChanges, atAttempt: this.#keyChanges.all }
+  prepare({ url }: ConnectRequest): void {
+    this.#hasKeyChanged = false
     // The outbox changes together with the URL and the credentials.
-    this.#outboxes.use(this.#askKey(this.#outboxes.key))
-    addCapabilities(request)
+    this.#outboxes.use(this.#outboxes.askKey())
+    const { parameter, value } = CAPABILITIES
+    if (url.searchParams.has(parameter)) return
+    // By hand: servers may depend on how the protocol has written the other parameters.
+    url.search = `${url.search === '' ? '?' : `${url.search}&`}${parameter}=${value}`
   }
 
   send(type: string, payload: unknown, given: SendOptions = {}): Receipt {
-    if (given.signal?.aborted === true) {
+    const { signal } = given
+    if (signal?.aborted === true) {
       return createUnsentReceipt(type, 'aborted', 'Its signal was aborted before.')
     }
-    const receipt = this.#outboxes.current.accept(this.#rules.apply(type, payload, given))
-    if (given.signal !== undefined) abortWith(receipt, given.signal)
+    const receipt = this.#outboxes.current.accept(type, payload, given)
+    if (signal !== undefined) abortWith(receipt, signal)
     return receipt
   }
 
   selectOutbox(isLeaving: boolean): boolean {
     if (this.#isOnline && !isLeaving) return false
-    const key = this.#askKey(this.#outboxes.key)
+    const key = this.#outboxes.askKey()
     if (key === this.#outboxes.key) return false
-    this.#keyChanges = { ...this.#keyChanges, all: this.#keyChanges.all + 1 }
+    this.#hasKeyChanged = true
     // Before the outbox changes: the messages of the next one are not for this server.
     this.#goOffline()
     this.#outboxes.use(key)
@@ -102,10 +88,10 @@ export class ClientDelivery implements AttachedDelivery {
   }
 
   connectionOpened(): void {
-    // The key has changed since the attempt began: this connection is about to be left.
-    if (this.#keyChanges.atAttempt !== this.#keyChanges.all) return
+    // This connection is for another outbox, and is about to be left.
+    if (this.#hasKeyChanged) return
     this.#isOnline = true
-    this.#controlFrames.tell({ type: 'connection.opened' })
+    this.gate.tell({ type: 'connection.opened' })
   }
 
   connectionDropped(failure: ConnectionFailure | undefined): void {
@@ -118,7 +104,7 @@ export class ClientDelivery implements AttachedDelivery {
   }
 
   forgetPosition(): void {
-    this.#cursor.forget()
+    this.gate.cursor.forget()
   }
 
   dispose(): void {
@@ -127,27 +113,7 @@ export class ClientDelivery implements AttachedDelivery {
 
   #goOffline(): void {
     this.#isOnline = false
-    this.#controlFrames.tell({ type: 'connection.dropped' })
-  }
-
-  #openStore(key: string): GuardedOutboxStore | undefined {
-    const { clock, report } = this.#host
-    if (this.#options.openStore === undefined) return undefined
-    try {
-      return createGuardedOutboxStore(this.#options.openStore(key), { clock, onError: report })
-    } catch (cause) {
-      report(new SyncError('storage-failed', 'delivery.store threw.', { cause }))
-      return undefined
-    }
-  }
-
-  #askKey(fallback: string): string {
-    try {
-      return this.#options.key()
-    } catch (cause) {
-      this.#host.report(new SyncError('handler-threw', 'delivery.key threw.', { cause }))
-      return fallback
-    }
+    this.gate.tell({ type: 'connection.dropped' })
   }
 }
 
@@ -155,8 +121,7 @@ export class ClientDelivery implements AttachedDelivery {
 function createView(outboxes: Outboxes, controlFrames: ControlFrames): OutboxView {
   return {
     get status() {
-      const { isDurable } = outboxes
-      return { ...outboxes.current.status, isDurable, delivery: controlFrames.state }
+      return { ...outboxes.current.status, delivery: controlFrames.state }
     },
     messages: () => outboxes.current.messages(),
     remove: (id) => outboxes.current.takeBack(id, 'aborted'),
@@ -165,17 +130,8 @@ function createView(outboxes: Outboxes, controlFrames: ControlFrames): OutboxVie
   }
 }
 
-/** Adds the parameter by hand: servers may depend on how the protocol has written the others. */
-function addCapabilities({ url }: ConnectRequest): void {
-  const { parameter, value } = CAPABILITIES
-  if (url.searchParams.has(parameter)) return
-  url.search = `${url.search === '' ? '?' : `${url.search}&`}${parameter}=${value}`
-}
-
 function abortWith(receipt: Receipt, signal: AbortSignal): void {
   const abort = (): void => receipt.abort()
   signal.addEventListener('abort', abort, { once: true })
-  void receipt.settled.then(() => {
-    signal.removeEventListener('abort', abort)
-  })
+  void receipt.settled.then(() => signal.removeEventListener('abort', abort))
 }

@@ -1,26 +1,12 @@
 import type { output } from 'zod/v4/core'
-import type { DeliveryEvent, DeliveryPort, DeliveryState } from '../machines/delivery.js'
+import type { DeliveryActions, DeliveryEvent, DeliveryState } from '../machines/delivery.js'
 import { type Hello, type Resume, toClient } from '../schemas/control.js'
 import type { MessageMeta } from '../schemas/envelope.js'
 import type { Gate } from '../schemas/reader.js'
 import { createValidate, type Schema } from '../schemas/schema.js'
-import type { Cursor } from './cursor.js'
-import type { MessageEncoder } from './message-encoder.js'
-import type { DeliveryCounts } from './outbox-view.js'
+import { Cursor } from './cursor.js'
 import type { Outboxes } from './outboxes.js'
-import type { DeliveryHost } from './port.js'
-
-/** What {@link ControlFrames} needs. */
-export interface ControlFramesOptions {
-  readonly host: DeliveryHost
-  readonly encoder: MessageEncoder
-  readonly cursor: Cursor
-  readonly outboxes: Outboxes
-  /** The most messages that may be unacknowledged; the server may ask for fewer. */
-  readonly window: number
-  /** How long the server has for an answer, in milliseconds. */
-  readonly answerTimeoutMs: number
-}
+import type { DeliveryParts } from './parts.js'
 
 /** Applies the body of a control frame; gives why it did not, if it does not fit its schema. */
 type FrameHandler = (body: unknown) => string | undefined
@@ -32,10 +18,12 @@ type ServerAnswer = Pick<output<typeof toClient.$resumed>, 'epoch' | 'hwm' | 'kn
  * Speaks with the server about delivery, on one connection after the other: reads its control
  * frames, answers them, and opens the channel of the outbox. The delivery machine decides when.
  */
-export class ControlFrames implements DeliveryPort, Gate {
-  readonly #options: ControlFramesOptions
+export class ControlFrames implements DeliveryActions, Gate {
+  readonly cursor = new Cursor()
+  readonly counts = { resumed: 0, reset: 0, duplicates: 0, gaps: 0 }
+  readonly #parts: DeliveryParts
+  readonly #outboxes: Outboxes
   readonly #handlers: ReadonlyMap<string, FrameHandler>
-  readonly #counts = { resumed: 0, reset: 0, duplicates: 0, gaps: 0 }
   // Addresses of servers without delivery.
   readonly #plainAddresses = new Set<string>()
   #tellMachine: (event: DeliveryEvent) => void = () => undefined
@@ -49,13 +37,10 @@ export class ControlFrames implements DeliveryPort, Gate {
   // after an earlier one would look unsent to the next.
   #unanswered = 0
 
-  constructor(options: ControlFramesOptions) {
-    this.#options = options
-    this.#handlers = this.#createHandlers()
-  }
-
-  get counts(): Pick<DeliveryCounts, 'resumed' | 'reset' | 'duplicates' | 'gaps'> {
-    return this.#counts
+  constructor(parts: DeliveryParts, outboxes: Outboxes) {
+    this.#parts = parts
+    this.#outboxes = outboxes
+    this.#handlers = new Map(Object.entries(this.#createHandlers()))
   }
 
   /** Where the connection stands with delivery. */
@@ -74,26 +59,15 @@ export class ControlFrames implements DeliveryPort, Gate {
       this.#hasSpoken = true
       this.tell({ type: 'server.plain' })
     }
-    const sighting = this.#options.cursor.see(meta)
-    switch (sighting) {
-      case 'next':
-        return true
-      case 'duplicate':
-        this.#counts.duplicates += 1
-        return false
-      case 'gap':
-        this.#foundGap()
-        return false
-      case 'early':
-        return false
-      default:
-        return sighting satisfies never
-    }
+    const sighting = this.cursor.see(meta)
+    if (sighting === 'duplicate') this.counts.duplicates += 1
+    if (sighting === 'gap') this.#foundGap()
+    return sighting === 'next'
   }
 
   /** Reads a control frame. */
   hear(type: string, body: unknown): void {
-    const { host } = this.#options
+    const { host } = this.#parts
     host.noteSync()
     this.#hasSpoken = true
     const handler = this.#handlers.get(type)
@@ -114,7 +88,7 @@ export class ControlFrames implements DeliveryPort, Gate {
     if (state === this.#state) return
     this.#state = state
     // Whoever goes offline tells of it, once the client also has its next outbox.
-    if (state !== 'offline') this.#options.host.outboxChanged()
+    if (state !== 'offline') this.#parts.host.outboxChanged()
   }
 
   beginConnection(): void {
@@ -125,13 +99,13 @@ export class ControlFrames implements DeliveryPort, Gate {
   }
 
   endConnection(): void {
-    this.#options.cursor.hold()
-    this.#options.outboxes.closeChannel()
+    this.cursor.hold()
+    this.#outboxes.current.transmission.close()
   }
 
   resume(): void {
-    const { position } = this.#options.cursor
-    const { owner } = this.#options.outboxes.current
+    const { position } = this.cursor
+    const { owner } = this.#outboxes.current
     this.#unanswered += 1
     this.#send('$resume', {
       ...(position !== undefined && { epoch: position.epoch, seq: position.seq }),
@@ -140,34 +114,35 @@ export class ControlFrames implements DeliveryPort, Gate {
   }
 
   openChannel(): void {
+    const { host, options } = this.#parts
     const hello = this.#hello
     const answer = this.#answer
     if (hello === undefined || answer?.hwm === undefined) return
-    this.#options.outboxes.openChannel({
+    this.#outboxes.openChannel({
       kind: 'acknowledged',
+      maxBytes: Math.min(hello.maxBytes, host.maxBufferedBytes),
+      window: Math.max(1, Math.min(hello.window, options.window)),
       epoch: answer.epoch,
       hwm: answer.hwm,
       isKnown: answer.known === true,
       refused: answer.refused ?? [],
-      maxBytes: hello.maxBytes,
-      window: Math.max(1, Math.min(this.#options.window, hello.window)),
     })
   }
 
   openPlainChannel(): void {
-    this.#options.outboxes.openChannel({ kind: 'plain' })
+    this.#outboxes.openChannel({ kind: 'plain', maxBytes: this.#parts.host.maxBufferedBytes })
   }
 
   pauseChannel(): void {
-    this.#options.outboxes.pauseChannel()
+    this.#outboxes.pauseChannel()
   }
 
   watchTransmission(): void {
-    this.#options.outboxes.current.transmission.inFlight.watch()
+    this.#outboxes.current.transmission.inFlight.watch()
   }
 
   oldestSentAt(): number | undefined {
-    return this.#options.outboxes.current.transmission.inFlight.oldestSentAt
+    return this.#outboxes.current.transmission.inFlight.oldestSentAt
   }
 
   isKnownPlain(): boolean {
@@ -180,37 +155,40 @@ export class ControlFrames implements DeliveryPort, Gate {
   }
 
   abandonConnection(): void {
-    const { answerTimeoutMs: afterMs, host } = this.#options
+    const { host, options } = this.#parts
+    const { answerTimeoutMs: afterMs } = options
     const message = `The server did not answer within ${afterMs} ms.`
     host.link().abandon({ code: 'answer-timeout', afterMs, message })
   }
 
   get #address(): string {
-    return this.#options.host.link().address() ?? ''
+    return this.#parts.host.link().address() ?? ''
   }
 
-  #createHandlers(): ReadonlyMap<string, FrameHandler> {
-    const { cursor, host, outboxes } = this.#options
-    const handlers: Record<keyof typeof toClient, FrameHandler> = {
+  #createHandlers(): Record<keyof typeof toClient, FrameHandler> {
+    const { host } = this.#parts
+    const { cursor } = this
+    const outboxes = this.#outboxes
+    return {
       $hello: handler(toClient.$hello, (body) => {
         this.#hello = body
         this.tell({ type: 'server.greeted' })
       }),
       $resumed: handler(toClient.$resumed, (body) => {
-        this.#counts.resumed += 1
+        this.counts.resumed += 1
         this.#answer = body
         cursor.follow()
-        host.beginRoster()
+        host.tellRoster('roster.begun')
         this.#countAnswer()
       }),
       $reset: handler(toClient.$reset, (body) => {
-        this.#counts.reset += 1
+        this.counts.reset += 1
         this.#answer = body
         cursor.hold()
       }),
       $snapshot: handler(toClient.$snapshot, (body) => this.#applySnapshot(body)),
       $roster: () => {
-        host.completeRoster()
+        host.tellRoster('roster.complete')
         return undefined
       },
       $ack: handler(toClient.$ack, ({ cid, n }) => {
@@ -231,11 +209,11 @@ export class ControlFrames implements DeliveryPort, Gate {
         this.tell({ type: 'server.draining' })
       }),
     }
-    return new Map(Object.entries(handlers))
   }
 
   #applySnapshot({ epoch, seq, state }: output<typeof toClient.$snapshot>): void {
-    const { cursor, host } = this.#options
+    const { host } = this.#parts
+    const { cursor } = this
     cursor.set({ epoch, seq })
     const { position } = cursor
     host.flush()
@@ -244,7 +222,7 @@ export class ControlFrames implements DeliveryPort, Gate {
     // A server whose protocol has no checkpoint sends no state: the client's stays.
     if (state === undefined) host.log('info', 'delivery', 'state.kept')
     else host.restore(state)
-    host.beginRoster()
+    host.tellRoster('roster.begun')
     this.#countAnswer()
   }
 
@@ -254,14 +232,14 @@ export class ControlFrames implements DeliveryPort, Gate {
   }
 
   #foundGap(): void {
-    this.#counts.gaps += 1
-    this.#options.cursor.hold()
+    this.counts.gaps += 1
+    this.cursor.hold()
     this.tell({ type: 'gap.found' })
   }
 
   #send(type: string, payload: unknown): void {
-    const encoded = this.#options.encoder.encode({ type, payload })
-    if (encoded.ok) this.#options.host.link().send(encoded.frame)
+    const encoded = this.#parts.encoder.encode({ type, payload })
+    if (encoded.ok) this.#parts.host.link().send(encoded.frame)
   }
 }
 

@@ -7,16 +7,11 @@ export interface CursorPosition {
   readonly seq: number
 }
 
-/** What the cursor says about a message. */
-export type Sighting =
-  /** It is the next one, or has no number: apply it. */
-  | 'next'
-  /** It was applied before. */
-  | 'duplicate'
-  /** A message before it is missing, or it belongs to another epoch. */
-  | 'gap'
-  /** The server has not answered `$resume` yet. */
-  | 'early'
+/**
+ * What the cursor says about a message. `next`: apply it. `duplicate`: it was applied before.
+ * `gap`: one before it is missing, or it is of another epoch. `early`: `$resume` is unanswered.
+ */
+export type Sighting = 'next' | 'duplicate' | 'gap' | 'early'
 
 /** Keeps the order of numbered messages: each is applied once, and none after a gap. */
 export class Cursor {

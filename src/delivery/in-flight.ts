@@ -20,11 +20,7 @@ export class InFlight {
 
   /** The largest message on its way. */
   get largest(): OutboxEntry | undefined {
-    let largest: OutboxEntry | undefined
-    for (const entry of this.#sentAt.keys()) {
-      if (largest === undefined || entry.bytes > largest.bytes) largest = entry
-    }
-    return largest
+    return [...this.#sentAt.keys()].sort((left, right) => right.bytes - left.bytes)[0]
   }
 
   add(entries: readonly OutboxEntry[], at: number): void {

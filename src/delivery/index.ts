@@ -4,5 +4,5 @@
  *
  * @module
  */
-export { createDelivery } from './create-delivery.js'
+export { createDelivery } from './client-delivery.js'
 export type { DeliveryOptions } from './options.js'

@@ -1,6 +1,11 @@
 import { type ReportError, SyncError } from '../base/errors.js'
-import { assertOutboxRule, type OutboxRule, type SendOptions } from '../schemas/outbox-rule.js'
-import type { NewMessage } from './new-message.js'
+import {
+  assertOutboxRule,
+  type OutboxRule,
+  type SendOptions,
+  type WhenFull,
+} from '../schemas/outbox-rule.js'
+import type { StoredMessage } from './store/outbox-store.js'
 
 /** The rules of a protocol for the types of messages that it sends. */
 export class MessageRules {
@@ -17,20 +22,26 @@ export class MessageRules {
   }
 
   /** What makes room for a message of this type. Default: nothing does. */
-  whenFull(type: string): NewMessage['whenFull'] {
+  whenFull(type: string): WhenFull {
     return this.#rules.get(type)?.whenFull ?? 'refuse'
   }
 
-  /** Applies the rule of its type to a message; options of the call go before the rule. */
-  apply(type: string, payload: unknown, given: SendOptions): NewMessage {
+  /** Applies the rule of its type to a new message; options of the call go before the rule. */
+  apply(
+    { id, type, payload, acceptedAt }: Omit<StoredMessage, 'priority'>,
+    given: SendOptions,
+  ): StoredMessage {
     const rule = this.#rules.get(type) ?? {}
+    const key = this.#keyOf(rule, payload)
+    const { ttlMs = rule.ttlMs, priority = rule.priority ?? 0 } = given
     return {
+      id,
       type,
-      payload,
-      key: this.#keyOf(rule, payload),
-      ttlMs: given.ttlMs ?? rule.ttlMs,
-      priority: given.priority ?? rule.priority ?? 0,
-      whenFull: rule.whenFull ?? 'refuse',
+      acceptedAt,
+      priority,
+      ...(payload !== undefined && { payload }),
+      ...(ttlMs !== undefined && { expiresAt: acceptedAt + ttlMs }),
+      ...(key !== undefined && { key }),
     }
   }
 

@@ -1,9 +1,7 @@
 import { assertThat } from '../base/errors.js'
 import { assertDuration, assertOptionalFunction, assertWholeNumber } from '../base/options.js'
-import type { DeliveryPolicy } from '../machines/delivery.js'
-import type { OutboxLimits } from './queue.js'
-import type { OutboxStore } from './store/outbox-store.js'
 import { createUuid } from '../base/uuid.js'
+import type { OutboxStore } from './store/outbox-store.js'
 
 /** Options of `createDelivery`. */
 export interface DeliveryOptions {
@@ -32,15 +30,9 @@ export interface DeliveryOptions {
   readonly makeId?: () => string
 }
 
-/** Options with everything filled in and checked. */
-export interface ResolvedDelivery {
-  readonly openStore: ((key: string) => OutboxStore) | undefined
-  readonly key: () => string
-  readonly limits: OutboxLimits
-  readonly window: number
-  readonly policy: DeliveryPolicy
-  readonly makeId: () => string
-}
+/** Options with everything filled in and checked. Without `store` messages are in memory. */
+export type ResolvedDelivery = Required<Omit<DeliveryOptions, 'store'>> &
+  Pick<DeliveryOptions, 'store'>
 
 /**
  * Checks options and fills in defaults.
@@ -48,28 +40,17 @@ export interface ResolvedDelivery {
  * @throws SyncError `option-invalid`, naming the option.
  */
 export function resolveDelivery(options: DeliveryOptions): ResolvedDelivery {
+  const { store, key = () => 'default', makeId = createUuid } = options
   const { greetingMs = 2_000, answerTimeoutMs = 15_000 } = options
+  const { maxMessages = 1_000, maxBytes = 2 ** 20, window = 256 } = options
   assertDuration('delivery.greetingMs', greetingMs)
   assertDuration('delivery.answerTimeoutMs', answerTimeoutMs)
   assertThat(answerTimeoutMs > 0, 'option-invalid', 'delivery.answerTimeoutMs must be more than 0')
-  for (const name of ['store', 'key', 'makeId'] as const) {
-    assertOptionalFunction(`delivery.${name}`, options[name])
+  const functions = { store, key, makeId }
+  for (const [name, value] of Object.entries(functions)) {
+    assertOptionalFunction(`delivery.${name}`, value)
   }
-  return {
-    openStore: options.store,
-    key: options.key ?? (() => 'default'),
-    limits: {
-      maxMessages: wholeNumber('maxMessages', options.maxMessages, 1_000),
-      maxBytes: wholeNumber('maxBytes', options.maxBytes, 2 ** 20),
-    },
-    window: wholeNumber('window', options.window, 256),
-    policy: { greetingMs, answerTimeoutMs, lateTimerMs: 1_000 },
-    makeId: options.makeId ?? createUuid,
-  }
-}
-
-function wholeNumber(name: string, value: number | undefined, fallback: number): number {
-  if (value === undefined) return fallback
-  assertWholeNumber(`delivery.${name}`, value)
-  return value
+  const limits = { maxMessages, maxBytes, window }
+  for (const [name, value] of Object.entries(limits)) assertWholeNumber(`delivery.${name}`, value)
+  return { ...limits, greetingMs, answerTimeoutMs, key, makeId, ...(store && { store }) }
 }

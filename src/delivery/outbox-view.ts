@@ -66,30 +66,14 @@ export interface OutboxView {
   counts(): DeliveryCounts
 }
 
-const noCounts: DeliveryCounts = {
-  accepted: 0,
-  delivered: 0,
-  transmitted: 0,
-  retransmitted: 0,
-  resumed: 0,
-  reset: 0,
-  duplicates: 0,
-  gaps: 0,
-}
+const empty = { depth: 0, inFlight: 0, bytes: 0, oldestAt: undefined }
+const noCounts = { accepted: 0, delivered: 0, transmitted: 0, retransmitted: 0 }
 
 /** The outbox of a client without delivery: always empty. */
 export const emptyOutbox: OutboxView = {
-  status: {
-    depth: 0,
-    inFlight: 0,
-    bytes: 0,
-    oldestAt: undefined,
-    isOwner: false,
-    isDurable: false,
-    delivery: 'none',
-  },
+  status: { ...empty, isOwner: false, isDurable: false, delivery: 'none' },
   messages: () => [],
   remove: () => false,
   clear() {},
-  counts: () => noCounts,
+  counts: () => ({ ...noCounts, resumed: 0, reset: 0, duplicates: 0, gaps: 0 }),
 }

@@ -1,64 +1,63 @@
-import type { OutboxEvent, OutboxPort } from '../machines/outbox.js'
+import { SyncError } from '../base/errors.js'
+import type { DeliveryEvent } from '../machines/delivery.js'
+import type { OutboxActions, OutboxEvent } from '../machines/outbox.js'
 import type { Channel } from './channel.js'
-import { Outbox, type OutboxOptions } from './outbox.js'
-import type { OutboxFact } from './outbox-fact.js'
+import { Outbox } from './outbox.js'
+import type { DeliveryParts } from './parts.js'
+import { createGuardedOutboxStore } from './store/outbox-guard.js'
 import type { GuardedOutboxStore } from './store/outbox-store.js'
 
-/** What {@link Outboxes} needs. None of the functions throws. */
-export interface OutboxesOptions extends Omit<OutboxOptions, 'store' | 'tell'> {
-  /** Opens the storage for a key; `undefined`: the outbox is in memory alone. */
-  readonly openStore: (key: string) => GuardedOutboxStore | undefined
-  /** Tells the delivery machine what happens in the current outbox. */
-  readonly tellDelivery: (
-    fact: Extract<OutboxFact, { type: 'outbox.acquired' | 'outbox.transmitted' }>,
-  ) => void
-}
-
-interface OpenOutbox {
-  readonly key: string
-  readonly outbox: Outbox
-  readonly store: GuardedOutboxStore | undefined
-}
-
 /** The outboxes of a client, one for each key. The outbox machine runs the current one. */
-export class Outboxes implements OutboxPort {
-  readonly #options: OutboxesOptions
-  readonly #opened = new Map<string, OpenOutbox>()
-  #current: OpenOutbox
+export class Outboxes implements OutboxActions {
+  readonly #parts: DeliveryParts
+  readonly #tellDelivery: (event: DeliveryEvent) => void
+  readonly #opened = new Map<string, Outbox>()
+  #key = 'default'
+  #current: Outbox
   #tellMachine: (event: OutboxEvent) => void = () => undefined
 
-  /** Opens the outbox of `key` and makes it the current one. */
-  constructor(options: OutboxesOptions, key: string) {
-    this.#options = options
-    this.#current = this.#open(key)
+  /** Opens the outbox of the app's key. `tellDelivery` tells the delivery machine what happens in it. */
+  constructor(parts: DeliveryParts, tellDelivery: (event: DeliveryEvent) => void) {
+    this.#parts = parts
+    this.#tellDelivery = tellDelivery
+    this.#key = this.askKey()
+    this.#current = this.#open(this.#key)
   }
 
   get current(): Outbox {
-    return this.#current.outbox
+    return this.#current
   }
 
-  /** Whether messages that the current outbox accepts survive a crash. */
-  get isDurable(): boolean {
-    return this.#current.store?.isDurable === true
-  }
-
+  /** The key of the current outbox. */
   get key(): string {
-    return this.#current.key
+    return this.#key
+  }
+
+  /** Asks the app for its key; if that throws, the key stays. */
+  askKey(): string {
+    const { host, options } = this.#parts
+    try {
+      return options.key()
+    } catch (cause) {
+      host.report(new SyncError('handler-threw', 'delivery.key threw.', { cause }))
+      return this.#key
+    }
   }
 
   /** Makes the outbox of a key the current one. The messages of the others stay there. */
   use(key: string): void {
-    if (key === this.key) return
-    this.current.transmission.close()
-    this.#current = this.#open(key)
+    if (key === this.#key) return
+    this.#current.transmission.close()
+    this.#key = key
+    this.#current = this.#opened.get(key) ?? this.#open(key)
     // The machine then acquires the current outbox and waits for its expiry.
     this.#tellMachine({ type: 'outbox.lost' })
-    this.#options.changed()
+    this.#parts.host.outboxChanged()
   }
 
   /** Opens the channel of the current outbox. */
   openChannel(channel: Channel): void {
-    this.current.transmission.open(channel)
+    this.#current.transmission.open(channel)
     this.#tellMachine({ type: 'channel.opened' })
   }
 
@@ -67,13 +66,8 @@ export class Outboxes implements OutboxPort {
     this.#tellMachine({ type: 'channel.closed' })
   }
 
-  closeChannel(): void {
-    this.pauseChannel()
-    this.current.transmission.close()
-  }
-
   dispose(): void {
-    for (const { outbox } of this.#opened.values()) outbox.dispose()
+    for (const outbox of this.#opened.values()) outbox.dispose()
   }
 
   // What the machine asks for.
@@ -83,56 +77,52 @@ export class Outboxes implements OutboxPort {
   }
 
   acquire(): void {
-    this.current.acquire()
+    this.#current.acquire()
   }
 
   startSending(): void {
-    this.current.transmission.start()
+    this.#current.transmission.start()
   }
 
   stopSending(): void {
-    this.current.transmission.stop()
+    this.#current.transmission.stop()
   }
 
   removeExpired(): void {
-    this.current.expiry.removeExpired()
+    this.#current.expiry.removeExpired()
   }
 
   nextExpiryAt(): number | undefined {
-    return this.current.expiry.nextExpiryAt()
+    return this.#current.queue.nextExpiryAt
   }
 
-  #open(key: string): OpenOutbox {
-    const known = this.#opened.get(key)
-    if (known !== undefined) return known
-    const store = this.#options.openStore(key)
-    const isCurrent = (): boolean => this.key === key
+  #open(key: string): Outbox {
     const outbox = new Outbox({
-      ...this.#options,
-      store,
+      ...this.#parts,
+      store: this.#openStore(key),
       changed: () => {
-        if (isCurrent()) this.#options.changed()
+        if (key === this.#key) this.#parts.host.outboxChanged()
       },
       tell: (fact) => {
-        if (isCurrent()) this.#tell(fact)
+        if (key !== this.#key) return
+        if (fact.type !== 'outbox.transmitted') this.#tellMachine(fact)
+        if (fact.type === 'outbox.transmitted' || fact.type === 'outbox.acquired') {
+          this.#tellDelivery(fact)
+        }
       },
     })
-    const opened = { key, outbox, store }
-    this.#opened.set(key, opened)
-    return opened
+    this.#opened.set(key, outbox)
+    return outbox
   }
 
-  #tell(fact: OutboxFact): void {
-    switch (fact.type) {
-      case 'outbox.transmitted':
-        this.#options.tellDelivery(fact)
-        break
-      case 'outbox.acquired':
-        this.#tellMachine(fact)
-        this.#options.tellDelivery(fact)
-        break
-      default:
-        this.#tellMachine(fact)
+  #openStore(key: string): GuardedOutboxStore | undefined {
+    const { host, options } = this.#parts
+    try {
+      const store = options.store?.(key)
+      return store && createGuardedOutboxStore(store, { clock: host.clock, onError: host.report })
+    } catch (cause) {
+      host.report(new SyncError('storage-failed', 'delivery.store threw.', { cause }))
+      return undefined
     }
   }
 }

@@ -37,10 +37,8 @@ export interface DeliveryHost {
   flush(): void
   /** Replaces the state by the server's, and publishes it. */
   restore(state: unknown): void
-  /** From now on the server announces the peers that are present. */
-  beginRoster(): void
-  /** The server has announced all of them. */
-  completeRoster(): void
+  /** The server announces the peers that are present from now on, or has announced all of them. */
+  tellRoster(fact: 'roster.begun' | 'roster.complete'): void
   /** The status of the outbox has changed. */
   outboxChanged(): void
 }
@@ -69,11 +67,13 @@ export interface AttachedDelivery {
   dispose(): void
 }
 
+const idle = fromCallback(() => undefined)
+
 /** The delivery of a client that has none: a message is sent at once or not at all. @internal */
 export const noDelivery: Delivery = {
   attach: (host) => ({
     gate: undefined,
-    actor: { logic: fromCallback(() => undefined), input: undefined },
+    actor: { logic: idle, input: undefined },
     outbox: emptyOutbox,
     prepare() {},
     send: (type, payload) => createSettledReceipt(type, host.sendNow(type, payload)),

@@ -19,8 +19,8 @@ export class OutboxQueue {
   readonly #limits: OutboxLimits
   // In the order of acceptance: a key of a `Map` keeps its place.
   readonly #byId = new Map<string, OutboxEntry>()
-  // Messages without a number, by type and key. A map of maps, so that no separator can collide.
-  readonly #byKey = new Map<string, Map<string, OutboxEntry>>()
+  // Messages without a number, by type and key.
+  readonly #byKey = new Map<string, OutboxEntry>()
   // Messages whose number was taken away; they are sent before all others without one.
   readonly #again = new Set<OutboxEntry>()
   // The other messages without a number, by priority, largest first; a `Set` keeps their order.
@@ -58,7 +58,8 @@ export class OutboxQueue {
    * and those that make room for it leave the queue. `undefined`: there is no room.
    */
   offer(entry: OutboxEntry, whenFull: WhenFull): Displaced | undefined {
-    const replaced = this.#withSameKey(entry.message)
+    const key = nameKey(entry.message)
+    const replaced = key === undefined ? undefined : this.#byKey.get(key)
     const dropped = this.#makeRoom(entry, replaced, whenFull)
     if (dropped === undefined) return undefined
     if (replaced !== undefined) this.remove(replaced)
@@ -138,7 +139,7 @@ export class OutboxQueue {
   }
 
   /** No message expires before this, in milliseconds since the epoch. */
-  nextExpiryAt(): number | undefined {
+  get nextExpiryAt(): number | undefined {
     return this.#soonestExpiry === Number.POSITIVE_INFINITY ? undefined : this.#soonestExpiry
   }
 
@@ -157,14 +158,16 @@ export class OutboxQueue {
     this.#bytes += entry.bytes
     if (entry.n !== undefined) return
     this.#laneOf(priority).add(entry)
-    this.#noteKey(entry)
+    const key = nameKey(entry.message)
+    if (key !== undefined) this.#byKey.set(key, entry)
     if (expiresAt !== undefined) this.#soonestExpiry = Math.min(this.#soonestExpiry, expiresAt)
   }
 
   #unqueue(entry: OutboxEntry): void {
     this.#again.delete(entry)
     this.#laneOf(entry.message.priority).delete(entry)
-    this.#forgetKey(entry)
+    const key = nameKey(entry.message)
+    if (key !== undefined && this.#byKey.get(key) === entry) this.#byKey.delete(key)
   }
 
   #laneOf(priority: number): Set<OutboxEntry> {
@@ -175,26 +178,6 @@ export class OutboxQueue {
     const entries = new Set<OutboxEntry>()
     lanes.splice(at < 0 ? lanes.length : at, 0, { priority, entries })
     return entries
-  }
-
-  #noteKey(entry: OutboxEntry): void {
-    const { type, key } = entry.message
-    if (key === undefined) return
-    const keys = this.#byKey.get(type) ?? new Map<string, OutboxEntry>()
-    this.#byKey.set(type, keys.set(key, entry))
-  }
-
-  #forgetKey(entry: OutboxEntry): void {
-    const { type, key } = entry.message
-    if (key === undefined) return
-    const keys = this.#byKey.get(type)
-    if (keys?.get(key) !== entry) return
-    keys.delete(key)
-    if (keys.size === 0) this.#byKey.delete(type)
-  }
-
-  #withSameKey({ type, key }: StoredMessage): OutboxEntry | undefined {
-    return key === undefined ? undefined : this.#byKey.get(type)?.get(key)
   }
 
   /** The messages to drop for a new one; `undefined` where dropping does not make enough room. */
@@ -227,4 +210,9 @@ export class OutboxQueue {
       if (lane !== undefined && lane.priority <= priority) yield* lane.entries
     }
   }
+}
+
+/** Names the type and key of a message. Not with a separator, which either could contain. */
+function nameKey({ type, key }: StoredMessage): string | undefined {
+  return key === undefined ? undefined : JSON.stringify([type, key])
 }

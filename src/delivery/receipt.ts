@@ -5,10 +5,7 @@ export type SendOutcome =
   /** A server with delivery has accepted it, for good. */
   | {
       readonly outcome: 'delivered'
-      /**
-       * The server lost its memory while this message was on its way: it may have accepted the
-       * message twice.
-       */
+      /** The server lost its memory while the message was on its way: it may have accepted it twice. */
       readonly possibleDuplicate?: true
     }
   /** Handed to an open connection of a server that acknowledges nothing. */
@@ -129,58 +126,46 @@ class Eventual<T> {
 
 class PendingReceipt implements Receipt {
   readonly type: string
+  readonly #open: OpenReceipt
   readonly #abort: () => void
-  readonly #outcome: Eventual<SendOutcome>
-  readonly #durable: Eventual<boolean>
 
-  constructor(
-    type: string,
-    abort: () => void,
-    outcome: Eventual<SendOutcome>,
-    durable: Eventual<boolean>,
-  ) {
+  constructor(type: string, open: OpenReceipt, abort: () => void) {
     this.type = type
+    this.#open = open
     this.#abort = abort
-    this.#outcome = outcome
-    this.#durable = durable
   }
 
   get outcome(): SendOutcome | undefined {
-    return this.#outcome.value
+    return this.#open.outcome.value
   }
 
   get settled(): Promise<SendOutcome> {
-    return this.#outcome.promise()
+    return this.#open.outcome.promise()
   }
 
   get durable(): Promise<boolean> {
-    return this.#durable.promise()
+    return this.#open.durable.promise()
   }
 
   abort(): void {
-    if (this.#outcome.value === undefined) this.#abort()
+    if (this.outcome === undefined) this.#abort()
   }
 }
 
 /** A receipt together with what settles it, which is out of reach for whoever holds the receipt. */
 export class OpenReceipt {
   readonly receipt: Receipt
-  readonly #outcome = new Eventual<SendOutcome>()
-  readonly #durable = new Eventual<boolean>()
+  readonly outcome = new Eventual<SendOutcome>()
+  readonly durable = new Eventual<boolean>()
 
   /** `abort` is called only until the receipt settles. */
   constructor(type: string, abort: () => void) {
-    this.receipt = new PendingReceipt(type, abort, this.#outcome, this.#durable)
+    this.receipt = new PendingReceipt(type, this, abort)
   }
 
   /** Settles the receipt; the first outcome stands. */
   settle(outcome: SendOutcome): void {
-    this.#outcome.give(outcome)
-    this.#durable.give(false)
-  }
-
-  /** Tells whether the message is stored; the first answer stands. */
-  tellDurable(isDurable: boolean): void {
-    this.#durable.give(isDurable)
+    this.outcome.give(outcome)
+    this.durable.give(false)
   }
 }

@@ -1,5 +1,5 @@
 import type { OutboxEntry } from './outbox-entry.js'
-import type { SendOutcome } from './receipt.js'
+import type { SendOutcome, UnknownReason } from './receipt.js'
 import type { OutboxChange } from './store/outbox-store.js'
 
 /** Who sends what is in an outbox, and how it changes the storage. */
@@ -12,7 +12,7 @@ export interface OutboxOwner {
   readonly write?: (change: OutboxChange) => Promise<'done' | 'lost'>
 }
 
-const details = {
+const notSentDetails = {
   disposed: 'The client has been disposed.',
   dropped: 'The outbox was full, and the oldest message was dropped.',
   replaced: 'A later message with the same key replaced it.',
@@ -23,15 +23,15 @@ const details = {
 } as const
 
 /** The outcome of a message that was accepted and will never be sent. */
-export function notSent(reason: keyof typeof details): SendOutcome {
-  return { outcome: 'notSent', reason, detail: details[reason] }
+export function notSent(reason: keyof typeof notSentDetails): SendOutcome {
+  return { outcome: 'notSent', reason, detail: notSentDetails[reason] }
 }
 
 /** How a message was taken back: alone, or with all others. */
 export type TakeBackReason = 'aborted' | 'cleared'
 
-/** The outcome of a message that was taken back after it was, or may have been, transmitted. */
-export function unknown(reason: TakeBackReason): SendOutcome {
+/** The outcome of a message that was, or may have been, transmitted before it was given up. */
+export function unknown(reason: UnknownReason): SendOutcome {
   return { outcome: 'unknown', reason }
 }
 
@@ -45,15 +45,12 @@ export function settleEntry(
   outcome: SendOutcome,
   write: OutboxOwner['write'],
 ): void {
-  if (write === undefined || entry.persistence === 'none') {
-    entry.receipt?.settle(outcome)
-    return
-  }
+  if (write === undefined || entry.persistence === 'none') return entry.receipt?.settle(outcome)
   const remove = [{ id: entry.message.id, outcome: { ...outcome } }]
   const deleteStored = (): void => {
     void write({ remove }).then((result) => {
       const isCertain = result === 'done' || outcome.outcome !== 'notSent'
-      entry.receipt?.settle(isCertain ? outcome : { outcome: 'unknown', reason: 'takenOver' })
+      entry.receipt?.settle(isCertain ? outcome : unknown('takenOver'))
     })
   }
   // The storage may run a deletion before an addition that is still pending.

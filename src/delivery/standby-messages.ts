@@ -1,5 +1,7 @@
-import type { OutboxEntry } from './outbox-entry.js'
+import type { MessageEncoder } from './message-encoder.js'
+import { createEntry, type OutboxEntry } from './outbox-entry.js'
 import type { OutboxLimits } from './queue.js'
+import type { StoredMessage } from './store/outbox-store.js'
 
 /**
  * Messages accepted through this handle while it does not own the outbox: their owner sends them
@@ -65,5 +67,34 @@ export class StandbyMessages {
 
   entries(): OutboxEntry[] {
     return [...this.#entries.values()]
+  }
+
+  /**
+   * What a new owner finds in the storage, joined with the receipts from here: `entries` are for
+   * the queue; `withdrawn` were taken back here and never sent, so they are to be deleted from the
+   * storage. What stays here was sent and settled by the owner before.
+   */
+  takeOver(
+    stored: readonly StoredMessage[],
+    encoder: MessageEncoder,
+  ): { readonly entries: OutboxEntry[]; readonly withdrawn: OutboxEntry[] } {
+    const found = stored.map((message) => {
+      const accepted = this.take(message.id)
+      // While the storage has not answered, the entry stays as it is: with a number it would be
+      // written a second time, by the late addition, without that number or after its deletion.
+      const isPending = accepted?.persistence === 'pending' && message.sent === undefined
+      return isPending
+        ? accepted
+        : createEntry(message, encoder.sizeOf(message), 'done', accepted?.receipt)
+    })
+    // Not in the storage when it was read, but on the way there.
+    const pending = this.entries().filter(({ persistence }) => persistence === 'pending')
+    for (const { message } of pending) this.take(message.id)
+    for (const entry of found) entry.isAbandoned = this.#takenBack.has(entry.message.id)
+    const isWithdrawn = (entry: OutboxEntry): boolean => entry.isAbandoned && !entry.wasTransmitted
+    return {
+      entries: [...found.filter((entry) => !isWithdrawn(entry)), ...pending],
+      withdrawn: found.filter(isWithdrawn),
+    }
   }
 }

@@ -1,32 +1,24 @@
-import type { Handover } from '../transport/link.js'
-import type { AcknowledgedChannel, Channel } from './channel.js'
+import { type AcknowledgedChannel, type Channel, delivered, sortByAnswer } from './channel.js'
 import { InFlight } from './in-flight.js'
-import type { MessageEncoder } from './message-encoder.js'
 import type { OutboxEntry } from './outbox-entry.js'
-import type { OutboxFact } from './outbox-fact.js'
-import type { DeliveryCounts } from './outbox-view.js'
-import { isTooLarge, packFrame } from './pack-frame.js'
+import type { OutboxExpiry } from './outbox-expiry.js'
+import type { OutboxParts } from './parts.js'
 import type { OutboxQueue } from './queue.js'
 import type { SendOutcome } from './receipt.js'
-import { delivered, type ResumeAnswer, sortByAnswer } from './resume-answer.js'
-import type { OutboxOwner } from './settle.js'
+import { type OutboxOwner, unknown } from './settle.js'
 
-/** What a {@link Transmission} needs. None of the functions throws. */
-export interface TransmissionOptions {
+/** The outbox whose messages a {@link Transmission} sends. */
+export interface TransmittedOutbox {
   readonly queue: OutboxQueue
-  readonly clock: { readonly now: () => number }
-  readonly encoder: MessageEncoder
   /** `undefined` while another handle owns the outbox. */
-  readonly owner: () => OutboxOwner | undefined
-  readonly sendFrame: (frame: string) => Handover
-  /** `sendFrame` refuses a larger frame, in bytes. */
-  readonly maxFrameBytes: number
-  /** Settles the messages that expired before now. */
-  readonly removeExpired: () => void
+  readonly owner: OutboxOwner | undefined
+  readonly expiry: OutboxExpiry
+  readonly counts: { transmitted: number; retransmitted: number }
   /** Settles a message that was removed from the queue. */
-  readonly settle: (entry: OutboxEntry, outcome: SendOutcome) => void
-  readonly tell: (fact: OutboxFact) => void
+  settle(entry: OutboxEntry, outcome: SendOutcome): void
 }
+
+const refusedAsTooLarge = { outcome: 'refused', code: 'too-large' } as const
 
 /**
  * Numbers messages, sends them, and reads what became of them. A number is written to the storage
@@ -34,9 +26,9 @@ export interface TransmissionOptions {
  */
 export class Transmission {
   readonly inFlight: InFlight
-  readonly #options: TransmissionOptions
+  readonly #parts: OutboxParts
+  readonly #outbox: TransmittedOutbox
   readonly #queue: OutboxQueue
-  readonly #counts = { transmitted: 0, retransmitted: 0 }
   #channel: Channel | undefined
   #isFlowing = false
   // Numbers are being written to the storage.
@@ -48,14 +40,11 @@ export class Transmission {
   // Messages that got their number on this channel and were not sent yet.
   #outgoing: OutboxEntry[] = []
 
-  constructor(options: TransmissionOptions) {
-    this.#options = options
-    this.#queue = options.queue
-    this.inFlight = new InFlight(() => options.tell({ type: 'outbox.transmitted' }))
-  }
-
-  get counts(): Pick<DeliveryCounts, 'transmitted' | 'retransmitted'> {
-    return this.#counts
+  constructor(parts: OutboxParts, outbox: TransmittedOutbox) {
+    this.#parts = parts
+    this.#outbox = outbox
+    this.#queue = outbox.queue
+    this.inFlight = new InFlight(() => parts.tell({ type: 'outbox.transmitted' }))
   }
 
   /** A channel is there. Nothing is sent before {@link start}. */
@@ -87,14 +76,14 @@ export class Transmission {
 
   /** Sends the messages that can be sent now. */
   pump(): void {
-    const owner = this.#options.owner()
+    const { owner } = this.#outbox
     // A handler that hears of an outcome may send at once: the loop below comes to that message.
     if (this.#isPumping || !this.#isFlowing || this.#isWriting || owner === undefined) return
     this.#isPumping = true
     // The expiry timer may be late, and a frame from the socket be read before it.
-    this.#options.removeExpired()
+    this.#outbox.expiry.removeOverdue()
     const channel = this.#channel
-    if (channel?.kind === 'plain') this.#pumpPlain()
+    if (channel?.kind === 'plain') this.#pumpPlain(channel.maxBytes)
     else if (channel !== undefined && this.#sendOutgoing(owner, channel)) {
       this.#numberMore(owner, channel)
     }
@@ -145,27 +134,23 @@ export class Transmission {
       this.#queue.numbered.filter((entry) => entry.n !== undefined && entry.n >= n),
       n,
     )
-    this.#options.tell({ type: 'outbox.refusedForNow', n })
+    this.#parts.tell({ type: 'outbox.refusedForNow', n })
   }
 
   /** The server closed the connection because a message was too large: settles the largest. */
   refuseLargest(): void {
     const { largest } = this.inFlight
-    if (largest !== undefined) this.#settle(largest, { outcome: 'refused', code: 'too-large' })
+    if (largest !== undefined) this.#settle(largest, refusedAsTooLarge)
   }
 
-  #pumpPlain(): void {
-    const { encoder, maxFrameBytes, settle } = this.#options
+  #pumpPlain(maxBytes: number): void {
     for (let entry = this.#nextPlain(); entry !== undefined; entry = this.#nextPlain()) {
-      const encoded = encoder.encode(entry.message)
-      if (entry.isAbandoned) this.#settle(entry, { outcome: 'unknown', reason: 'aborted' })
+      const encoded = this.#parts.encoder.encode(entry.message)
+      if (entry.isAbandoned) this.#settle(entry, unknown('aborted'))
       else if (!encoded.ok) this.#settle(entry, { outcome: 'refused', code: 'invalid' })
-      else if (entry.bytes > maxFrameBytes) this.#refuseTooLarge(entry)
+      else if (entry.bytes > maxBytes) this.#settle(entry, refusedAsTooLarge)
       else if (!this.#send([entry], encoded.frame)) return
-      else {
-        this.#queue.remove(entry)
-        settle(entry, { outcome: 'sent' })
-      }
+      else this.#settle(entry, { outcome: 'sent' })
     }
   }
 
@@ -183,45 +168,44 @@ export class Transmission {
 
   /** Hands a frame to the link; gives whether the link took it. */
   #send(entries: readonly OutboxEntry[], frame: string): boolean {
-    const handover = this.#options.sendFrame(frame)
+    const { host, tell } = this.#parts
+    const handover = host.link().send(frame)
     if (handover !== 'sent') {
       this.#isFlowing = false
-      if (handover === 'full') this.#options.tell({ type: 'outbox.blocked' })
+      if (handover === 'full') tell({ type: 'outbox.blocked' })
       return false
     }
-    this.#counts.transmitted += entries.length
+    const { counts } = this.#outbox
+    counts.transmitted += entries.length
     for (const entry of entries) {
-      if (entry.wasTransmitted) this.#counts.retransmitted += 1
+      if (entry.wasTransmitted) counts.retransmitted += 1
       entry.wasTransmitted = true
     }
     return true
   }
 
   /** Sends the messages that have their number; gives whether the link took them all. */
-  #sendOutgoing({ cid }: OutboxOwner, channel: AcknowledgedChannel): boolean {
-    const { clock, encoder, maxFrameBytes } = this.#options
-    const maxBytes = Math.min(channel.maxBytes, maxFrameBytes)
+  #sendOutgoing({ cid }: OutboxOwner, { maxBytes }: AcknowledgedChannel): boolean {
+    const { encoder, host } = this.#parts
     while (this.#outgoing.length > 0) {
-      const { entries, frame } = packFrame(this.#outgoing, cid, maxBytes, encoder)
+      const { entries, frame } = encoder.pack(this.#outgoing, cid, maxBytes)
       if (!this.#send(entries, frame)) return false
       this.#outgoing = this.#outgoing.slice(entries.length)
-      this.inFlight.add(entries, clock.now())
+      this.inFlight.add(entries, host.clock.now())
     }
     return true
   }
 
   /** Gives numbers to waiting messages, as many as the window allows, and sends them. */
   #numberMore(owner: OutboxOwner, channel: AcknowledgedChannel): void {
-    const { encoder, maxFrameBytes } = this.#options
-    const maxBytes = Math.min(channel.maxBytes, maxFrameBytes)
+    const { encoder } = this.#parts
     while (this.#queue.numbered.length < channel.window) {
       const entry = this.#nextPersisted()
       if (entry === undefined) break
-      const n = this.#nextNumber
-      if (isTooLarge(entry, { cid: owner.cid, n }, maxBytes, encoder)) {
-        this.#refuseTooLarge(entry)
+      if (encoder.isTooLarge(entry, owner.cid, this.#nextNumber, channel.maxBytes)) {
+        this.#settle(entry, refusedAsTooLarge)
       } else {
-        this.#queue.number(entry, n)
+        this.#queue.number(entry, this.#nextNumber)
         entry.sentEpoch = channel.epoch
         this.#nextNumber += 1
         this.#outgoing.push(entry)
@@ -232,10 +216,7 @@ export class Transmission {
 
   #writeNumbers(owner: OutboxOwner, channel: AcknowledgedChannel): void {
     const { write } = owner
-    if (write === undefined) {
-      this.#sendOutgoing(owner, channel)
-      return
-    }
+    if (write === undefined) return void this.#sendOutgoing(owner, channel)
     const put = this.#outgoing.map(({ message, n }) => ({
       ...message,
       ...(n !== undefined && { sent: { n, epoch: channel.epoch } }),
@@ -249,20 +230,16 @@ export class Transmission {
     })
   }
 
-  #refuseTooLarge(entry: OutboxEntry): void {
-    this.#settle(entry, { outcome: 'refused', code: 'too-large' })
-  }
-
   #settle(entry: OutboxEntry, outcome: SendOutcome): void {
     this.#queue.remove(entry)
     this.inFlight.delete(entry)
-    this.#options.settle(entry, outcome)
+    this.#outbox.settle(entry, outcome)
   }
 
-  #resume(answer: ResumeAnswer): void {
-    const { answered, unsent } = sortByAnswer(this.#queue.numbered, answer)
-    for (const { entry, outcome } of answered) this.#settle(entry, outcome)
-    this.#renumber(unsent, answer.hwm + 1)
+  #resume(channel: AcknowledgedChannel): void {
+    const { answered, unsent } = sortByAnswer(this.#queue.numbered, channel)
+    for (const [entry, outcome] of answered) this.#settle(entry, outcome)
+    this.#renumber(unsent, channel.hwm + 1)
   }
 
   /** Takes the numbers of these messages away. They get new ones, from `n` on. */
@@ -273,7 +250,7 @@ export class Transmission {
     const abandoned = entries.filter(({ isAbandoned }) => isAbandoned)
     // Before anything is settled: a handler that hears of one outcome may take other messages back.
     this.#queue.renumberLater(entries.filter(({ isAbandoned }) => !isAbandoned))
-    for (const entry of abandoned) this.#settle(entry, { outcome: 'unknown', reason: 'aborted' })
+    for (const entry of abandoned) this.#settle(entry, unknown('aborted'))
   }
 
   /** Takes back the numbers from this place of `outgoing` on: no server has seen them. */

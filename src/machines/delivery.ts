@@ -17,7 +17,7 @@
  */
 import { assign, setup, type StateValue } from 'xstate'
 import { type Clock, clampDelay } from '../base/clock.js'
-import { createOutboxMachine, type OutboxPort } from './outbox.js'
+import { createOutboxMachine, type OutboxActions } from './outbox.js'
 
 /** The events of the delivery machine. */
 export type DeliveryEvent =
@@ -41,7 +41,7 @@ export type DeliveryEvent =
 export type DeliveryState = 'offline' | 'greeting' | 'plain' | 'resuming' | 'live' | 'draining'
 
 /** What the delivery machine asks for. Every call returns at once, and none throws. */
-export interface DeliveryPort {
+export interface DeliveryActions {
   /** Hands over the machine's mailbox, once, before any other call. */
   listen(send: (event: DeliveryEvent) => void): void
   /** Called after each event, with the state that it led to. */
@@ -75,16 +75,16 @@ export interface DeliveryPolicy {
   readonly greetingMs: number
   /** For an answer or an acknowledgement. */
   readonly answerTimeoutMs: number
-  /** A timer that fires this much late means that the device slept, not that the server is silent. */
-  readonly lateTimerMs: number
 }
 
-/** What the delivery machine needs. */
+// A timer that fires this much late means that the device slept, not that the server is silent.
+const FIRED_LATE_MS = 1_000
+
+/** What the delivery machine needs. The actor system runs on the same clock. */
 export interface DeliveryInput {
-  readonly port: DeliveryPort
+  readonly actions: DeliveryActions
   /** For the outbox machine, which runs as a child of this one. */
-  readonly outbox: OutboxPort
-  /** The clock that the actor system runs on, too. */
+  readonly outbox: OutboxActions
   readonly clock: Clock
   readonly policy: DeliveryPolicy
 }
@@ -124,6 +124,13 @@ function readState(value: StateValue): DeliveryState {
   }
 }
 
+/** The action that calls a method without arguments. */
+function ask(name: Exclude<keyof DeliveryActions, 'listen' | 'noteState' | 'notePlain'>) {
+  return ({ context }: { readonly context: DeliveryContext }): void => {
+    context.actions[name]()
+  }
+}
+
 function makeDeliveryMachine() {
   return setup({
     types: {
@@ -137,26 +144,18 @@ function makeDeliveryMachine() {
       answerTimeout: ({ context }) => clampDelay(context.dueAt - context.clock.now()),
     },
     guards: {
-      isKnownPlain: ({ context }) => context.port.isKnownPlain(),
-      firedLate: ({ context }) => context.clock.now() - context.dueAt > context.policy.lateTimerMs,
+      isKnownPlain: ({ context }) => context.actions.isKnownPlain(),
+      firedLate: ({ context }) => context.clock.now() - context.dueAt > FIRED_LATE_MS,
       isOverdue: ({ context }) => context.clock.now() >= ackDueAt(context),
-      isOnItsWay: ({ context }) => context.port.oldestSentAt() !== undefined,
+      isOnItsWay: ({ context }) => context.actions.oldestSentAt() !== undefined,
     },
     actions: {
-      listen: ({ context: { port }, self }) => {
-        port.listen((event) => self.send(event))
-        self.subscribe(({ value }) => port.noteState(readState(value)))
+      listen: ({ context: { actions }, self }) => {
+        actions.listen((event) => self.send(event))
+        self.subscribe(({ value }) => actions.noteState(readState(value)))
       },
-      beginConnection: ({ context }) => context.port.beginConnection(),
-      endConnection: ({ context }) => context.port.endConnection(),
-      resume: ({ context }) => context.port.resume(),
-      openChannel: ({ context }) => context.port.openChannel(),
-      openPlainChannel: ({ context }) => context.port.openPlainChannel(),
-      pauseChannel: ({ context }) => context.port.pauseChannel(),
-      watchTransmission: ({ context }) => context.port.watchTransmission(),
-      notePlain: ({ context }) => context.port.notePlain(true),
-      noteDelivery: ({ context }) => context.port.notePlain(false),
-      abandonConnection: ({ context }) => context.port.abandonConnection(),
+      notePlain: ({ context }) => context.actions.notePlain(true),
+      noteDelivery: ({ context }) => context.actions.notePlain(false),
       expectGreeting: assign(({ context }) => ({
         dueAt: context.clock.now() + context.policy.greetingMs,
       })),
@@ -172,15 +171,15 @@ function makeDeliveryMachine() {
     invoke: {
       src: 'outbox',
       id: 'outbox',
-      input: ({ context: { outbox, clock } }) => ({ port: outbox, clock }),
+      input: ({ context: { outbox, clock } }) => ({ actions: outbox, clock }),
     },
     initial: 'offline',
     states: {
       offline: { on: { 'connection.opened': 'online' } },
 
       online: {
-        entry: 'beginConnection',
-        exit: 'endConnection',
+        entry: ask('beginConnection'),
+        exit: ask('endConnection'),
         on: { 'connection.dropped': 'offline', 'server.greeted': '.resuming' },
         initial: 'deciding',
         states: {
@@ -201,18 +200,18 @@ function makeDeliveryMachine() {
           },
 
           plain: {
-            entry: 'openPlainChannel',
-            exit: 'pauseChannel',
+            entry: ask('openPlainChannel'),
+            exit: ask('pauseChannel'),
             on: { 'outbox.acquired': { target: 'plain', reenter: true } },
           },
 
           resuming: {
-            entry: ['noteDelivery', 'expectAnswer', 'resume'],
+            entry: ['noteDelivery', 'expectAnswer', ask('resume')],
             after: {
               answerTimeout: [
                 // The device slept: the answer may have arrived and not been read yet.
                 { guard: 'firedLate', target: 'resuming', reenter: true },
-                { actions: 'abandonConnection' },
+                { actions: ask('abandonConnection') },
               ],
             },
             on: {
@@ -223,8 +222,8 @@ function makeDeliveryMachine() {
           },
 
           live: {
-            entry: 'openChannel',
-            exit: 'pauseChannel',
+            entry: ask('openChannel'),
+            exit: ask('pauseChannel'),
             on: {
               'gap.found': 'resuming',
               'outbox.acquired': 'resuming',
@@ -233,7 +232,7 @@ function makeDeliveryMachine() {
             initial: 'quiet',
             states: {
               quiet: {
-                entry: 'watchTransmission',
+                entry: ask('watchTransmission'),
                 on: { 'outbox.transmitted': 'awaitingAck' },
               },
               awaitingAck: {
@@ -241,7 +240,7 @@ function makeDeliveryMachine() {
                 after: {
                   answerTimeout: [
                     { guard: 'firedLate', target: 'awaitingLateAck' },
-                    { guard: 'isOverdue', actions: 'abandonConnection' },
+                    { guard: 'isOverdue', actions: ask('abandonConnection') },
                     { guard: 'isOnItsWay', target: 'awaitingAck', reenter: true },
                     { target: 'quiet' },
                   ],
@@ -251,7 +250,7 @@ function makeDeliveryMachine() {
                 entry: 'expectAnswer',
                 after: {
                   answerTimeout: [
-                    { guard: 'isOverdue', actions: 'abandonConnection' },
+                    { guard: 'isOverdue', actions: ask('abandonConnection') },
                     { guard: 'isOnItsWay', target: 'awaitingAck' },
                     { target: 'quiet' },
                   ],
@@ -266,7 +265,7 @@ function makeDeliveryMachine() {
             after: {
               answerTimeout: [
                 { guard: 'firedLate', target: 'draining', reenter: true },
-                { actions: 'abandonConnection' },
+                { actions: ask('abandonConnection') },
               ],
             },
           },
@@ -277,6 +276,6 @@ function makeDeliveryMachine() {
 }
 
 /** When the oldest message on its way has to be acknowledged. Without one nothing is overdue. */
-function ackDueAt({ clock, port, policy }: DeliveryContext): number {
-  return (port.oldestSentAt() ?? clock.now() + 1) + policy.answerTimeoutMs
+function ackDueAt({ clock, actions, policy }: DeliveryContext): number {
+  return (actions.oldestSentAt() ?? clock.now() + 1) + policy.answerTimeoutMs
 }

@@ -32,7 +32,7 @@ export type OutboxEvent =
   | { readonly type: 'outbox.refusedForNow'; readonly n: number }
 
 /** What the outbox machine asks for. Every call returns at once, and none throws. */
-export interface OutboxPort {
+export interface OutboxActions {
   /** Hands over the machine's mailbox, once, before any other call. */
   listen(send: (event: OutboxEvent) => void): void
   /** Waits for ownership; `outbox.acquired` follows. */
@@ -45,10 +45,9 @@ export interface OutboxPort {
   nextExpiryAt(): number | undefined
 }
 
-/** What the outbox machine needs. */
+/** What the outbox machine needs. The actor system runs on the same clock. */
 export interface OutboxInput {
-  readonly port: OutboxPort
-  /** The clock that the actor system runs on, too. */
+  readonly actions: OutboxActions
   readonly clock: Clock
 }
 
@@ -87,8 +86,8 @@ function makeOutboxMachine() {
       input: {} as OutboxInput,
     },
     delays: {
-      nextExpiry: ({ context: { port, clock } }) =>
-        clampDelay((port.nextExpiryAt() ?? clock.epoch()) - clock.epoch()),
+      nextExpiry: ({ context: { actions, clock } }) =>
+        clampDelay((actions.nextExpiryAt() ?? clock.epoch()) - clock.epoch()),
       hasRoomAgain: BLOCKED_MS,
       refusalWait: ({ context: { clock, refusal } }) => clampDelay(refusal.until - clock.now()),
     },
@@ -96,11 +95,7 @@ function makeOutboxMachine() {
       isRefused: ({ context: { clock, refusal } }) => clock.now() < refusal.until,
     },
     actions: {
-      listen: ({ context, self }) => context.port.listen((event) => self.send(event)),
-      acquire: ({ context }) => context.port.acquire(),
-      startSending: ({ context }) => context.port.startSending(),
-      stopSending: ({ context }) => context.port.stopSending(),
-      removeExpired: ({ context }) => context.port.removeExpired(),
+      listen: ({ context, self }) => context.actions.listen((event) => self.send(event)),
       noteRefusal: assign(({ context: { clock, refusal }, event }) => {
         if (event.type !== 'outbox.refusedForNow') return {}
         const times = event.n === refusal.n ? refusal.times + 1 : 1
@@ -119,7 +114,7 @@ function makeOutboxMachine() {
         initial: 'waiting',
         states: {
           waiting: {
-            entry: 'acquire',
+            entry: ({ context }) => context.actions.acquire(),
             on: {
               'outbox.acquired': 'owned',
               // Another outbox is in use.
@@ -140,9 +135,9 @@ function makeOutboxMachine() {
           'outbox.lost': { actions: 'forgetRefusal' },
         },
         states: {
-          held: { entry: 'stopSending' },
+          held: { entry: ({ context }) => context.actions.stopSending() },
           sending: {
-            entry: 'startSending',
+            entry: ({ context }) => context.actions.startSending(),
             on: {
               // Another channel. Handled inside the state: a region that re-enters itself would
               // re-enter the other regions too.
@@ -169,7 +164,12 @@ function makeOutboxMachine() {
           waiting: {
             on: { 'outbox.expiryScheduled': { target: 'waiting', reenter: true } },
             // The outbox then schedules the next one, if there is one.
-            after: { nextExpiry: { target: 'idle', actions: 'removeExpired' } },
+            after: {
+              nextExpiry: {
+                target: 'idle',
+                actions: ({ context }) => context.actions.removeExpired(),
+              },
+            },
           },
         },
       },

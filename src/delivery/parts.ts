@@ -1,0 +1,27 @@
+import type { DeliveryEvent } from '../machines/delivery.js'
+import type { OutboxEvent } from '../machines/outbox.js'
+import type { MessageEncoder } from './message-encoder.js'
+import type { MessageRules } from './message-rules.js'
+import type { ResolvedDelivery } from './options.js'
+import type { DeliveryHost } from './port.js'
+import type { GuardedOutboxStore } from './store/outbox-store.js'
+
+/** What the units of one client's delivery share. */
+export interface DeliveryParts {
+  readonly host: DeliveryHost
+  readonly options: ResolvedDelivery
+  readonly rules: MessageRules
+  readonly encoder: MessageEncoder
+}
+
+/** What the units of one outbox share. None of the functions throws. */
+export interface OutboxParts extends DeliveryParts {
+  /** Absent: the outbox is in memory alone. */
+  readonly store: GuardedOutboxStore | undefined
+  /** Called when the status has changed. */
+  readonly changed: () => void
+  readonly tell: (fact: OutboxFact) => void
+}
+
+/** What happens in an outbox that one of the machines has to know. */
+export type OutboxFact = Extract<OutboxEvent | DeliveryEvent, { readonly type: `outbox.${string}` }>
