@@ -4,7 +4,7 @@
  *
  * @typedef {object} MutationPart
  * @property {string[]} mutate source files, as globs
- * @property {string[]} tests folders and files below test/
+ * @property {string[]} tests folders below test/, and files as globs
  */
 
 /** @type {Record<string, MutationPart>} */
@@ -27,7 +27,7 @@ export const parts = {
   },
   'machines/delivery': {
     mutate: ['src/machines/{delivery,outbox}{.ts,/**/*.ts}'],
-    tests: ['machines/delivery', 'machines/outbox', 'delivery'],
+    tests: ['delivery/*.test.ts'],
   },
   'machines/session': {
     mutate: ['src/machines/session{.ts,/**/*.ts}'],
@@ -35,7 +35,7 @@ export const parts = {
   },
   delivery: {
     mutate: ['src/delivery/*.ts'],
-    tests: ['delivery'],
+    tests: ['delivery/*.test.ts'],
   },
 }
 
