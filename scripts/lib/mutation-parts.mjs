@@ -23,7 +23,7 @@ export const parts = {
   },
   'machines/coordinator': {
     mutate: ['src/machines/coordinator{.ts,/**/*.ts}'],
-    tests: ['machines/coordinator', 'state', 'property/coordinator.test.ts'],
+    tests: ['machines/coordinator', 'property/coordinator.test.ts'],
   },
   'machines/delivery': {
     mutate: ['src/machines/{delivery,outbox}{.ts,/**/*.ts}'],
