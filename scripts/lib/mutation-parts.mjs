@@ -27,7 +27,7 @@ export const parts = {
   },
   'machines/delivery': {
     mutate: ['src/machines/{delivery,outbox}{.ts,/**/*.ts}'],
-    tests: ['delivery/*.test.ts'],
+    tests: ['machines/delivery.test.ts', 'machines/outbox.test.ts', 'delivery/*.test.ts'],
   },
   'machines/session': {
     mutate: ['src/machines/session{.ts,/**/*.ts}'],
