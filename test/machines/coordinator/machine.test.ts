@@ -616,7 +616,9 @@ describe('the coordinator actor', () => {
     })
     actor.start()
     actor.send({ type: 'connection.opened' })
-    expect(errors).toMatchObject([{ code: 'handler-threw', cause: new Error('onChanged') }])
+    expect(errors).toMatchObject([
+      { code: 'handler-threw', message: 'onChanged threw', cause: new Error('onChanged') },
+    ])
     batch(put('a', 'done'))
     clock.advance(5_000)
     expect(folding.state.notes.size).toBe(0)
@@ -626,6 +628,8 @@ describe('the coordinator actor', () => {
   it('[COORD-29] shows the published state as a child', () => {
     const { actor, batch, clock, folding } = createCoordinator()
     const { state } = actor.getSnapshot().context
+    actor.send({ type: 'coordinator.start' })
+    expect(Object.keys(actor.getSnapshot().children).sort()).toEqual(['load', 'state', 'watch'])
     expect(actor.getSnapshot().children['state']).toBe(state)
     expect(state.getSnapshot().context).toBe(folding.state)
     batch(put('a', 'done'))
