@@ -31,7 +31,7 @@ export const parts = {
   },
   'machines/session': {
     mutate: ['src/machines/session{.ts,/**/*.ts}'],
-    tests: ['machines/session', 'session/session.test.ts', 'session/tokens.test.ts'],
+    tests: ['machines/session'],
   },
   delivery: {
     mutate: ['src/delivery/*.ts'],
