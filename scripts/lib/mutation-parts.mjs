@@ -4,7 +4,7 @@
  *
  * @typedef {object} MutationPart
  * @property {string[]} mutate source files, as globs
- * @property {string[]} tests folders and files below test/
+ * @property {string[]} tests folders below test/, and files as globs
  */
 
 /** @type {Record<string, MutationPart>} */
@@ -23,19 +23,19 @@ export const parts = {
   },
   'machines/coordinator': {
     mutate: ['src/machines/coordinator{.ts,/**/*.ts}'],
-    tests: ['machines/coordinator', 'state', 'property/coordinator.test.ts'],
+    tests: ['machines/coordinator', 'property/coordinator.test.ts'],
   },
   'machines/delivery': {
     mutate: ['src/machines/{delivery,outbox}{.ts,/**/*.ts}'],
-    tests: ['machines/delivery', 'machines/outbox', 'delivery'],
+    tests: ['machines/delivery.test.ts', 'machines/outbox.test.ts', 'delivery/*.test.ts'],
   },
   'machines/session': {
     mutate: ['src/machines/session{.ts,/**/*.ts}'],
-    tests: ['machines/session', 'session/session.test.ts', 'session/tokens.test.ts'],
+    tests: ['machines/session'],
   },
   delivery: {
     mutate: ['src/delivery/*.ts'],
-    tests: ['delivery'],
+    tests: ['delivery/*.test.ts'],
   },
 }
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import * as z from 'zod/mini'
+import type { SyncError } from '../../src/base/errors.js'
 import { createFolding } from '../../src/state/folding.js'
 import { PersistentMap } from '../../src/base/persistent-map.js'
 import { defineCoordinator } from '../../src/schemas/coordinator.js'
@@ -27,7 +28,7 @@ const definition = defineCoordinator(receive, {
 
 function createBench(change: Partial<typeof definition> = {}) {
   const clock = createManualClock()
-  const errors: { code: string }[] = []
+  const errors: SyncError[] = []
   const folding = createFolding(
     { ...definition, ...change },
     { clock, report: (error) => errors.push(error) },
@@ -92,6 +93,10 @@ describe('a checkpoint', () => {
     expect(folding.restoreCheckpoint({ notes: [], title: 'throw' })).toBe(false)
     folding.commit()
     expect(errors.map(({ code }) => code)).toEqual(['snapshot-failed', 'fold-threw'])
+    expect(errors[0]?.message).toMatch(
+      /^the server's state does not fit the checkpoint's schema: ./,
+    )
+    expect(errors[1]?.message).toContain('coordinator.checkpoint.restore ')
     expect(state().notes).toEqual(['a: x'])
   })
 
@@ -105,6 +110,7 @@ describe('a checkpoint', () => {
     const { folding, errors } = createBench({ checkpoint })
     expect(folding.takeCheckpoint()).toBeUndefined()
     expect(errors.map(({ code }) => code)).toEqual(['fold-threw'])
+    expect(errors[0]?.message).toContain('coordinator.checkpoint.take ')
   })
 
   it('[COORD-33] is none where the protocol has none', () => {

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { PersistentMap } from '../../src/base/persistent-map.js'
-import { createBench, initial, put, taken, title } from './board.js'
+import { createBench, here, initial, put, taken, title } from './board.js'
 
 describe('expiry', () => {
   it('[COORD-13] removes an entry exactly as long after its condition held as the rule says', () => {
@@ -130,6 +130,24 @@ describe('expiry', () => {
     folding.removeExpired()
     batch(put('c', 'done'))
     expect(said).toHaveLength(3)
+  })
+
+  it.each([
+    { field: 'notes', notes: 1_000, peers: 2_000 },
+    { field: 'peers', notes: 2_000, peers: 1_000 },
+  ])('[COORD-16] waits for the entry of $field where it leaves first', ({ notes, peers }) => {
+    const { folding, batch } = createBench({
+      expire: {
+        notes: { when: () => true, afterMs: notes },
+        peers: { when: () => true, afterMs: peers },
+      },
+    })
+    batch(put('a'))
+    expect(folding.nextExpiryAt()).toBe(notes)
+    batch(here('p'))
+    expect(folding.nextExpiryAt()).toBe(1_000)
+    batch(taken('a'))
+    expect(folding.nextExpiryAt()).toBe(peers)
   })
 
   it('[COORD-17] begins again with the entries of the initial state when it is cleared', () => {

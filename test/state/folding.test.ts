@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type * as z from 'zod/mini'
 import type { SyncError } from '../../src/base/errors.js'
-import { createFolding } from '../../src/state/folding.js'
+import { createFolding, type Folding } from '../../src/state/folding.js'
 import { PersistentMap } from '../../src/base/persistent-map.js'
 import type { Draft } from '../../src/schemas/coordinator.js'
 import type { ReadMessage } from '../../src/schemas/reader.js'
@@ -238,6 +238,33 @@ describe('folding', () => {
     expect(folding.state).toBe(state)
   })
 
+  it.each([
+    ['opened', (folding: Folding) => folding.openConnection()],
+    ['snapshot.fold', (folding: Folding) => folding.applySnapshot({ title: 't' })],
+  ])('[COORD-5] names the rule where %s throws, and keeps the batch before it', (rule, change) => {
+    const fail = () => {
+      throw new Error(rule)
+    }
+    const { folding, errors } = createBench({
+      opened: fail,
+      snapshot: { schema: board.snapshot!.schema, fold: fail },
+    })
+    folding.fold(put('a'))
+    change(folding)
+    expect(errors).toMatchObject([{ code: 'fold-threw', cause: new Error(rule) }])
+    expect(errors[0]?.message).toContain(`coordinator.${rule} `)
+    expect(plain(folding.state).notes).toEqual(['a: '])
+  })
+
+  it('[COORD-21] says that a snapshot does not fit, and where', () => {
+    const { folding, errors } = createBench()
+    expect(folding.applySnapshot({ title: 5 })).toBe(false)
+    expect(errors).toMatchObject([{ code: 'snapshot-failed' }])
+    expect(errors[0]?.message).toMatch(
+      /^what was loaded does not fit the snapshot's schema: .*title/,
+    )
+  })
+
   it('[COORD-6] folds each message at most twice, however many throw', () => {
     let folds = 0
     const { folding, errors } = createBench({
@@ -332,7 +359,12 @@ describe('folding', () => {
     const { folding, batch, errors } = createBench({ fold: { TITLE: () => unreadable } })
     expect(batch(title('x'))).toBe(false)
     expect(folding.state).toBe(initial)
-    expect(errors).toMatchObject([{ code: 'fold-threw' }])
+    expect(errors).toMatchObject([
+      {
+        code: 'fold-threw',
+        message: 'coordinator.fold.TITLE returned a state that cannot be read',
+      },
+    ])
   })
 
   it('[COORD-8] leaves the state alone for types without a fold, and without a definition', () => {
@@ -354,6 +386,7 @@ describe('folding', () => {
     expect(none.commit()).toBe(false)
     expect(none.state).toEqual({})
     expect([none.hasSnapshot, none.nextExpiryAt()]).toEqual([false, undefined])
+    expect(none.leaveAfterMs).toBe(0)
   })
 
   it('[COORD-9] lets a fold finish before what it causes by calling back happens', () => {
@@ -402,6 +435,37 @@ describe('folding', () => {
     expect([...bench.folding.state.notes.keys()]).toEqual(['c', 'e'])
     bench.batch(put('f'), put('clear', 'throw'), put('g'))
     expect([...bench.folding.state.notes.keys()]).toEqual(['g'])
+  })
+
+  it('[COORD-2] tells its watcher of no state when it is cleared and was clear', () => {
+    const { folding, batch } = createBench()
+    const committed: object[] = []
+    folding.watch({
+      committed: (state) => committed.push(state),
+      expiryScheduled: () => undefined,
+    })
+    folding.clear()
+    expect(committed).toEqual([])
+    batch(put('a'))
+    folding.clear()
+    folding.clear()
+    expect(committed).toHaveLength(2)
+    expect(committed[1]).toBe(initial)
+  })
+
+  it('[COORD-29] keeps telling a watcher when the one before it is removed', () => {
+    const { folding, batch } = createBench()
+    const told: string[] = []
+    const watch = (name: string) =>
+      folding.watch({ committed: () => told.push(name), expiryScheduled: () => undefined })
+    const removeFirst = watch('first')
+    const removeSecond = watch('second')
+    removeFirst()
+    batch(put('a'))
+    expect(told).toEqual(['second'])
+    removeSecond()
+    batch(put('b'))
+    expect(told).toEqual(['second'])
   })
 
   it('[COORD-10] forgets an open batch that is discarded', () => {

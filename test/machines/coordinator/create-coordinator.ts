@@ -18,6 +18,8 @@ export interface CoordinatorOptions {
   readonly loadSnapshot?: LoadSnapshot | false
   /** Default: waits take as long as they can. */
   readonly random?: () => number
+  /** Called at each change, after it was noted. */
+  readonly onChanged?: () => void
 }
 
 /** A real coordinator actor on a clock that is driven by hand. */
@@ -37,7 +39,10 @@ export function createCoordinator(options: CoordinatorOptions = {}) {
       clock: bench.clock,
       random,
       loadSnapshot: loadSnapshot === false ? undefined : loadSnapshot,
-      onChanged: () => changes.push(bench.folding.state),
+      onChanged() {
+        changes.push(bench.folding.state)
+        options.onChanged?.()
+      },
     },
   })
   actor.start()

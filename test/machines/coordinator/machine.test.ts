@@ -193,6 +193,26 @@ describe('loading', () => {
     expect(folding.state.title).toBe('loaded')
   })
 
+  it('[COORD-20] counts messages of a load that a handler begins when another has changed the state', async () => {
+    let isFirst = true
+    const { actor, loads, folding, batch, settle } = createCoordinator({
+      onChanged() {
+        if (folding.state.title === 'one' && isFirst) {
+          isFirst = false
+          actor.send({ type: 'connection.opened' })
+        }
+      },
+    })
+    actor.send({ type: 'coordinator.start' })
+    loads[0]?.resolve({ title: 'one' })
+    await settle()
+    expect(loads).toHaveLength(2)
+    batch(title('live'))
+    loads[1]?.resolve({ title: 'old' })
+    await settle()
+    expect(folding.state.title).toBe('live')
+  })
+
   it('[COORD-21] gives up a load after 10 s', async () => {
     const { actor, loads, clock, errors, value } = createCoordinator()
     actor.send({ type: 'coordinator.start' })
@@ -202,7 +222,7 @@ describe('loading', () => {
     expect(value()).toMatchObject({ snapshot: 'retrying' })
     expect(loads[0]?.signal.aborted).toBe(true)
     expect(errors).toMatchObject([{ code: 'snapshot-failed' }])
-    expect(errors[0]?.message).toContain('10000 ms')
+    expect(errors[0]?.message).toBe('loadSnapshot gave nothing within 10000 ms')
   })
 
   it.each([
@@ -225,6 +245,16 @@ describe('loading', () => {
     await clock.advanceAsync(1_000)
     expect(errors).toHaveLength(2)
     expect(folding.state.title).toBe('')
+  })
+
+  it('[COORD-21] reports what a load threw', async () => {
+    const { actor, loads, errors, settle } = createCoordinator()
+    actor.send({ type: 'coordinator.start' })
+    loads[0]?.reject(new Error('503'))
+    await settle()
+    expect(errors).toMatchObject([
+      { message: 'loadSnapshot threw or rejected', cause: new Error('503') },
+    ])
   })
 
   it('[COORD-21] reports and repeats a load that the snapshot fold throws on', async () => {
@@ -305,6 +335,56 @@ describe('loading', () => {
     expect(value()).toMatchObject({ snapshot: 'loading' })
   })
 
+  it.each(['connection.opened', 'state.restored'] as const)(
+    '[COORD-22] begins the waits afresh at %s, whether it loads, has loaded or waits',
+    async (type) => {
+      const { actor, loads, clock, settle, value } = createCoordinator()
+      const failTwice = async () => {
+        loads.at(-1)?.reject(new Error('down'))
+        await clock.advanceAsync(1_000)
+        loads.at(-1)?.reject(new Error('down'))
+        await settle()
+      }
+      const waitsOneSecond = async () => {
+        expect(value()).toMatchObject({ snapshot: 'loading' })
+        loads.at(-1)?.reject(new Error('down'))
+        await clock.advanceAsync(999)
+        expect(value()).toMatchObject({ snapshot: 'retrying' })
+        await clock.advanceAsync(1)
+        expect(value()).toMatchObject({ snapshot: 'loading' })
+      }
+      actor.send({ type: 'coordinator.start' })
+      await failTwice()
+      actor.send({ type })
+      await waitsOneSecond()
+
+      actor.send({ type })
+      await waitsOneSecond()
+
+      loads.at(-1)?.resolve({ title: 'loaded' })
+      await settle()
+      actor.send({ type })
+      await waitsOneSecond()
+    },
+  )
+
+  it('[DLV-8] loads again what stands beside a state that was restored', async () => {
+    const { actor, loads, folding, settle, value } = createCoordinator()
+    actor.send({ type: 'state.restored' })
+    expect(loads).toHaveLength(0)
+    actor.send({ type: 'coordinator.start' })
+    actor.send({ type: 'state.restored' })
+    expect(loads.map(({ signal }) => signal.aborted)).toEqual([true, false])
+    loads[1]?.resolve({ title: 'one' })
+    await settle()
+    expect(value()).toMatchObject({ snapshot: 'loaded' })
+    actor.send({ type: 'state.restored' })
+    loads[2]?.resolve({ title: 'two' })
+    await settle()
+    expect(folding.state.title).toBe('two')
+    expect(loads).toHaveLength(3)
+  })
+
   it('[COORD-23] calls nothing where there is nothing to load, or nothing to load it with', () => {
     const without = createCoordinator({ loadSnapshot: false })
     without.actor.send({ type: 'coordinator.start' })
@@ -316,6 +396,7 @@ describe('loading', () => {
     })
     actor.send({ type: 'coordinator.start' })
     actor.send({ type: 'connection.opened' })
+    actor.send({ type: 'state.restored' })
     expect([loads, value()]).toMatchObject([[], { snapshot: 'unneeded' }])
   })
 })
@@ -456,6 +537,48 @@ describe('presence', () => {
     ])
   })
 
+  it('[DLV-17] removes, when the roster is complete, who was not on it', () => {
+    const { actor, batch, clock, folding, changes } = createCoordinator()
+    actor.send({ type: 'connection.opened' })
+    batch(here('p'), here('q'))
+    actor.send({ type: 'roster.begun' })
+    expect(plain(folding.state).peers).toEqual(['p?', 'q?'])
+    expect(changes.at(-1)).toBe(folding.state)
+    batch(here('q'), here('r'))
+    actor.send({ type: 'roster.complete' })
+    expect(plain(folding.state).peers).toEqual(['q', 'r'])
+    expect(changes.at(-1)).toBe(folding.state)
+    expect(clock.pending.count).toBe(0)
+  })
+
+  it('[DLV-17] [COORD-26] removes, 60 s after it began, who is not on a roster without an end', () => {
+    const { actor, batch, clock, folding, value } = createCoordinator()
+    batch(here('p'), here('q'))
+    actor.send({ type: 'connection.dropped' })
+    actor.send({ type: 'connection.opened' })
+    clock.advance(30_000)
+    batch(here('q'))
+    actor.send({ type: 'roster.begun' })
+    expect(plain(folding.state).peers).toEqual(['p?', 'q?'])
+    batch(here('q'))
+    clock.advance(59_999)
+    expect(plain(folding.state).peers).toEqual(['p?', 'q'])
+    clock.advance(1)
+    expect(plain(folding.state).peers).toEqual(['q'])
+    expect(value()).toMatchObject({ presence: 'confirmed' })
+  })
+
+  it('[COORD-25] keeps peers unconfirmed until a connection opens, however long it takes', () => {
+    const { actor, batch, clock, folding, value } = createCoordinator()
+    batch(here('p'))
+    actor.send({ type: 'connection.dropped' })
+    actor.send({ type: 'roster.complete' })
+    clock.advance(1_000_000)
+    expect(plain(folding.state).peers).toEqual(['p?'])
+    expect(value()).toMatchObject({ presence: 'dropped' })
+    expect(clock.pending.count).toBe(0)
+  })
+
   it('[COORD-27] changes the state at each connection before its first message', () => {
     const { actor, folding, changes } = createCoordinator()
     actor.send({ type: 'connection.opened' })
@@ -493,7 +616,9 @@ describe('the coordinator actor', () => {
     })
     actor.start()
     actor.send({ type: 'connection.opened' })
-    expect(errors).toMatchObject([{ code: 'handler-threw', cause: new Error('onChanged') }])
+    expect(errors).toMatchObject([
+      { code: 'handler-threw', message: 'onChanged threw', cause: new Error('onChanged') },
+    ])
     batch(put('a', 'done'))
     clock.advance(5_000)
     expect(folding.state.notes.size).toBe(0)
@@ -503,6 +628,8 @@ describe('the coordinator actor', () => {
   it('[COORD-29] shows the published state as a child', () => {
     const { actor, batch, clock, folding } = createCoordinator()
     const { state } = actor.getSnapshot().context
+    actor.send({ type: 'coordinator.start' })
+    expect(Object.keys(actor.getSnapshot().children).sort()).toEqual(['load', 'state', 'watch'])
     expect(actor.getSnapshot().children['state']).toBe(state)
     expect(state.getSnapshot().context).toBe(folding.state)
     batch(put('a', 'done'))
