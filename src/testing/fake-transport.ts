@@ -126,7 +126,7 @@ class ScriptedTransport implements FakeTransport {
 }
 
 /** The client's end of a connection. */
-export class ClientSocket implements Socket {
+class ClientSocket implements Socket {
   readonly #network: FakeNetwork
   readonly #connection: FakeConnection
   readonly #peer: PeerSocket

@@ -288,7 +288,7 @@ describe('an outbox of files', () => {
     const owned = await store.acquire(never)
     await owned.write({ remove })
     await addAgain()
-    // What comes behind it is read, so the record was read too.
+    // The store reads files in order: once it has read the next one, it has read this one too.
     await open(directory).add([keptMessage('b')])
     await until(() => added.includes('b'))
     expect(added).toEqual(['b'])
