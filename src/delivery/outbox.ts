@@ -8,8 +8,7 @@ import { OutboxQueue } from './queue.js'
 import { createUnsentReceipt, OpenReceipt, type Receipt, type SendOutcome } from './receipt.js'
 import { notSent, type OutboxOwner, settleEntry, type TakeBackReason, unknown } from './settle.js'
 import { StandbyMessages } from './standby-messages.js'
-import type { GuardedOutbox } from './store/outbox-store.js'
-import type { StoredMessage } from './store/outbox-store.js'
+import type { GuardedOutbox, StoredMessage } from './store/outbox-store.js'
 import { Transmission, type TransmittedOutbox } from './transmission.js'
 
 /**
