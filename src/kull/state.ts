@@ -1,15 +1,21 @@
 import type * as z from 'zod/mini'
 import { PersistentMap } from '../base/persistent-map.js'
 import { defineCoordinator } from '../schemas/coordinator.js'
-import { checkpoint, creditSummary, receive } from '../schemas/kull.js'
+import {
+  checkpoint,
+  creditSummary,
+  type creditUpdate,
+  type promptChange,
+  receive,
+} from '../schemas/kull.js'
 import { addSocket, type Device, removeSocket, unconfirmDevice } from './devices.js'
 import { createShoot, isFinished, type Shoot, sumProcessing, toFraction } from './shoots.js'
 
 /** The data of `CREDIT_UPDATE`. `change` is negative when credits were used. */
-export type CreditUpdate = z.output<typeof receive.CREDIT_UPDATE>
+export type CreditUpdate = z.output<typeof creditUpdate>
 
 /** The data of `PROMPT_CHANGE`. */
-export type PromptChange = z.output<typeof receive.PROMPT_CHANGE>
+export type PromptChange = z.output<typeof promptChange>
 
 /** The state of a Kull client. */
 export interface KullState {

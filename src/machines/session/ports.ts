@@ -52,6 +52,7 @@ type ApiFailureOf<Code extends string, Detail = unknown> = {
   readonly message: string
 } & Detail
 
+/** A request that failed. */
 export interface Failed {
   readonly kind: 'failed'
   readonly failure: ApiFailure
