@@ -3,9 +3,9 @@ import { createActor } from 'xstate'
 import { createDeliveryMachine, type DeliveryEvent } from '../../src/machines/delivery.js'
 import { createManualClock } from '../../src/testing/clock.js'
 
-const policy = { greetingMs: 2_000, answerTimeoutMs: 15_000, lateTimerMs: 1_000 }
+const policy = { greetingMs: 2_000, answerTimeoutMs: 15_000 }
 
-/** The machine on the real actor, and the calls of its port. */
+/** The machine on the real actor, and the actions that it asked for. */
 function createBench({ isKnownPlain = false } = {}) {
   const clock = createManualClock()
   let calls: string[] = []
@@ -19,7 +19,7 @@ function createBench({ isKnownPlain = false } = {}) {
     input: {
       clock,
       policy,
-      port: {
+      actions: {
         listen: () => undefined,
         noteState(next) {
           state = next

@@ -4,7 +4,7 @@ import { createDeliveryMachine } from '../../src/machines/delivery.js'
 import { createOutboxMachine, type OutboxEvent } from '../../src/machines/outbox.js'
 import { createManualClock } from '../../src/testing/clock.js'
 
-/** The machine on the real actor, and the calls of its port. */
+/** The machine on the real actor, and the actions that it asked for. */
 function createBench() {
   const clock = createManualClock()
   let calls: string[] = []
@@ -16,7 +16,7 @@ function createBench() {
     clock,
     input: {
       clock,
-      port: {
+      actions: {
         listen: () => undefined,
         acquire: note('acquire'),
         startSending: note('startSending'),
