@@ -72,6 +72,10 @@ export class Outbox implements TransmittedOutbox {
     const message = rules.apply({ id, type, payload, acceptedAt }, given)
     const encoded = encoder.encode(message)
     if (!encoded.ok) return createUnsentReceipt(type, 'invalid', encoded.detail)
+    // `keepLatestBy` and the envelope are the user's code: they may have disposed the client.
+    if (this.#disposal.signal.aborted) {
+      return createUnsentReceipt(type, 'disposed', 'The client has been disposed.')
+    }
     const open = new OpenReceipt(type, () => void this.takeBack(id, 'aborted'))
     const entry = createEntry(message, sizeOf(encoded.frame), 'none', open)
     // The owner sends it. While nobody here knows who that is, it waits.

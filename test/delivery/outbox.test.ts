@@ -393,6 +393,20 @@ describe('the end', () => {
     expect(clock.pending.count).toBe(0)
   })
 
+  it('[OUT-11] of the client by a rule of its own outbox refuses the message that the rule was asked about', () => {
+    const { sync } = createBench({
+      outbox: {
+        NOTE: {
+          keepLatestBy() {
+            sync.dispose()
+            return 'key'
+          },
+        },
+      },
+    })
+    expect(sync.send('NOTE', { text: 'a' }).outcome).toEqual(notSent('disposed'))
+  })
+
   it('[OUT-12] keeps the outboxes of keys apart', async () => {
     let key = 'staging'
     const { sync, say, server, settle } = createBench({ delivery: { key: () => key } })
