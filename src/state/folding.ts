@@ -160,7 +160,11 @@ export class Folding<State extends object = object> {
     this.#seen = undefined
     const { snapshot } = this.#rules
     if (snapshot === undefined) return false
-    const validated = this.#validate('what was loaded', snapshot.schema, loaded)
+    const validated = this.#validate(
+      "what was loaded does not fit the snapshot's schema",
+      snapshot.schema,
+      loaded,
+    )
     if (!validated.ok) return false
     const isDone = this.#batch.change(
       'snapshot.fold',
@@ -197,7 +201,11 @@ export class Folding<State extends object = object> {
     const { checkpoint } = this.#rules
     if (checkpoint === undefined) return false
     const { schema, restore } = checkpoint
-    const validated = this.#validate("the server's state", schema, value)
+    const validated = this.#validate(
+      "the server's state does not fit the checkpoint's schema",
+      schema,
+      value,
+    )
     return validated.ok && this.#batch.change('checkpoint.restore', restore, validated.value)
   }
 
@@ -267,11 +275,10 @@ export class Folding<State extends object = object> {
     this.#watcher.expiryScheduled(next)
   }
 
-  #validate(what: string, schema: Schema, value: unknown): Validated {
+  #validate(misfit: string, schema: Schema, value: unknown): Validated {
     const validated = createValidate(schema)(value)
     if (!validated.ok) {
-      const message = `${what} does not fit its schema: ${validated.detail}`
-      this.report(new SyncError('snapshot-failed', message))
+      this.report(new SyncError('snapshot-failed', `${misfit}: ${validated.detail}`))
     }
     return validated
   }
