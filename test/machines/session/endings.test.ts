@@ -151,6 +151,77 @@ describe('a port of a state that was left at once', () => {
   })
 })
 
+describe('what follows an ending', () => {
+  it('[SESS-11] nothing of the user, in the memory of the machine', async () => {
+    const session = await renewing()
+    session.actor.send({ type: 'signOut' })
+    await session.settle()
+    await session.answer('clear')
+    expect(session.actor.getSnapshot().context.grant).toBeUndefined()
+  })
+
+  it('[SESS-9] three attempts again, at the next sign-in', async () => {
+    const session = await requesting()
+    const unreachable = failed({ code: 'network', message: 'Down.' })
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      await session.answer('requestLink', unreachable)
+    }
+    expect(statusOf(session)).toMatchObject({ state: 'signedOut', reason: 'unreachable' })
+    session.actor.send({ type: 'link' })
+    await session.settle()
+    expect(statusOf(session)).toEqual({ state: 'loading' })
+    await session.answer('requestLink', unreachable)
+    expect(statusOf(session)).toEqual({ state: 'loading' })
+  })
+
+  it('[SESS-13] a new look into the store, where another tab signs in during the first', async () => {
+    const session = createScriptedSession()
+    session.actor.start()
+    session.actor.send({ type: 'start' })
+    await session.settle()
+    const first = session.waiting('restore')
+    session.actor.send({ type: 'store.foreign' })
+    await session.settle()
+    expect(first?.signal?.aborted).toBe(true)
+    expect(session.log).toEqual(['restore', 'restore'])
+  })
+})
+
+describe('tokens of another tab', () => {
+  it('[SESS-13] are used where they are newer, and are the ones to renew', async () => {
+    const session = await renewing()
+    const same = session.grant({ generation: 1, user: { id: 'u2', email: 'b@example.com' } })
+    session.actor.send({ type: 'store.replaced', grant: same })
+    expect(session.state()).toBe('signedIn.renewing')
+    const newer = session.grant({ generation: 7, user: { id: 'u1', email: 'new@example.com' } })
+    session.actor.send({ type: 'store.replaced', grant: newer })
+    expect(statusOf(session)).toEqual({ state: 'signedIn', user: newer.user })
+    session.actor.send({ type: 'renew', generation: 1 })
+    expect(session.state()).toBe('signedIn.fresh')
+    session.actor.send({ type: 'renew', generation: 7 })
+    expect(session.state()).toBe('signedIn.renewing')
+  })
+
+  it('[TOK-2] are not renewed within a second, even if they have expired', async () => {
+    const session = await renewing()
+    const now = session.clock.now()
+    const grant = session.grant({ generation: 7, obtainedAt: now - 9_000, expiresAt: now - 1 })
+    session.actor.send({ type: 'store.replaced', grant })
+    await session.clock.advanceAsync(999)
+    expect(session.state()).toBe('signedIn.fresh')
+    await session.clock.advanceAsync(1)
+    expect(session.state()).toBe('signedIn.renewing')
+  })
+})
+
+describe('a question about a code', () => {
+  it('[SESS-4] names the code, and the status has no message without trouble', async () => {
+    const session = await asking()
+    expect(session.log.at(-1)).toBe('checkLink "ABC123"')
+    expect(Object.keys(statusOf(session))).not.toContain('message')
+  })
+})
+
 describe('a server in trouble', () => {
   it('[SESS-6] is left alone as long as it asks, and else asked each second', async () => {
     const session = await asking()

@@ -286,6 +286,10 @@ describe('renewing', () => {
 })
 
 describe('[SESS-16] timing', () => {
+  it('may ask each millisecond', () => {
+    expect(createSessionTiming({ pollIntervalMs: 1 }).pollIntervalMs).toBe(1)
+  })
+
   it('refuses what makes no sense, naming it', () => {
     for (const option of [
       { pollIntervalMs: 0 },
