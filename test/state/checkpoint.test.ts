@@ -70,6 +70,8 @@ describe('a checkpoint', () => {
           expect(copy.state()).toEqual(source.state())
         },
       ),
+      // With fewer runs, now and then too few entries expire for the last expectation.
+      { numRuns: 400 },
     )
     expect(expired).toBeGreaterThan(10)
   })
