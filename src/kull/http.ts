@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.js'
 import { withDeadline } from '../base/deadline.js'
 import type { Validate } from '../schemas/schema.js'
 import { type ApiResult, failedCall } from '../session/api.js'
+import { decodeJson } from '../transport/json-codec.js'
 
 /** The part of `fetch` that is used. */
 export type Fetch = (url: string, init: FetchInit) => Promise<FetchResponse>
@@ -146,7 +147,9 @@ function interpret<T>(
 ): ApiResult<T> {
   const serverTime = parseDate(headers.get('date'))
   if (status >= 200 && status < 300) {
-    const read = text === undefined ? undefined : call.validate(parseJson(text))
+    const decoded = text === undefined ? undefined : decodeJson(text)
+    // An answer without JSON is no value, which some calls accept.
+    const read = decoded && call.validate(decoded.ok ? decoded.value : undefined)
     if (read?.ok === true) {
       return { ok: true, value: read.value, ...(serverTime !== undefined && { serverTime }) }
     }
@@ -169,14 +172,6 @@ function interpret<T>(
   // A redirect, which is not followed. Browsers show it as status 0.
   const message = 'The server answered with a redirect.'
   return failedCall({ code: 'unexpected-answer', status, message })
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
 
 function parseDate(text: string | null): number | undefined {

@@ -196,8 +196,15 @@ function createTrustedRoute(
     method,
     async answer(request) {
       const authorization = await authorize(request)
-      if (authorization === 'allowed') return answer(request)
-      return authorization === 'forbidden' ? failure(403, 'Forbidden') : unauthenticated
+      switch (authorization) {
+        case 'allowed':
+          return answer(request)
+        case 'forbidden':
+          return failure(403, 'Forbidden')
+        default:
+          authorization satisfies 'unauthenticated'
+          return unauthenticated
+      }
     },
   }
 }

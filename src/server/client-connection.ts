@@ -159,7 +159,7 @@ export class ClientConnection {
   #end(code: number, reason: string): void {
     this.#isClosing = true
     this.#held = []
-    this.#context.clock.clearTimeout(this.#termination?.timer)
+    this.#clearTermination()
     this.#owner.closed(code, reason)
   }
 
@@ -167,7 +167,11 @@ export class ClientConnection {
     const { clock } = this.#context
     const at = clock.now() + graceMs
     if (this.#termination !== undefined && this.#termination.at <= at) return
-    clock.clearTimeout(this.#termination?.timer)
+    this.#clearTermination()
     this.#termination = { timer: clock.setTimeout(() => this.terminate(), graceMs), at }
+  }
+
+  #clearTermination(): void {
+    if (this.#termination) this.#context.clock.clearTimeout(this.#termination.timer)
   }
 }

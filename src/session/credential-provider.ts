@@ -42,10 +42,8 @@ export class CredentialProvider {
 
   /** Gives credentials for one attempt of the sync to connect. */
   async forSync(request: CredentialsRequest = {}): Promise<SessionCredentials> {
-    // The client says `refused` at each attempt until a connection is stable, so the same refusal
-    // may be told twice: only the first one names a generation. The unwanted generation is the
-    // current one, even if a renewal replaced the refused tokens since: the server that refuses
-    // old tokens may refuse those too, and there is no third attempt.
+    // A refusal is told on every attempt until a connection is stable. The first telling fixes the
+    // unwanted generation: the newest at that moment, because there is no third attempt.
     this.#refused =
       request.refused === true
         ? (this.#refused ?? this.#parts.vault.current?.generation)

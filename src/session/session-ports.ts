@@ -140,10 +140,18 @@ function toFailedPoll(failure: ApiFailure): PollOutcome {
 }
 
 function toRenewal(comparison: Comparison): RenewOutcome {
-  if (comparison.kind === 'replaced') return { kind: 'granted', grant: comparison.grant }
-  // Nobody has renewed them, and the renewal here was aborted.
-  if (comparison.kind === 'same') return { kind: 'failed', failure: aborted }
-  return comparison
+  switch (comparison.kind) {
+    case 'replaced':
+      return { kind: 'granted', grant: comparison.grant }
+    case 'vanished':
+    case 'foreign':
+      return comparison
+    case 'same':
+      // Nobody has renewed them, and the renewal here was aborted.
+      return { kind: 'failed', failure: aborted }
+    default:
+      return comparison satisfies never
+  }
 }
 
 // A code with a life outside these limits means that two clocks disagree.

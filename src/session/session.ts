@@ -185,10 +185,18 @@ class ActorSession implements Session {
   async #compareWithStore(): Promise<void> {
     const comparison = await this.#vault.compare()
     if (this.#isDisposed) return
-    if (comparison.kind === 'replaced') {
-      this.#actor.send({ type: 'store.replaced', grant: comparison.grant })
-    } else if (comparison.kind !== 'same') {
-      this.#actor.send({ type: `store.${comparison.kind}` })
+    switch (comparison.kind) {
+      case 'same':
+        return
+      case 'replaced':
+        this.#actor.send({ type: 'store.replaced', grant: comparison.grant })
+        return
+      case 'vanished':
+      case 'foreign':
+        this.#actor.send({ type: `store.${comparison.kind}` })
+        return
+      default:
+        comparison satisfies never
     }
   }
 

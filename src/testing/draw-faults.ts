@@ -83,7 +83,13 @@ export function drawFault(random: Random, options: FaultScriptOptions): FaultSte
       return { atMs, forMs, fault, status: pick(statuses) }
     case 'refuse':
       return { atMs, forMs, fault, closeCode: pick(closeCodes) }
-    default:
+    case 'blackhole':
+    case 'unreachable':
+    case 'ignorePings':
+    case 'neverClose':
+    case 'stopReading':
       return { atMs, forMs, fault }
+    default:
+      return fault satisfies never
   }
 }

@@ -166,8 +166,12 @@ function answerUnder(fault: LastingFault): AttemptScript | undefined {
       return (socket) => socket.rejects(fault)
     case 'refuse':
       return (socket) => socket.refuses(fault.closeCode, fault.reason)
-    default:
+    case 'ignorePings':
+    case 'neverClose':
+    case 'stopReading':
       return undefined
+    default:
+      return fault satisfies never
   }
 }
 

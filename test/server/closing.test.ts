@@ -1,7 +1,7 @@
 import { once, getEventListeners } from 'node:events'
 import { createServer } from 'node:http'
 import { connect as connectTcp } from 'node:net'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import { createSyncServer } from '../../src/server/index.js'
 import { createManualClock } from '../../src/testing/clock.js'
@@ -23,6 +23,17 @@ describe('close', () => {
     expect(http.listenerCount('upgrade')).toBe(0)
     expect(http.listening).toBe(true)
     await sync.close()
+  })
+
+  it('[SRV-34] clears only timers that it made', async () => {
+    const clock = createManualClock()
+    const clearTimeout = vi.spyOn(clock, 'clearTimeout')
+    const { connect, sync } = await startServer({ clock })
+    const mac = await connect('?token=ada:mac')
+    mac.socket.close()
+    await mac.closed
+    await sync.close()
+    expect(clearTimeout).not.toHaveBeenCalledWith(undefined)
   })
 
   it('[SRV-34] sends nothing any more once it was called', async () => {

@@ -9,7 +9,7 @@ import {
   type SessionInput,
 } from './context.js'
 import * as endings from './endings.js'
-import type { OfferOutcome, RenewOutcome, RestoreOutcome } from './ports.js'
+import type { OfferOutcome, PollOutcome, RenewOutcome, RestoreOutcome } from './ports.js'
 import {
   applyGrant,
   applyOffer,
@@ -78,10 +78,12 @@ const withPorts = ({ context: { input } }: { readonly context: SessionContext })
   ports: () => input().ports,
 })
 
+type OutcomeKind = (RestoreOutcome | OfferOutcome | PollOutcome | RenewOutcome)['kind']
+
 /** Whether an actor ended with an outcome of a kind. */
 const gave =
-  (kind: string) =>
-  ({ event }: { readonly event: { readonly output: { readonly kind: string } } }): boolean =>
+  (kind: OutcomeKind) =>
+  ({ event }: { readonly event: { readonly output: { readonly kind: OutcomeKind } } }): boolean =>
     event.output.kind === kind
 
 const dueIn = (at: number, { input }: SessionContext): number =>

@@ -129,5 +129,18 @@ function serverWaitMs(failure: ApiFailure, { rateLimitMs, longestWaitMs }: Sessi
 
 /** Whether another attempt may succeed. */
 function isTransient({ code }: ApiFailure): boolean {
-  return code !== 'refused' && code !== 'url-unusable'
+  switch (code) {
+    case 'refused':
+    case 'url-unusable':
+      return false
+    case 'network':
+    case 'timeout':
+    case 'aborted':
+    case 'unavailable':
+    case 'rate-limited':
+    case 'unexpected-answer':
+      return true
+    default:
+      return code satisfies never
+  }
 }

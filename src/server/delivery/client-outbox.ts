@@ -171,6 +171,7 @@ export class ClientOutbox {
         if (!isInTurn) return
         this.#stage(draft, mark, n, decision)
         this.#unacknowledged.add(sender)
+        // `atEnd` is a set: one call per change.
         draft.atEnd.add(this.#acknowledge)
       },
       settle: () => {
@@ -187,8 +188,8 @@ export class ClientOutbox {
       },
       fail: () => {
         if (isInTurn) this.#unacknowledged.clear()
-        // A write that the full queue rejects was never staged: only its own number is free again,
-        // since writes of this outbox may be waiting before it.
+        // A write rejected by a full queue frees only its own number; earlier ones may still be
+        // written.
         this.#next = isStaged ? this.#mark.hwm + 1 : n
         // The client also sends again everything that follows the first refused message.
         if (n === this.#next) sender.refuse(cid, n, 'unavailable', true)
@@ -224,8 +225,8 @@ export class ClientOutbox {
         const known = draft.mark(this.#key)
         const mark = known ?? this.#newMark
         if (fence < mark.fence) return
-        // A new outbox is written before it is answered. So a server that answers that it does not
-        // know an outbox, after it had answered the same one before, has lost its memory.
+        // The mark is written before the answer, so `known: false` after an earlier answer means
+        // that the log was lost.
         if (known === undefined || fence > mark.fence) draft.putMark({ ...mark, fence })
         answered = { hwm: mark.hwm, known: known !== undefined, refused: mark.refused }
       },

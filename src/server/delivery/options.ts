@@ -75,18 +75,14 @@ export function resolveDeliveryOptions<R extends MessageSchemas, S extends Messa
   assertOptionalFunction('delivery.makeEpoch', makeEpoch)
   const { log = createMemoryLog(makeEpoch && { makeEpoch }) } = options
   const { drainSpreadMs = 10_000, idleMs = 30_000 } = options
+  const { maxEntries = 10_000, maxLogBytes = 2 ** 24, maxClients = 1_000 } = options
+  const { window = 256, highWaterBytes = 2 ** 18 } = options
   const isLog = typeof log.open === 'function' && typeof log.commit === 'function'
   assertThat(isLog, 'option-invalid', 'delivery.log must have open and commit')
   assertDuration('delivery.drainSpreadMs', drainSpreadMs)
   assertDuration('delivery.idleMs', idleMs)
   assertThat(idleMs > 0, 'option-invalid', 'delivery.idleMs must be more than 0')
-  const numbers = {
-    maxEntries: options.maxEntries ?? 10_000,
-    maxLogBytes: options.maxLogBytes ?? 2 ** 24,
-    maxClients: options.maxClients ?? 1_000,
-    window: options.window ?? 256,
-    highWaterBytes: options.highWaterBytes ?? 2 ** 18,
-  }
+  const numbers = { maxEntries, maxLogBytes, maxClients, window, highWaterBytes }
   for (const [name, value] of Object.entries(numbers)) assertWholeNumber(`delivery.${name}`, value)
   return {
     ...numbers,

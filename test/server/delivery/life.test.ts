@@ -119,6 +119,7 @@ describe('options', () => {
   it.each<[string, unknown]>([
     ['log', {}],
     ['maxEntries', 0],
+    ['maxEntries', null],
     ['maxLogBytes', -1],
     ['maxClients', 1.5],
     ['window', Number.NaN],
