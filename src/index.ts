@@ -13,7 +13,6 @@ export type {
   Inspect,
   SyncOptions,
 } from './client/options.js'
-export type { MessageCounts } from './streams/publisher.js'
 export type {
   DeliveryCounts,
   OutboxState,

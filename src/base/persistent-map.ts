@@ -5,7 +5,8 @@ import { assertThat } from './errors.js'
  * A map that a fold may change in place: what a fold finds where its state has a `PersistentMap`.
  *
  * `set` and `delete` change the draft and return it. A `PersistentMap` may stand where a draft is
- * expected: a fold may put one into its state.
+ * expected: a fold may put one into its state. Once the fold has ended, a call that would change the
+ * draft throws; one that would not, such as a `set` of the same value, does nothing.
  */
 export interface MapDraft<V> extends ReadonlyMap<string, V> {
   set(key: string, value: V): MapDraft<V>
@@ -213,7 +214,7 @@ export class OpenMap<V> extends TableView<V> implements MapDraft<V> {
     assertThat(
       this.#isOpen,
       'protocol-invalid',
-      'A map draft was changed after its fold had ended.',
+      'A map draft was changed after its fold had ended. Copy what a fold keeps: PersistentMap.from(draft).',
     )
     if (this.#changed === undefined) {
       setTable(this, new ChunkTable(tableOf(this)))

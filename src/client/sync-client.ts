@@ -45,7 +45,8 @@ export interface SyncClient<
   disconnect(): void
   /**
    * Connects anew at once, to another URL or with other credentials, from any state but
-   * `disconnected`. Without an argument the URL and credentials functions are called again.
+   * `disconnected`. Without an argument the URL and credentials functions are called again. When
+   * `disconnected` it only stores the target.
    */
   reconnect(target?: Partial<Target>): void
 

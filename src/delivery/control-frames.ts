@@ -11,7 +11,7 @@ import type { DeliveryParts } from './parts.js'
 /** Applies the body of a control frame; gives why it did not, if it does not fit its schema. */
 type FrameHandler = (body: unknown) => string | undefined
 
-// The mark is absent where another owner with a higher fencing token has resumed this outbox.
+// `hwm` is absent where another owner with a higher fencing token has resumed this outbox.
 type ServerAnswer = Pick<output<typeof toClient.$resumed>, 'epoch' | 'hwm' | 'known' | 'refused'>
 
 /**
@@ -33,8 +33,8 @@ export class ControlFrames implements DeliveryActions, Gate {
   #hello: Hello | undefined
   #answer: ServerAnswer | undefined
   #hasSpoken = false
-  // Each `$resume` is answered once, in order. Only the last answer counts: messages numbered
-  // after an earlier one would look unsent to the next.
+  // Each `$resume` is answered once, in order. The channel opens with the last answer: messages sent
+  // after an earlier one are not counted in the last one's `hwm`, and would be sent again.
   #unanswered = 0
 
   constructor(parts: DeliveryParts, outboxes: Outboxes) {
@@ -60,9 +60,20 @@ export class ControlFrames implements DeliveryActions, Gate {
       this.tell({ type: 'server.plain' })
     }
     const sighting = this.cursor.see(meta)
-    if (sighting === 'duplicate') this.counts.duplicates += 1
-    if (sighting === 'gap') this.#foundGap()
-    return sighting === 'next'
+    switch (sighting) {
+      case 'duplicate':
+        this.counts.duplicates += 1
+        return false
+      case 'gap':
+        this.#foundGap()
+        return false
+      case 'early':
+        return false
+      case 'next':
+        return true
+      default:
+        return sighting satisfies never
+    }
   }
 
   /** Reads a control frame. */
@@ -87,7 +98,7 @@ export class ControlFrames implements DeliveryActions, Gate {
   noteState(state: DeliveryState): void {
     if (state === this.#state) return
     this.#state = state
-    // Whoever goes offline tells of it, once the client also has its next outbox.
+    // Whoever ends the connection calls `outboxChanged` itself, once the next outbox is in use.
     if (state !== 'offline') this.#parts.host.outboxChanged()
   }
 

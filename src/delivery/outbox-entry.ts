@@ -19,8 +19,8 @@ export interface OutboxEntry {
   isAbandoned: boolean
   /** It was on its way to a server that has lost its memory since. */
   mayBeDuplicate: boolean
-  /** Whether the storage has it: there is no storage, it was asked to, or it has answered. */
-  persistence: 'none' | 'pending' | 'done'
+  /** Of its addition to the storage: never asked for, not answered yet, or answered, however. */
+  persistence: 'none' | 'pending' | 'answered'
   /** Called once the storage has answered. */
   whenPersisted?: () => void
 }

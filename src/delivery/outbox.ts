@@ -6,7 +6,13 @@ import type { OutboxState, WaitingMessage } from './outbox-view.js'
 import type { OutboxParts } from './parts.js'
 import { OutboxQueue } from './queue.js'
 import { createUnsentReceipt, OpenReceipt, type Receipt, type SendOutcome } from './receipt.js'
-import { notSent, type OutboxOwner, settleEntry, type TakeBackReason, unknown } from './settle.js'
+import {
+  notSent,
+  type OutboxOwner,
+  settleEntry,
+  type TakeBackReason,
+  unknownOutcome,
+} from './settle.js'
 import { StandbyMessages } from './standby-messages.js'
 import type { GuardedOutbox, StoredMessage } from './store/outbox-store.js'
 import { Transmission, type TransmittedOutbox } from './transmission.js'
@@ -118,7 +124,7 @@ export class Outbox implements TransmittedOutbox {
     const entry = this.queue.find(id)
     if (entry === undefined) {
       const standby = this.#standby.takeBack(id)
-      standby?.receipt?.settle(unknown(reason))
+      standby?.receipt?.settle(unknownOutcome(reason))
       this.#parts.changed()
       return standby !== undefined
     }
@@ -126,11 +132,11 @@ export class Outbox implements TransmittedOutbox {
     this.transmission.withdraw(entry)
     if (entry.n === undefined) {
       this.queue.remove(entry)
-      this.settle(entry, entry.wasTransmitted ? unknown(reason) : notSent(reason))
+      this.settle(entry, entry.wasTransmitted ? unknownOutcome(reason) : notSent(reason))
     } else {
       // The server has its number, or will: the entry stays until the server answers for it.
       entry.isAbandoned = true
-      entry.receipt?.settle(unknown(reason))
+      entry.receipt?.settle(unknownOutcome(reason))
       this.#parts.changed()
     }
     return true
@@ -148,7 +154,7 @@ export class Outbox implements TransmittedOutbox {
     this.transmission.close()
     for (const { persistence, receipt, wasTransmitted } of this.#entries()) {
       const isLost = persistence === 'none' && !wasTransmitted
-      receipt?.settle(isLost ? notSent('disposed') : unknown('disposed'))
+      receipt?.settle(isLost ? notSent('disposed') : unknownOutcome('disposed'))
     }
     void this.#parts.store?.close()
   }
@@ -183,7 +189,7 @@ export class Outbox implements TransmittedOutbox {
     const wasDurable = store.isDurable
     entry.persistence = 'pending'
     void store.add([entry.message]).then(({ durable }) => {
-      entry.persistence = 'done'
+      entry.persistence = 'answered'
       entry.receipt?.durable.give(durable)
       if (durable !== wasDurable) changed()
       entry.whenPersisted?.()
@@ -198,7 +204,7 @@ export class Outbox implements TransmittedOutbox {
     const { changed, encoder } = this.#parts
     if (this.#owner === undefined) return
     for (const message of messages) {
-      const entry = createEntry(message, encoder.sizeOf(message), 'done', undefined)
+      const entry = createEntry(message, encoder.sizeOf(message), 'answered', undefined)
       if (!this.#enqueue(entry)) this.settle(entry, notSent('full'))
       this.expiry.schedule()
     }
@@ -235,7 +241,7 @@ export class Outbox implements TransmittedOutbox {
   /** Deletes from the storage a message that was taken back while on standby. */
   #forget(entry: OutboxEntry): void {
     this.#standby.forgetTakenBack(entry.message.id)
-    settleEntry(entry, unknown('aborted'), this.#owner?.write)
+    settleEntry(entry, unknownOutcome('aborted'), this.#owner?.write)
   }
 
   #lose(): void {

@@ -31,7 +31,7 @@ export function notSent(reason: keyof typeof notSentDetails): SendOutcome {
 export type TakeBackReason = 'aborted' | 'cleared'
 
 /** The outcome of a message that was, or may have been, transmitted before it was given up. */
-export function unknown(reason: UnknownReason): SendOutcome {
+export function unknownOutcome(reason: UnknownReason): SendOutcome {
   return { outcome: 'unknown', reason }
 }
 
@@ -50,7 +50,7 @@ export function settleEntry(
   const deleteStored = (): void => {
     void write({ remove }).then((result) => {
       const isCertain = result === 'done' || outcome.outcome !== 'notSent'
-      entry.receipt?.settle(isCertain ? outcome : unknown('takenOver'))
+      entry.receipt?.settle(isCertain ? outcome : unknownOutcome('takenOver'))
     })
   }
   // The storage may run a deletion before an addition that is still pending.

@@ -80,12 +80,12 @@ export class StandbyMessages {
   ): { readonly entries: OutboxEntry[]; readonly withdrawn: OutboxEntry[] } {
     const found = stored.map((message) => {
       const accepted = this.take(message.id)
-      // While the storage has not answered, the entry stays as it is: with a number it would be
-      // written a second time, by the late addition, without that number or after its deletion.
+      // Until the storage has answered, the entry stays pending, so it gets no number: the late
+      // addition would overwrite the number, or add the message again after its deletion.
       const isPending = accepted?.persistence === 'pending' && message.sent === undefined
       return isPending
         ? accepted
-        : createEntry(message, encoder.sizeOf(message), 'done', accepted?.receipt)
+        : createEntry(message, encoder.sizeOf(message), 'answered', accepted?.receipt)
     })
     // Not in the storage when it was read, but on the way there.
     const pending = this.entries().filter(({ persistence }) => persistence === 'pending')

@@ -5,7 +5,7 @@ import type { OutboxExpiry } from './outbox-expiry.js'
 import type { OutboxParts } from './parts.js'
 import type { OutboxQueue } from './queue.js'
 import type { SendOutcome } from './receipt.js'
-import { type OutboxOwner, unknown } from './settle.js'
+import { type OutboxOwner, unknownOutcome } from './settle.js'
 
 /** The outbox whose messages a {@link Transmission} sends. */
 export interface TransmittedOutbox {
@@ -146,7 +146,7 @@ export class Transmission {
   #pumpPlain(maxBytes: number): void {
     for (let entry = this.#nextPlain(); entry !== undefined; entry = this.#nextPlain()) {
       const encoded = this.#parts.encoder.encode(entry.message)
-      if (entry.isAbandoned) this.#settle(entry, unknown('aborted'))
+      if (entry.isAbandoned) this.#settle(entry, unknownOutcome('aborted'))
       else if (!encoded.ok) this.#settle(entry, { outcome: 'refused', code: 'invalid' })
       else if (entry.bytes > maxBytes) this.#settle(entry, refusedAsTooLarge)
       else if (!this.#send([entry], encoded.frame)) return
@@ -154,8 +154,7 @@ export class Transmission {
     }
   }
 
-  // A message with a number keeps it until it is sent: the server may turn out to have delivery,
-  // and to have accepted that number.
+  // Numbers stay until sent, even to a plain server: it may yet greet, and have accepted them before.
   #nextPlain(): OutboxEntry | undefined {
     return this.#isFlowing ? (this.#queue.numbered[0] ?? this.#nextPersisted()) : undefined
   }
@@ -250,7 +249,7 @@ export class Transmission {
     const abandoned = entries.filter(({ isAbandoned }) => isAbandoned)
     // Before anything is settled: a handler that hears of one outcome may take other messages back.
     this.#queue.renumberLater(entries.filter(({ isAbandoned }) => !isAbandoned))
-    for (const entry of abandoned) this.#settle(entry, unknown('aborted'))
+    for (const entry of abandoned) this.#settle(entry, unknownOutcome('aborted'))
   }
 
   /** Takes back the numbers from this place of `outgoing` on: no server has seen them. */

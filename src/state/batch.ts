@@ -78,7 +78,7 @@ export class Batch {
   }
 
   // The draft that a fold threw on held the earlier messages of the batch, too: they are folded
-  // again. They are sealed then, so that many folds that throw do not fold the others many times.
+  // again. They are then sealed, so no message is folded again for a later fold that throws.
   #foldAgain(messages: readonly ReadMessage[]): void {
     this.drop()
     if (!messages.every((message) => this.#tryFold(message))) {

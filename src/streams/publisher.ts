@@ -9,14 +9,6 @@ import { type BatchScheduler, microtaskBatches } from './batching.js'
 import { type PublishedSnapshot, SnapshotStreams } from './snapshot-streams.js'
 import { createSelection, createStream, type Stream } from './streams.js'
 
-/** Counts since the client was made. */
-export interface MessageCounts {
-  /** Valid messages of known types. */
-  readonly received: number
-  readonly unknown: number
-  readonly invalid: number
-}
-
 /** What a {@link Publisher} needs. */
 export interface PublisherOptions<State extends object, Status, Outbox> {
   readonly folding: Folding<State>
@@ -95,12 +87,11 @@ export class Publisher<State extends object, Status, Outbox extends object> {
   #values: unknown[] = []
   #streams: AnyStream[] = []
   #cancelFlush: (() => void) | undefined
-  // Counts the batches that were dropped: a batch of an earlier series is not emitted further.
+  // Grows with each `dropBatch`; a batch made under a smaller value stops emitting.
   #series = 0
 
   #latestStatus: Status
   #lastSyncTime: number | undefined
-  readonly #counts = { received: 0, unknown: 0, invalid: 0 }
   readonly #loggedTypes = new Set<string>()
 
   constructor(options: PublisherOptions<State, Status, Outbox>) {
@@ -150,10 +141,6 @@ export class Publisher<State extends object, Status, Outbox extends object> {
   /** The current snapshot; the same object until something changes. */
   snapshot(): PublishedSnapshot<State, Status, Outbox> {
     return this.#snapshots.latest
-  }
-
-  counts(): MessageCounts {
-    return { ...this.#counts }
   }
 
   /** The status that was published last, or will be once the emissions under way are done. */
@@ -212,7 +199,6 @@ export class Publisher<State extends object, Status, Outbox extends object> {
   }
 
   #receive(message: ReadMessage): void {
-    this.#counts.received += 1
     this.#noteTime()
     this.#folding.fold(message)
     this.#add(this.streamOf(message.type), message)
@@ -220,7 +206,6 @@ export class Publisher<State extends object, Status, Outbox extends object> {
 
   #receiveUnknown(message: UnknownMessage): void {
     const { type } = message
-    this.#counts.unknown += 1
     this.#noteTime()
     if (!this.#loggedTypes.has(type) && this.#loggedTypes.size < MOST_LOGGED_TYPES) {
       this.#loggedTypes.add(type)
@@ -230,7 +215,6 @@ export class Publisher<State extends object, Status, Outbox extends object> {
   }
 
   #receiveInvalid(frame: InvalidFrame): void {
-    this.#counts.invalid += 1
     this.#log('warn', 'messages', 'frame.invalid', { reason: frame.reason, type: frame.type })
     this.#add(this.#invalid, frame)
   }

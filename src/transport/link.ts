@@ -152,8 +152,8 @@ export class Link {
   }
 
   /**
-   * The address of the live connection, without its query. A function, since a link is part of a
-   * machine's input, and inspectors record the properties of inputs.
+   * The address of the live connection, without its query. A method: inspectors print the properties
+   * of an input, and the address must not be among them.
    */
   address(): string | undefined {
     return this.#live?.address

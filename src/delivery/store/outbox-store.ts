@@ -40,7 +40,7 @@ export interface StoredMessage {
   readonly priority: number
   /** Of several messages with the same type and key, only the latest is sent. */
   readonly key?: string
-  /** Its number and the epoch of the server that it was sent to. Absent before the first transmission. */
+  /** Its number, and the epoch of the server that it is for. Written before the first transmission. */
   readonly sent?: { readonly n: number; readonly epoch: string }
 }
 

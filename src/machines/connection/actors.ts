@@ -26,9 +26,19 @@ export const linkActor = fromCallback<LinkCommand, Link>(
   ({ input: link, sendBack, receive }: CallbackScope<Link, LinkEvent, LinkCommand>) => {
     const unlisten = link.listen(sendBack)
     receive((command) => {
-      if (command.type === 'socket.open') link.open(command)
-      else if (command.type === 'socket.release') link.release(command.generation)
-      else link.ping(command.generation)
+      switch (command.type) {
+        case 'socket.open':
+          link.open(command)
+          break
+        case 'socket.release':
+          link.release(command.generation)
+          break
+        case 'socket.ping':
+          link.ping(command.generation)
+          break
+        default:
+          command satisfies never
+      }
     })
     return () => {
       unlisten()

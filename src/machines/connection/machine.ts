@@ -15,9 +15,10 @@
 //    failed ---connect, reconnect---> connecting
 //
 //    connected has two regions:
-//      liveness   idle ---pingDue, environment.*---> awaitingPong ---socket.ponged---> idle
-//                 awaitingPong ---pongTimeout---> socket.closed; once more where the timer was late
-//                 unwatched, where the protocol has no heartbeat
+//      liveness   deciding ---> unwatched, where the protocol has no heartbeat; otherwise ---> idle
+//                 idle ---pingDue, environment.*---> awaitingPong ---socket.ponged---> idle
+//                 awaitingPong ---pongTimeout---> socket.closed; where the timer was late,
+//                 awaitingPong again, up to three times in a row
 //      stability  settling ---settled---> settled, which resets the count of attempts
 //
 //    hurried: connect, environment.online, .visible and .woke bring the attempt forward, but never
@@ -41,8 +42,8 @@ import {
 import type { ConnectionPolicy } from './policy.js'
 import { decide, freshHistory } from './verdict.js'
 
-// A throttled tab's timers are always late, and the peer answers the ping all the same. Where three
-// late timers in a row found no answer, the peer is dead.
+// A throttled tab's timers are always late, and the peer answers the ping all the same. Three late
+// timers in a row are forgiven; the next one ends the connection.
 const MOST_LATE_TIMERS = 3
 
 function makeConnectionMachine() {
