@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.js'
 import { withDeadline } from '../base/deadline.js'
+import { parseJson } from '../base/values.js'
 import type { Validate } from '../schemas/schema.js'
 import { type ApiResult, failedCall } from '../session/api.js'
 
@@ -169,14 +170,6 @@ function interpret<T>(
   // A redirect, which is not followed. Browsers show it as status 0.
   const message = 'The server answered with a redirect.'
   return failedCall({ code: 'unexpected-answer', status, message })
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
 
 function parseDate(text: string | null): number | undefined {

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini'
+import { parseJson } from '../base/values.js'
 import type { User } from '../machines/session/ports.js'
 import { createValidate } from '../schemas/schema.js'
 
@@ -46,13 +47,6 @@ const validateStored = createValidate(
 
 /** Decodes a stored session; `undefined` for text that is none. */
 export function decodeSession(text: string | undefined): StoredSession | undefined {
-  if (text === undefined) return undefined
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch {
-    return undefined
-  }
-  const read = validateStored(value)
+  const read = validateStored(parseJson(text))
   return read.ok ? { ...read.value, user: toUser(read.value.user) } : undefined
 }
