@@ -1,3 +1,4 @@
+import { withDeadline } from '../../base/deadline.js'
 import { SyncError } from '../../base/errors.js'
 import { CAPABILITIES } from '../../schemas/control.js'
 import type { Identity, UpgradeRequest } from '../../schemas/protocol.js'
@@ -105,12 +106,7 @@ export class ServerDelivery implements ServerDeliveryPort {
     for (const subscriber of this.#pinger.members) {
       subscriber.drain(Math.floor(options.random() * options.drainSpreadMs))
     }
-    let timer: unknown
-    const late = new Promise<void>((resolve) => {
-      timer = clock.setTimeout(resolve, graceMs)
-    })
-    await Promise.race([this.#mailboxes.whenIdle(), late])
-    clock.clearTimeout(timer)
+    await withDeadline({ clock, limitMs: graceMs }, () => this.#mailboxes.whenIdle())
   }
 
   #subscribe(
