@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
+import { parseJson } from '../base/values.js'
 import type { User } from '../machines/session/ports.js'
 import { createValidate } from '../schemas/schema.js'
-import { decodeJson } from '../transport/json-codec.js'
 
 /** A token, as servers issue it and as it is stored. */
 export const token = z.string().check(z.minLength(1), z.maxLength(16_384))
@@ -47,8 +47,6 @@ const validateStored = createValidate(
 
 /** Decodes a stored session; `undefined` for text that is none. */
 export function decodeSession(text: string | undefined): StoredSession | undefined {
-  const decoded = text === undefined ? undefined : decodeJson(text)
-  if (decoded?.ok !== true) return undefined
-  const read = validateStored(decoded.value)
+  const read = validateStored(parseJson(text))
   return read.ok ? { ...read.value, user: toUser(read.value.user) } : undefined
 }

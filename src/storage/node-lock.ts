@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { link, mkdir, readdir, readFile, stat, truncate, utimes, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import type { Clock } from '../base/clock.js'
+import { type Clock, sleep } from '../base/clock.js'
 import { abortError } from '../base/deadline.js'
+import { isRecord, parseJson } from '../base/values.js'
 import { hasCode, ifThere, readTextIfThere, unlinkIfThere } from './node-files.js'
 
 /**
@@ -53,22 +54,16 @@ const OLD_DRAFT_MS = 60_000
  */
 export async function acquireLock(options: LockOptions): Promise<HeldLock> {
   const { directory, clock, timeoutMs, signal, leaseMs } = options
-  const pause = options.pause ?? (() => passRetry(clock))
+  const pause = options.pause ?? (() => sleep(clock, RETRY_MS))
   await mkdir(directory, { recursive: true, mode: 0o700 })
   const giveUpAt = clock.now() + timeoutMs
   for (;;) {
     if (signal?.aborted === true) throw abortError()
     const lock = await tryToAcquire(directory, leaseMs)
     if (lock !== undefined) return lock
-    if (clock.now() >= giveUpAt) throw lockedError()
+    if (clock.now() >= giveUpAt) throw lockedError('another process holds the lock')
     await pause()
   }
-}
-
-function passRetry(clock: Clock): Promise<void> {
-  return new Promise((resolve) => {
-    clock.setTimeout(resolve, RETRY_MS)
-  })
 }
 
 async function tryToAcquire(directory: string, leaseMs?: number): Promise<HeldLock | undefined> {
@@ -99,7 +94,9 @@ async function tryToAcquire(directory: string, leaseMs?: number): Promise<HeldLo
       return await isTop(directory, fence)
     },
     // A lock that was taken over has no file left.
-    release: () => ifThere(truncate(file)),
+    async release() {
+      await ifThere(truncate(file))
+    },
   }
 }
 
@@ -136,12 +133,8 @@ async function removeOldDrafts(directory: string): Promise<void> {
 }
 
 async function ageOf(file: string): Promise<number> {
-  try {
-    return Date.now() - (await stat(file)).mtimeMs
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return 0
-    throw error
-  }
+  const found = await ifThere(stat(file))
+  return found === undefined ? 0 : Date.now() - found.mtimeMs
 }
 
 interface Holder {
@@ -196,17 +189,15 @@ async function birthOf(pid: number): Promise<string | undefined> {
 }
 
 function parseHolder(text: string): Holder | undefined {
-  try {
-    const value: unknown = JSON.parse(text)
-    if (typeof value !== 'object' || value === null) return undefined
-    const { pid, host, birth } = value as Partial<Record<keyof Holder, unknown>>
-    if (!Number.isInteger(pid) || typeof host !== 'string') return undefined
-    return { pid: pid as number, host, ...(typeof birth === 'string' && { birth }) }
-  } catch {
+  const value = parseJson(text)
+  if (!isRecord(value)) return undefined
+  const { pid, host, birth } = value
+  if (typeof pid !== 'number' || !Number.isInteger(pid) || typeof host !== 'string')
     return undefined
-  }
+  return { pid, host, ...(typeof birth === 'string' && { birth }) }
 }
 
-function lockedError(): Error {
-  return Object.assign(new Error('another process holds the lock'), { code: 'ELOCKED' })
+/** The error of a lock that another process has. */
+export function lockedError(message: string): Error {
+  return Object.assign(new Error(message), { code: 'ELOCKED' })
 }

@@ -3,7 +3,8 @@ import { readdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { type Clock, createSystemClock } from '../base/clock.js'
 import { SyncError } from '../base/errors.js'
-import { hasCode, readTextIfThere, replaceFile, syncFolder, unlinkIfThere } from './node-files.js'
+import { ifThere, readTextIfThere, replaceFile, syncFolder, unlinkIfThere } from './node-files.js'
+import { lockedError } from './node-lock.js'
 import { createLockedStore } from './node-locked-store.js'
 import type { KeyValueStore } from './store.js'
 
@@ -42,7 +43,7 @@ export function createFileStore(options: FileStoreOptions): KeyValueStore {
     read: (key) => readTextIfThere(pathOf(key)),
     async write(key, value, lock) {
       if (!(await lock.isHeld())) {
-        throw Object.assign(new Error('another process took the lock over'), { code: 'ELOCKED' })
+        throw lockedError('another process took the lock over')
       }
       if (value === undefined) {
         await unlinkIfThere(pathOf(key))
@@ -53,12 +54,8 @@ export function createFileStore(options: FileStoreOptions): KeyValueStore {
       }
     },
     async keys() {
-      try {
-        return (await readdir(directory)).filter((name) => !name.startsWith('~')).map(decodeKey)
-      } catch (error) {
-        if (hasCode(error, 'ENOENT')) return []
-        throw error
-      }
+      const names = (await ifThere(readdir(directory))) ?? []
+      return names.filter((name) => !name.startsWith('~')).map(decodeKey)
     },
   })
 }
