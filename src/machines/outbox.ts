@@ -80,20 +80,14 @@ export function createOutboxMachine(): ReturnType<typeof makeOutboxMachine> {
 
 function makeOutboxMachine() {
   return setup({
-    types: {
-      context: {} as OutboxContext,
-      events: {} as OutboxEvent,
-      input: {} as OutboxInput,
-    },
+    types: { context: {} as OutboxContext, events: {} as OutboxEvent, input: {} as OutboxInput },
     delays: {
       nextExpiry: ({ context: { actions, clock } }) =>
         clampDelay((actions.nextExpiryAt() ?? clock.epoch()) - clock.epoch()),
       hasRoomAgain: BLOCKED_MS,
       refusalWait: ({ context: { clock, refusal } }) => clampDelay(refusal.until - clock.now()),
     },
-    guards: {
-      isRefused: ({ context: { clock, refusal } }) => clock.now() < refusal.until,
-    },
+    guards: { isRefused: ({ context: { clock, refusal } }) => clock.now() < refusal.until },
     actions: {
       listen: ({ context, self }) => context.actions.listen((event) => self.send(event)),
       noteRefusal: assign(({ context: { clock, refusal }, event }) => {

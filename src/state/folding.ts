@@ -160,11 +160,7 @@ export class Folding<State extends object = object> {
     this.#seen = undefined
     const { snapshot } = this.#rules
     if (snapshot === undefined) return false
-    const validated = this.#validate(
-      "what was loaded does not fit the snapshot's schema",
-      snapshot.schema,
-      loaded,
-    )
+    const validated = this.#validate('what was loaded', 'snapshot', snapshot.schema, loaded)
     if (!validated.ok) return false
     const isDone = this.#batch.change(
       'snapshot.fold',
@@ -201,11 +197,7 @@ export class Folding<State extends object = object> {
     const { checkpoint } = this.#rules
     if (checkpoint === undefined) return false
     const { schema, restore } = checkpoint
-    const validated = this.#validate(
-      "the server's state does not fit the checkpoint's schema",
-      schema,
-      value,
-    )
+    const validated = this.#validate("the server's state", 'checkpoint', schema, value)
     return validated.ok && this.#batch.change('checkpoint.restore', restore, validated.value)
   }
 
@@ -275,10 +267,11 @@ export class Folding<State extends object = object> {
     this.#watcher.expiryScheduled(next)
   }
 
-  #validate(misfit: string, schema: Schema, value: unknown): Validated {
+  #validate(what: string, rule: string, schema: Schema, value: unknown): Validated {
     const validated = createValidate(schema)(value)
     if (!validated.ok) {
-      this.report(new SyncError('snapshot-failed', `${misfit}: ${validated.detail}`))
+      const message = `${what} does not fit the ${rule}'s schema: ${validated.detail}`
+      this.report(new SyncError('snapshot-failed', message))
     }
     return validated
   }

@@ -92,12 +92,7 @@ export function createWebSocketTransport(options: WebSocketTransportOptions = {}
   }
 }
 
-const closedSocket: Socket = {
-  bufferedAmount: 0,
-  send: () => false,
-  close() {},
-  terminate() {},
-}
+const closedSocket: Socket = { bufferedAmount: 0, send: () => false, close() {}, terminate() {} }
 
 // Platforms disagree on the order and number of events around an end: ws gives an error, then a
 // close; Node's built-in socket may give an error and no close; a socket that is closed while

@@ -248,9 +248,5 @@ function partsOfPage(): IndexedDbParts {
   if (indexedDB === undefined || BroadcastChannel === undefined) {
     throw new Error('there is no IndexedDB')
   }
-  return {
-    indexedDB,
-    locks: navigator?.locks,
-    openChannel: (name) => new BroadcastChannel(name),
-  }
+  return { indexedDB, locks: navigator?.locks, openChannel: (name) => new BroadcastChannel(name) }
 }

@@ -108,12 +108,7 @@ export function createFileOutboxStore(options: FileOutboxOptions): OutboxStore {
       isChanged = true
       wake?.()
     }
-    const stop = watchFolder({
-      directory: folders.lock,
-      clock,
-      everyMs: pollMs,
-      onChange: change,
-    })
+    const stop = watchFolder({ directory: folders.lock, clock, everyMs: pollMs, onChange: change })
     for (const signal of signals) signal.addEventListener('abort', change)
     return {
       async pause() {

@@ -110,9 +110,7 @@ function makeCoordinatorMachine() {
         on: { 'coordinator.stop': { target: '.stopped', actions: 'clear' } },
         states: {
           stopped: {
-            on: {
-              'coordinator.start': [{ guard: 'hasNothingToLoad', target: 'unneeded' }, load],
-            },
+            on: { 'coordinator.start': [{ guard: 'hasNothingToLoad', target: 'unneeded' }, load] },
           },
           unneeded: {},
           loading: {
@@ -162,9 +160,7 @@ function makeCoordinatorMachine() {
             on: { 'connection.opened': { target: 'unconfirmed', actions: 'openConnection' } },
           },
           unconfirmed: {
-            after: {
-              leaveUnconfirmed: { target: 'confirmed', actions: 'removeUnconfirmedPeers' },
-            },
+            after: { leaveUnconfirmed: { target: 'confirmed', actions: 'removeUnconfirmedPeers' } },
             on: {
               'connection.dropped': 'dropped',
               'roster.complete': { target: 'confirmed', actions: 'removeUnconfirmedPeers' },
