@@ -30,54 +30,11 @@ export interface EnvironmentsOptions {
   readonly onError?: ReportError
 }
 
-/** The installation of Kull that an app uses, and the data that belongs to it. */
-export interface Environments {
-  readonly current: KullEnvironment
-  /** Emits the current environment, then each new one. */
-  readonly environment$: Observable<KullEnvironment>
-  /**
-   * Uses another environment from now on. Resolves when the choice is stored.
-   *
-   * @throws SyncError `option-invalid` for an environment that does not exist.
-   */
-  switchTo(environment: KnownEnvironment | KullEnvironment): Promise<void>
-  /** The part of the store that belongs to an environment. Default: the current one. */
-  storeOf(environment?: KullEnvironment): KeyValueStore
-  /**
-   * Makes something for the current environment, such as a session. At each switch it disposes the
-   * former one and makes the next. Gives the function that ends it.
-   */
-  follow(make: (environment: KullEnvironment, store: KeyValueStore) => Disposer): () => void
-  /** Completes `environment$`, and disposes what `follow` made. */
-  dispose(): void
-  [Symbol.dispose](): void
-}
-
 /** The key of the choice in its store. */
 const ENVIRONMENT_KEY = 'environment'
 
-/**
- * Starts with the environment that the last run used, or with production.
- *
- * @throws SyncError `option-invalid` if a release build is to start on `development`.
- *
- * @example
- * const environments = await createEnvironments({ store, release: true })
- * const sync = createSyncClient(kull, { url: () => environments.current.webSocketUrl, credentials })
- */
-export async function createEnvironments(options: EnvironmentsOptions): Promise<Environments> {
-  const { initial = defaultEnvironment, release } = options
-  if (release && isDevelopment(initial)) {
-    throw new SyncError('option-invalid', 'a release build does not start on development')
-  }
-  const report: ReportError = (error) => options.onError?.(error)
-  const store = createResilientStore(options.store, { ...options, onError: report })
-  const remembered = parseChoice(await store.get(ENVIRONMENT_KEY))
-  const isAllowed = remembered !== undefined && !(release && isDevelopment(remembered))
-  return new EnvironmentChoice(options, store, isAllowed ? remembered : initial)
-}
-
-class EnvironmentChoice implements Environments {
+/** The installation of Kull that an app uses, and the data that belongs to it. */
+export class Environments {
   readonly #options: EnvironmentsOptions
   /** The store of the choice itself. */
   readonly #choiceStore: KeyValueStore
@@ -86,6 +43,7 @@ class EnvironmentChoice implements Environments {
   readonly #ends = new Set<() => void>()
   #current: KullEnvironment
 
+  /** @internal */
   constructor(options: EnvironmentsOptions, choiceStore: KeyValueStore, current: KullEnvironment) {
     this.#options = options
     this.#choiceStore = choiceStore
@@ -97,10 +55,16 @@ class EnvironmentChoice implements Environments {
     return this.#current
   }
 
+  /** Emits the current environment, then each new one. */
   get environment$(): Observable<KullEnvironment> {
     return this.#stream.observable
   }
 
+  /**
+   * Uses another environment from now on. Resolves when the choice is stored.
+   *
+   * @throws SyncError `option-invalid` for an environment that does not exist.
+   */
   async switchTo(choice: KnownEnvironment | KullEnvironment): Promise<void> {
     const next = resolveChoice(choice)
     if (isSameEnvironment(next, this.#current)) return
@@ -113,10 +77,15 @@ class EnvironmentChoice implements Environments {
     await persisted
   }
 
+  /** The part of the store that belongs to an environment. Default: the current one. */
   storeOf(environment: KullEnvironment = this.#current): KeyValueStore {
     return scopeStore(this.#options.store, scopeOf(environment))
   }
 
+  /**
+   * Makes something for the current environment, such as a session. At each switch it disposes the
+   * former one and makes the next. Gives the function that ends it.
+   */
   follow(make: (environment: KullEnvironment, store: KeyValueStore) => Disposer): () => void {
     let made: Disposer | undefined
     const replace = (environment: KullEnvironment | undefined): void => {
@@ -138,6 +107,7 @@ class EnvironmentChoice implements Environments {
     return end
   }
 
+  /** Completes `environment$`, and disposes what `follow` made. */
   dispose(): void {
     for (const end of [...this.#ends]) end()
     this.#stream.complete()
@@ -154,6 +124,27 @@ class EnvironmentChoice implements Environments {
       this.#options.onError?.(new SyncError(code, message, { cause }))
     }
   }
+}
+
+/**
+ * Starts with the environment that the last run used, or with production.
+ *
+ * @throws SyncError `option-invalid` if a release build is to start on `development`.
+ *
+ * @example
+ * const environments = await createEnvironments({ store, release: true })
+ * const sync = createSyncClient(kull, { url: () => environments.current.webSocketUrl, credentials })
+ */
+export async function createEnvironments(options: EnvironmentsOptions): Promise<Environments> {
+  const { initial = defaultEnvironment, release } = options
+  if (release && isDevelopment(initial)) {
+    throw new SyncError('option-invalid', 'a release build does not start on development')
+  }
+  const report: ReportError = (error) => options.onError?.(error)
+  const store = createResilientStore(options.store, { ...options, onError: report })
+  const remembered = parseChoice(await store.get(ENVIRONMENT_KEY))
+  const isAllowed = remembered !== undefined && !(release && isDevelopment(remembered))
+  return new Environments(options, store, isAllowed ? remembered : initial)
 }
 
 function resolveChoice(choice: KnownEnvironment | KullEnvironment): KullEnvironment {

@@ -3,12 +3,6 @@ import { nameThrown, withDeadline } from '../base/deadline.js'
 import { type ReportError, SyncError } from '../base/errors.js'
 import { assertKey, type KeyValueStore, promised, type ValueChange } from './store.js'
 
-/** A store whose methods never reject; see {@link createResilientStore}. */
-export interface ResilientStore extends KeyValueStore {
-  /** Whether everything written so far survives the process. */
-  readonly isDurable: boolean
-}
-
 /** Options of {@link createResilientStore}. */
 export interface ResilientStoreOptions {
   readonly clock?: Clock
@@ -21,24 +15,10 @@ export interface ResilientStoreOptions {
   readonly onError?: ReportError
 }
 
-/**
- * Adds memory to a store that may throw, be full or hang. Each failure goes to `onError`, and
- * `isDurable` is false while memory has something that the store has not.
- *
- * After an exception the next operation tries the store again. After a timeout the store is not
- * used any more, as each operation would wait again. Only deletions still go to it, so that
- * deleted values do not come back in the next run.
- */
-export function createResilientStore(
-  store: KeyValueStore,
-  options: ResilientStoreOptions = {},
-): ResilientStore {
-  return new MemoryBackedStore(store, options)
-}
-
 type StoreOperation = 'get' | 'set' | 'delete' | 'keys' | 'update' | 'watch'
 
-class MemoryBackedStore implements ResilientStore {
+/** A store whose methods never reject; see {@link createResilientStore}. */
+export class ResilientStore implements KeyValueStore {
   readonly #store: KeyValueStore
   readonly #clock: Clock
   readonly #timeoutMs: number
@@ -53,6 +33,7 @@ class MemoryBackedStore implements ResilientStore {
   /** Absent if the store has none. */
   declare readonly watch?: NonNullable<KeyValueStore['watch']>
 
+  /** @internal */
   constructor(store: KeyValueStore, options: ResilientStoreOptions) {
     this.#store = store
     this.#clock = options.clock ?? createSystemClock()
@@ -61,6 +42,7 @@ class MemoryBackedStore implements ResilientStore {
     if (store.watch !== undefined) this.watch = (changed) => this.#watch(changed)
   }
 
+  /** Whether everything written so far survives the process. */
   get isDurable(): boolean {
     return !this.#hasTimedOut && this.#unsaved.size === 0
   }
@@ -207,6 +189,21 @@ class MemoryBackedStore implements ResilientStore {
     if (value === undefined) this.#known.delete(key)
     else this.#known.set(key, value)
   }
+}
+
+/**
+ * Adds memory to a store that may throw, be full or hang. Each failure goes to `onError`, and
+ * `isDurable` is false while memory has something that the store has not.
+ *
+ * After an exception the next operation tries the store again. After a timeout the store is not
+ * used any more, as each operation would wait again. Only deletions still go to it, so that
+ * deleted values do not come back in the next run.
+ */
+export function createResilientStore(
+  store: KeyValueStore,
+  options: ResilientStoreOptions = {},
+): ResilientStore {
+  return new ResilientStore(store, options)
 }
 
 // A store of the user's may give anything, often `null` for a missing value.

@@ -1,4 +1,4 @@
-import { type Clock, clampDelay } from '../base/clock.js'
+import { type Clock, clampDelay, type TimerHandle } from '../base/clock.js'
 import { SyncError } from '../base/errors.js'
 import { testingMisuse } from './misuse.js'
 import { inFiringOrder, type Timer, TimerHeap } from './timer-heap.js'
@@ -10,39 +10,6 @@ export interface PendingTimers {
   readonly deadlines: readonly number[]
 }
 
-/** A clock that stands still until a test moves it. It fits XState's `clock` option as it is. */
-export interface ManualClock extends Clock {
-  /**
-   * Lets `ms` pass. Each timer fires at its own time, also a timer that was set by another one on
-   * the way. An error that a callback throws comes out of `advance`; the clock then stands at the
-   * time of that callback.
-   */
-  advance(ms: number): void
-  /** Like {@link advance}, up to a reading of `now()` that is not in the past. */
-  advanceTo(nowMs: number): void
-  /** Like {@link advance}. Promise callbacks run before, between and after the timers. */
-  advanceAsync(ms: number): Promise<void>
-  /**
-   * Lets `ms` pass without running anything, like a machine that sleeps or a blocked event loop.
-   * Then every timer that became due fires late, in order of its deadline. Timers that those
-   * callbacks set wait for the next call.
-   */
-  jump(ms: number): void
-  /**
-   * Fires the timers that are due now, without moving the clock. Timers that those callbacks set
-   * wait for the next call. Returns how many fired.
-   */
-  runDue(): number
-  /** Changes what `epoch()` reads, and nothing else, like a user or NTP setting the calendar. */
-  setEpoch(epochMs: number): void
-  /**
-   * Lets timers fire only at multiples of `everyMs`, as browsers do in hidden tabs. `0` ends the
-   * throttling; overdue timers then fire with the next `advance`.
-   */
-  throttle(everyMs: number): void
-  readonly pending: PendingTimers
-}
-
 /** Options of {@link createManualClock}. */
 export interface ManualClockOptions {
   /** The first reading of `epoch()`, in ms since 1970. Default: 2025-01-01 in UTC. */
@@ -52,20 +19,8 @@ export interface ManualClockOptions {
 // Timers without delay that set each other would hang the test. Above this number the clock throws.
 const MAX_TIMERS_AT_ONE_INSTANT = 100_000
 
-/**
- * Makes a clock that a test drives. `now()` starts at 0, and time passes only when a test says so.
- * Delays are clamped as the system clock clamps them (see `clampDelay`).
- *
- * @example
- * const clock = createManualClock()
- * clock.setTimeout(() => clock.setTimeout(ring, 1_000), 1_000)
- * clock.advance(2_000) // rings, at 2,000
- */
-export function createManualClock(options: ManualClockOptions = {}): ManualClock {
-  return new TestClock(options.epochMs ?? Date.UTC(2025, 0, 1))
-}
-
-class TestClock implements ManualClock {
+/** A clock that stands still until a test moves it. It fits XState's `clock` option as it is. */
+export class ManualClock implements Clock {
   readonly #timers = new TimerHeap()
   #now = 0
   /** What `epoch()` reads when `now()` is 0. */
@@ -75,6 +30,7 @@ class TestClock implements ManualClock {
   #timersSet = 0
   #motion: 'still' | 'moving' = 'still'
 
+  /** @internal */
   constructor(epochMs: number) {
     assertFinite('epochMs', epochMs)
     this.#epochAtZero = epochMs
@@ -88,7 +44,7 @@ class TestClock implements ManualClock {
     return this.#epochAtZero + this.#now
   }
 
-  setTimeout(callback: () => void, delayMs: number): Timer {
+  setTimeout(callback: () => void, delayMs: number): TimerHandle {
     this.#timersSet += 1
     const deadline = this.#now + clampDelay(delayMs)
     const timer = { deadline, order: this.#timersSet, callback, position: -1 }
@@ -96,37 +52,58 @@ class TestClock implements ManualClock {
     return timer
   }
 
-  clearTimeout(handle: unknown): void {
+  clearTimeout(handle: TimerHandle): void {
     if (isTimer(handle)) this.#timers.remove(handle)
   }
 
+  /**
+   * Lets `ms` pass. Each timer fires at its own time, also a timer that was set by another one on
+   * the way. An error that a callback throws comes out of `advance`; the clock then stands at the
+   * time of that callback.
+   */
   advance(ms: number): void {
     const steps = this.#steps(ms)
     while (steps.next().done !== true);
   }
 
+  /** Like {@link advance}, up to a reading of `now()` that is not in the past. */
   advanceTo(nowMs: number): void {
     this.advance(nowMs - this.#now)
   }
 
+  /** Like {@link advance}. Promise callbacks run before, between and after the timers. */
   async advanceAsync(ms: number): Promise<void> {
     const steps = this.#steps(ms)
     while (steps.next().done !== true) await drainMicrotasks()
   }
 
+  /**
+   * Lets `ms` pass without running anything, like a machine that sleeps or a blocked event loop.
+   * Then every timer that became due fires late, in order of its deadline. Timers that those
+   * callbacks set wait for the next call.
+   */
   jump(ms: number): void {
     this.#leap(ms)
   }
 
+  /**
+   * Fires the timers that are due now, without moving the clock. Timers that those callbacks set
+   * wait for the next call. Returns how many fired.
+   */
   runDue(): number {
     return this.#leap(0)
   }
 
+  /** Changes what `epoch()` reads, and nothing else, like a user or NTP setting the calendar. */
   setEpoch(epochMs: number): void {
     assertFinite('epochMs', epochMs)
     this.#epochAtZero = epochMs - this.#now
   }
 
+  /**
+   * Lets timers fire only at multiples of `everyMs`, as browsers do in hidden tabs. `0` ends the
+   * throttling; overdue timers then fire with the next `advance`.
+   */
   throttle(everyMs: number): void {
     assertDurationPasses(everyMs)
     this.#throttleMs = everyMs
@@ -202,6 +179,19 @@ class TestClock implements ManualClock {
     this.#timers.remove(timer)
     timer.callback()
   }
+}
+
+/**
+ * Makes a clock that a test drives. `now()` starts at 0, and time passes only when a test says so.
+ * Delays are clamped as the system clock clamps them (see `clampDelay`).
+ *
+ * @example
+ * const clock = createManualClock()
+ * clock.setTimeout(() => clock.setTimeout(ring, 1_000), 1_000)
+ * clock.advance(2_000) // rings, at 2,000
+ */
+export function createManualClock(options: ManualClockOptions = {}): ManualClock {
+  return new ManualClock(options.epochMs ?? Date.UTC(2025, 0, 1))
 }
 
 // One turn of the real event loop runs all promise callbacks, however long their chain is.
