@@ -1,6 +1,7 @@
 import type { Observable } from 'rxjs'
 import type { Clock } from '../base/clock.js'
 import { type ReportError, SyncError } from '../base/errors.js'
+import { isRecord, parseJson } from '../base/values.js'
 import { createResilientStore } from '../storage/resilient.js'
 import { scopeStore } from '../storage/scope.js'
 import type { KeyValueStore } from '../storage/store.js'
@@ -142,7 +143,7 @@ export async function createEnvironments(options: EnvironmentsOptions): Promise<
   }
   const report: ReportError = (error) => options.onError?.(error)
   const store = createResilientStore(options.store, { ...options, onError: report })
-  const remembered = parseChoice(await store.get(ENVIRONMENT_KEY))
+  const remembered = checkEnvironment(parseJson(await store.get(ENVIRONMENT_KEY)))
   const isAllowed = remembered !== undefined && !(release && isDevelopment(remembered))
   return new Environments(options, store, isAllowed ? remembered : initial)
 }
@@ -160,18 +161,10 @@ function resolveChoice(choice: KnownEnvironment | KullEnvironment): KullEnvironm
   throw new SyncError('option-invalid', `there is no environment "${choice as string}"`)
 }
 
-function parseChoice(text: string | undefined): KullEnvironment | undefined {
-  try {
-    return text === undefined ? undefined : checkEnvironment(JSON.parse(text))
-  } catch {
-    return undefined
-  }
-}
-
 /** The environment that a value describes. A known name gives its addresses of today. */
 function checkEnvironment(value: unknown): KullEnvironment | undefined {
-  if (typeof value !== 'object' || value === null) return undefined
-  const { name, webSocketUrl, httpUrl } = value as Partial<Record<keyof KullEnvironment, unknown>>
+  if (!isRecord(value)) return undefined
+  const { name, webSocketUrl, httpUrl } = value
   if (typeof name !== 'string' || name === '') return undefined
   if (Object.hasOwn(environments, name)) return environments[name as KnownEnvironment]
   if (!isAddress(webSocketUrl, /^wss?:$/) || !isAddress(httpUrl, /^https?:$/)) return undefined

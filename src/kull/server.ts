@@ -4,6 +4,7 @@ import * as z from 'zod/mini'
 import { type Clock, createSystemClock } from '../base/clock.js'
 import { assertThat, type ReportError, SyncError } from '../base/errors.js'
 import { guardReport } from '../base/options.js'
+import { isRecord } from '../base/values.js'
 import { receive } from '../schemas/kull.js'
 import { createValidate, type Issue, type Schema } from '../schemas/schema.js'
 import { failure, type JsonReply, readJson, sendJson } from '../server/json-http.js'
@@ -235,13 +236,9 @@ function identifyByToken({ url = '/', headers }: IncomingMessage): string | unde
 
 // Names fields, never their values.
 function describeFields(body: unknown, issues: readonly Issue[]): string {
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-    return 'The body must be a JSON object'
-  }
+  if (!isRecord(body)) return 'The body must be a JSON object'
   const fields = [...new Set(issues.map(({ path }) => String(path[0] ?? '')))]
-  const missing = fields.filter(
-    (field) => ((body as Record<string, unknown>)[field] ?? null) === null,
-  )
+  const missing = fields.filter((field) => (body[field] ?? null) === null)
   if (missing.length > 0) return `Missing required field: ${missing.join(', ')}`
   return `Invalid field: ${fields.join(', ')}`
 }

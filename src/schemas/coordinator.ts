@@ -1,6 +1,7 @@
 import { DELAY, isDelay } from '../base/clock.js'
 import { assertThat } from '../base/errors.js'
 import { type MapDraft, PersistentMap } from '../base/persistent-map.js'
+import { isRecord } from '../base/values.js'
 import type { MessageOf } from './message.js'
 import { isSchema, type MessageSchemas, type Schema, type TypeOf } from './schema.js'
 
@@ -199,8 +200,4 @@ const delay: Kind<number> = { is: isDelay, called: DELAY }
 
 function assertKind<T>(name: string, value: unknown, { is, called }: Kind<T>): asserts value is T {
   assertThat(is(value), 'protocol-invalid', `coordinator.${name} must be ${called}`)
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -1,3 +1,5 @@
+import { isRecord } from '../base/values.js'
+
 /** What a frame carries beside a message's data: who caused it, and when. */
 export interface MessageMeta {
   /** When the sender created the message, in milliseconds since the epoch. */
@@ -84,7 +86,7 @@ function createDirection(
 ): EnvelopeDirection {
   const direction: EnvelopeDirection = {
     open(frame) {
-      if (!isFields(frame)) return { kind: 'invalid', detail: 'the frame is not an object' }
+      if (!isRecord(frame)) return { kind: 'invalid', detail: 'the frame is not an object' }
       const type = frame[typeField]
       if (typeof type !== 'string' || type === '') {
         return { kind: 'invalid', detail: `the frame has no "${typeField}"` }
@@ -139,8 +141,4 @@ type Writable<T> = { -readonly [Key in keyof T]: T[Key] }
 
 function isNumber(value: unknown): value is number {
   return Number.isSafeInteger(value) && Number(value) > 0
-}
-
-function isFields(value: unknown): value is FrameFields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.js'
+import { isThenable } from '../base/values.js'
 
 /** A call of user code whose answer decides what happens next. */
 export interface Question {
@@ -53,14 +54,4 @@ export function askUserCode(question: Question): () => boolean {
     },
   )
   return end
-}
-
-/** Whether a value is a promise, of any library. */
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    'then' in value &&
-    typeof value.then === 'function'
-  )
 }

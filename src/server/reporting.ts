@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.js'
 import { type ReportError, SyncError } from '../base/errors.js'
 import { guardReport } from '../base/options.js'
-import { isThenable } from './ask.js'
+import { isThenable } from '../base/values.js'
 
 /** The part of a server that an entry is about. */
 export type ServerLogPart = 'connection' | 'messages'

@@ -2,26 +2,22 @@ import { randomUUID } from 'node:crypto'
 import { open, readFile, rename, unlink } from 'node:fs/promises'
 
 /** Reads a file as text; gives `undefined` for a file that does not exist. */
-export async function readTextIfThere(file: string): Promise<string | undefined> {
-  try {
-    return await readFile(file, 'utf8')
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return undefined
-    throw error
-  }
+export function readTextIfThere(file: string): Promise<string | undefined> {
+  return ifThere(readFile(file, 'utf8'))
 }
 
 /** Removes a file that another process may have removed. */
-export function unlinkIfThere(file: string): Promise<void> {
-  return ifThere(unlink(file))
+export async function unlinkIfThere(file: string): Promise<void> {
+  await ifThere(unlink(file))
 }
 
-/** Waits for a change of a file. Does nothing if the file does not exist. */
-export async function ifThere(change: Promise<void>): Promise<void> {
+/** Waits for an operation on a file; gives `undefined` if the file does not exist. */
+export async function ifThere<T>(operation: Promise<T>): Promise<T | undefined> {
   try {
-    await change
+    return await operation
   } catch (error) {
-    if (!hasCode(error, 'ENOENT')) throw error
+    if (hasCode(error, 'ENOENT')) return undefined
+    throw error
   }
 }
 

@@ -4,6 +4,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { Clock } from '../base/clock.js'
 import { abortError } from '../base/deadline.js'
+import { isRecord, parseJson } from '../base/values.js'
 import { hasCode, ifThere, readTextIfThere, unlinkIfThere } from './node-files.js'
 
 /**
@@ -99,7 +100,9 @@ async function tryToAcquire(directory: string, leaseMs?: number): Promise<HeldLo
       return await isTop(directory, fence)
     },
     // A lock that was taken over has no file left.
-    release: () => ifThere(truncate(file)),
+    async release() {
+      await ifThere(truncate(file))
+    },
   }
 }
 
@@ -136,12 +139,8 @@ async function removeOldDrafts(directory: string): Promise<void> {
 }
 
 async function ageOf(file: string): Promise<number> {
-  try {
-    return Date.now() - (await stat(file)).mtimeMs
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return 0
-    throw error
-  }
+  const found = await ifThere(stat(file))
+  return found === undefined ? 0 : Date.now() - found.mtimeMs
 }
 
 interface Holder {
@@ -196,15 +195,12 @@ async function birthOf(pid: number): Promise<string | undefined> {
 }
 
 function parseHolder(text: string): Holder | undefined {
-  try {
-    const value: unknown = JSON.parse(text)
-    if (typeof value !== 'object' || value === null) return undefined
-    const { pid, host, birth } = value as Partial<Record<keyof Holder, unknown>>
-    if (!Number.isInteger(pid) || typeof host !== 'string') return undefined
-    return { pid: pid as number, host, ...(typeof birth === 'string' && { birth }) }
-  } catch {
+  const value = parseJson(text)
+  if (!isRecord(value)) return undefined
+  const { pid, host, birth } = value
+  if (typeof pid !== 'number' || !Number.isInteger(pid) || typeof host !== 'string')
     return undefined
-  }
+  return { pid, host, ...(typeof birth === 'string' && { birth }) }
 }
 
 function lockedError(): Error {

@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { type Clock, createSystemClock } from '../base/clock.js'
 import { SyncError } from '../base/errors.js'
-import { hasCode, readTextIfThere, replaceFile, syncFolder, unlinkIfThere } from './node-files.js'
+import { ifThere, readTextIfThere, replaceFile, syncFolder, unlinkIfThere } from './node-files.js'
 import { createLockedStore } from './node-locked-store.js'
 import type { KeyValueStore } from './store.js'
 
@@ -53,12 +53,8 @@ export function createFileStore(options: FileStoreOptions): KeyValueStore {
       }
     },
     async keys() {
-      try {
-        return (await readdir(directory)).filter((name) => !name.startsWith('~')).map(decodeKey)
-      } catch (error) {
-        if (hasCode(error, 'ENOENT')) return []
-        throw error
-      }
+      const names = (await ifThere(readdir(directory))) ?? []
+      return names.filter((name) => !name.startsWith('~')).map(decodeKey)
     },
   })
 }

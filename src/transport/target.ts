@@ -1,3 +1,4 @@
+import { isThenable } from '../base/values.js'
 import { type ConnectRequest, type CredentialsRule } from '../schemas/protocol.js'
 import { createValidate, type Schema } from '../schemas/schema.js'
 import type { ConnectionFailure } from './failure.js'
@@ -71,7 +72,7 @@ function ask<T>(
   try {
     given = isFunction(provider) ? provider(info) : provider
     // A thenable may throw or settle twice; a promise made of it does neither.
-    if (isPromiseLike(given)) {
+    if (isThenable(given)) {
       Promise.resolve(given).then(accept, reject)
       return
     }
@@ -132,13 +133,4 @@ function pageAddress(): string | undefined {
 
 function isFunction<T>(provider: Provider<T>): provider is ProviderFunction<T> {
   return typeof provider === 'function'
-}
-
-function isPromiseLike<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    'then' in value &&
-    typeof value.then === 'function'
-  )
 }

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { parseJson } from '../../base/values.js'
 import {
-  hasCode,
+  ifThere,
   readTextIfThere,
   replaceFile,
   syncFolder,
@@ -79,12 +80,8 @@ const padded = (n: number): string => String(n).padStart(16, '0')
 
 /** The finished files of a folder in order; a draft bears a tilde. */
 export async function listFolder(directory: string): Promise<string[]> {
-  try {
-    return (await readdir(directory)).filter((name) => !name.includes('~')).sort()
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return []
-    throw error
-  }
+  const names = (await ifThere(readdir(directory))) ?? []
+  return names.filter((name) => !name.includes('~')).sort()
 }
 
 /**
@@ -112,7 +109,7 @@ export async function readInbox(
   const files: string[] = []
   const messages: JournalMessage[] = []
   for (const name of await listFolder(inbox)) {
-    const found = parse(await readTextIfThere(join(inbox, name)))
+    const found = parseJson(await readTextIfThere(join(inbox, name)))
     // What is not ours is left where it is.
     if (!Array.isArray(found)) continue
     files.push(join(inbox, name))
@@ -158,7 +155,7 @@ export async function readOutcomes(
   directory: string,
   name: string,
 ): Promise<OutcomeFile | undefined> {
-  return parse(await readTextIfThere(join(directory, name))) as OutcomeFile | undefined
+  return parseJson(await readTextIfThere(join(directory, name))) as OutcomeFile | undefined
 }
 
 /** The journal of an owner. */
@@ -183,13 +180,5 @@ export async function readJournal(root: string): Promise<FoundJournal> {
     fence: Number(whole.slice('journal-'.length)),
     changes: records.map((record) => JSON.parse(record) as ChangeRecord),
     files,
-  }
-}
-
-function parse(text: string | undefined): unknown {
-  try {
-    return text === undefined ? undefined : (JSON.parse(text) as unknown)
-  } catch {
-    return undefined
   }
 }

@@ -1,6 +1,6 @@
 import { SyncError } from '../../base/errors.js'
 import type { ResetReason } from '../../schemas/control.js'
-import { isThenable } from '../ask.js'
+import { isThenable } from '../../base/values.js'
 import type { ClientMark, LogChange, LoggedMessage, UserLog } from '../log/delivery-log.js'
 import {
   applyChange,

@@ -1,4 +1,4 @@
-import { isThenable } from '../ask.js'
+import { isThenable } from '../../base/values.js'
 import type { ClientMark, LogChange, LoggedMessage } from '../log/delivery-log.js'
 import { headOf, markKey, type UserLogState } from '../log/user-log.js'
 import type { UnnumberedMessage } from './logged-message.js'

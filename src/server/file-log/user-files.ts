@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { mkdir, open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { hasCode, replaceFile, syncFolder } from '../../storage/node-files.js'
+import { ifThere, replaceFile, syncFolder } from '../../storage/node-files.js'
 import { decodeRecords, encodeRecords } from '../../storage/node-journal.js'
 import type { LogChange } from '../log/delivery-log.js'
 import { applyChange, createUserLog, toChange, type UserLogState } from '../log/user-log.js'
@@ -46,7 +46,7 @@ export async function openUserFiles(folder: string): Promise<UserFiles> {
   }
 
   async function load(userId: string): Promise<UserFile & { readonly bytes: number }> {
-    const read = decodeRecords(await readIfThere(pathOf(userId)))
+    const read = decodeRecords((await ifThere(readFile(pathOf(userId)))) ?? Buffer.alloc(0))
     let log: UserLogState | undefined
     let number = 0
     for (const record of read.records) {
@@ -79,15 +79,6 @@ export async function openUserFiles(folder: string): Promise<UserFiles> {
       }
     },
     sync: () => syncFolder(folder),
-  }
-}
-
-async function readIfThere(path: string): Promise<Buffer> {
-  try {
-    return await readFile(path)
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return Buffer.alloc(0)
-    throw error
   }
 }
 
