@@ -61,7 +61,7 @@ export async function acquireLock(options: LockOptions): Promise<HeldLock> {
     if (signal?.aborted === true) throw abortError()
     const lock = await tryToAcquire(directory, leaseMs)
     if (lock !== undefined) return lock
-    if (clock.now() >= giveUpAt) throw lockedError()
+    if (clock.now() >= giveUpAt) throw lockedError('another process holds the lock')
     await pause()
   }
 }
@@ -203,6 +203,7 @@ function parseHolder(text: string): Holder | undefined {
   return { pid, host, ...(typeof birth === 'string' && { birth }) }
 }
 
-function lockedError(): Error {
-  return Object.assign(new Error('another process holds the lock'), { code: 'ELOCKED' })
+/** The error of a lock that another process has. */
+export function lockedError(message: string): Error {
+  return Object.assign(new Error(message), { code: 'ELOCKED' })
 }

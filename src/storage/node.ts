@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path'
 import { type Clock, createSystemClock } from '../base/clock.js'
 import { SyncError } from '../base/errors.js'
 import { ifThere, readTextIfThere, replaceFile, syncFolder, unlinkIfThere } from './node-files.js'
+import { lockedError } from './node-lock.js'
 import { createLockedStore } from './node-locked-store.js'
 import type { KeyValueStore } from './store.js'
 
@@ -42,7 +43,7 @@ export function createFileStore(options: FileStoreOptions): KeyValueStore {
     read: (key) => readTextIfThere(pathOf(key)),
     async write(key, value, lock) {
       if (!(await lock.isHeld())) {
-        throw Object.assign(new Error('another process took the lock over'), { code: 'ELOCKED' })
+        throw lockedError('another process took the lock over')
       }
       if (value === undefined) {
         await unlinkIfThere(pathOf(key))

@@ -1,23 +1,16 @@
-import { utimes } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Clock, TimerHandle } from '../../base/clock.js'
+import type { TimerHandle } from '../../base/clock.js'
 import { SyncError } from '../../base/errors.js'
 import { hasCode } from '../../storage/node-files.js'
-import { acquireLock } from '../../storage/node-lock.js'
+import { acquireLock, type HeldLock, type LockOptions } from '../../storage/node-lock.js'
 
-/** A folder that is this process's own for as long as it runs. */
-export interface HeldFolder {
-  /** Whether nobody took it over, which a process that was stopped for long has to ask. */
-  isHeld(): Promise<boolean>
-  release(): Promise<void>
-}
+/**
+ * A folder that is this process's own for as long as it runs. A process that was stopped for long
+ * has to ask whether it still holds it.
+ */
+type HeldFolder = Pick<HeldLock, 'isHeld' | 'release'>
 
-/** What {@link holdFolder} needs. */
-export interface HoldFolderOptions {
-  readonly directory: string
-  readonly clock: Clock
-  readonly timeoutMs: number
-}
+type HoldFolderOptions = Pick<LockOptions, 'directory' | 'clock' | 'timeoutMs'>
 
 // The lock is meant to be held for an instant: where the system cannot tell that its holder lives,
 // it is taken from one that has been silent for 10 s.
@@ -39,9 +32,7 @@ export async function holdFolder(options: HoldFolderOptions): Promise<HeldFolder
 
   function schedule(): void {
     timer = clock.setTimeout(() => {
-      const now = new Date(clock.epoch())
-      // Where it was taken over the file is gone, as `isHeld` tells.
-      void utimes(join(directory, String(lock.fence)), now, now).catch(() => {})
+      void lock.keep().catch(() => {})
       schedule()
     }, SIGN_OF_LIFE_MS)
   }
