@@ -48,3 +48,10 @@ export function clampDelay(delayMs: number): number {
   if (Number.isNaN(delayMs)) return 0
   return Math.min(Math.max(delayMs, 0), LONGEST_TIMER_MS)
 }
+
+/** Resolves after a delay on the clock. */
+export function sleep(clock: Clock, delayMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    clock.setTimeout(resolve, delayMs)
+  })
+}

@@ -1,4 +1,4 @@
-import { type Clock, createSystemClock } from '../base/clock.js'
+import { type Clock, createSystemClock, sleep } from '../base/clock.js'
 import type { ReportError } from '../base/errors.js'
 import { createResilientStore, type ResilientStore } from './resilient.js'
 import { scopeStore } from './scope.js'
@@ -102,12 +102,6 @@ export function createWebStore(parts: WebStoreParts): KeyValueStore {
     else storage.setItem(key, value)
   }
 
-  function settle(): Promise<void> {
-    return new Promise((resolve) => {
-      clock.setTimeout(resolve, settleMs)
-    })
-  }
-
   return {
     get: (key) => promised(() => read(key)),
     set: (key, value) =>
@@ -126,15 +120,15 @@ export function createWebStore(parts: WebStoreParts): KeyValueStore {
       assertKey(key)
       if (locks === undefined) {
         // Two tabs may both write. After the wait both read the same value.
-        await settle()
+        await sleep(clock, settleMs)
         write(key, change(read(key)))
-        await settle()
+        await sleep(clock, settleMs)
         return read(key)
       }
       return await locks.request(`statewire:${key}`, async () => {
         // Tabs in different processes have a copy each. The write of the tab that had the lock
         // before may still be on its way.
-        await settle()
+        await sleep(clock, settleMs)
         const next = change(read(key))
         write(key, next)
         return next

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { link, mkdir, readdir, readFile, stat, truncate, utimes, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import type { Clock } from '../base/clock.js'
+import { type Clock, sleep } from '../base/clock.js'
 import { abortError } from '../base/deadline.js'
 import { isRecord, parseJson } from '../base/values.js'
 import { hasCode, ifThere, readTextIfThere, unlinkIfThere } from './node-files.js'
@@ -54,7 +54,7 @@ const OLD_DRAFT_MS = 60_000
  */
 export async function acquireLock(options: LockOptions): Promise<HeldLock> {
   const { directory, clock, timeoutMs, signal, leaseMs } = options
-  const pause = options.pause ?? (() => passRetry(clock))
+  const pause = options.pause ?? (() => sleep(clock, RETRY_MS))
   await mkdir(directory, { recursive: true, mode: 0o700 })
   const giveUpAt = clock.now() + timeoutMs
   for (;;) {
@@ -64,12 +64,6 @@ export async function acquireLock(options: LockOptions): Promise<HeldLock> {
     if (clock.now() >= giveUpAt) throw lockedError('another process holds the lock')
     await pause()
   }
-}
-
-function passRetry(clock: Clock): Promise<void> {
-  return new Promise((resolve) => {
-    clock.setTimeout(resolve, RETRY_MS)
-  })
 }
 
 async function tryToAcquire(directory: string, leaseMs?: number): Promise<HeldLock | undefined> {
