@@ -39,8 +39,8 @@ export function sortByAnswer(
   const answered = new Map<OutboxEntry, SendOutcome>()
   const unsent: OutboxEntry[] = []
   const [{ n: first = 0 } = {}] = numbered
-  // A mark below our first number: the server lost its memory twice, and told us the first time
-  // on a connection that ended before we read it.
+  // If `hwm` is below our first number, the server lost its log twice, and the connection ended before
+  // we read the first notice.
   const isSameMemory = isKnown && hwm >= first - 1
   for (const entry of numbered) {
     const { n = 0 } = entry

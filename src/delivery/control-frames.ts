@@ -33,8 +33,8 @@ export class ControlFrames implements DeliveryActions, Gate {
   #hello: Hello | undefined
   #answer: ServerAnswer | undefined
   #hasSpoken = false
-  // Each `$resume` is answered once, in order. The channel opens with the last answer: messages sent
-  // after an earlier one are not counted in the last one's `hwm`, and would be sent again.
+  // Each `$resume` is answered once, in order. The channel opens with the last answer. If messages
+  // were sent after an earlier one, the last `hwm` would not count them: they would be sent twice.
   #unanswered = 0
 
   constructor(parts: DeliveryParts, outboxes: Outboxes) {
@@ -98,7 +98,7 @@ export class ControlFrames implements DeliveryActions, Gate {
   noteState(state: DeliveryState): void {
     if (state === this.#state) return
     this.#state = state
-    // Whoever ends the connection calls `outboxChanged` itself, once the next outbox is in use.
+    // `ClientDelivery` tells of `offline` itself, once the next outbox is in use.
     if (state !== 'offline') this.#parts.host.outboxChanged()
   }
 

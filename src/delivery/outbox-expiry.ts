@@ -25,7 +25,7 @@ export class OutboxExpiry {
     if (next !== undefined) this.#parts.tell({ type: 'outbox.expiryScheduled' })
   }
 
-  /** Tells of the next expiry again: whoever waits for it may have waited for another outbox's. */
+  /** Announces the next expiry again: the timer may still be set for the outbox used before. */
   reschedule(): void {
     this.#scheduledAt = undefined
     this.schedule()

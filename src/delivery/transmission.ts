@@ -104,7 +104,7 @@ export class Transmission {
     this.pump()
   }
 
-  /** Takes the number of a message away, if it was not sent with it. */
+  /** Takes a message's number back, unless the message was sent under it. */
   withdraw(entry: OutboxEntry): void {
     const at = this.#outgoing.indexOf(entry)
     if (at >= 0) this.#withdrawFrom(at)
@@ -154,7 +154,8 @@ export class Transmission {
     }
   }
 
-  // Numbers stay until sent, even to a plain server: it may yet greet, and have accepted them before.
+  // A message keeps its number until it is sent. A server that looks plain may still send `$hello`,
+  // and may have accepted that number on an earlier connection.
   #nextPlain(): OutboxEntry | undefined {
     return this.#isFlowing ? (this.#queue.numbered[0] ?? this.#nextPersisted()) : undefined
   }

@@ -219,8 +219,8 @@ export class Publisher<State extends object, Status, Outbox extends object> {
     this.#add(this.#invalid, frame)
   }
 
-  // Reading the clock costs as much as emitting a message. A microtask's batch takes the time at
-  // which it opened for all its messages; any other scheduler may keep a batch open for long.
+  // Reading the clock costs as much as emitting a message. A microtask batch is short: the clock is
+  // read once, when it opens. Other schedulers keep batches open: it is read for each message.
   #noteTime(): void {
     if (this.#cancelFlush === undefined || this.#batches !== microtaskBatches) {
       this.#lastSyncTime = this.#clock.epoch()

@@ -45,8 +45,8 @@ export interface GuardedOutboxOptions {
  *   only those that the storage did not confirm.
  * - A message whose `add` took too long may be sent twice: by this handle, and by the next one
  *   that opens the storage.
- * - A message that continues in memory may have a number (`sent`) of the stored identity. Under
- *   another identity it is sent again, as a possible duplicate.
+ * - A message may have a number (`sent`) from before the failure. If memory continues under a new
+ *   identity, the server cannot recognise that number: the message may arrive twice.
  */
 export function createGuardedOutboxStore(
   store: OutboxStore,

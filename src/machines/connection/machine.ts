@@ -127,7 +127,7 @@ function makeConnectionMachine() {
     { guard: 'closedForGood', target: '#failed', actions: 'noteFinalError' },
     { guard: 'isCurrent', target: '#reconnecting', actions: 'scheduleRetry' },
   ] as const
-  // Without a timer where possible: a hidden tab's timers fire once a minute.
+  // An attempt that may begin now does not pass through `waiting`: a hidden tab's timer can be late.
   const onHurry = [
     { guard: 'mayAttemptNow', target: 'attempting', actions: 'bringForward' },
     { guard: 'comesSooner', target: 'waiting', reenter: true, actions: 'bringForward' },

@@ -139,8 +139,8 @@ function makeCoordinatorMachine() {
           idle: { on: { 'expiry.scheduled': 'waiting' } },
           waiting: {
             on: { 'expiry.scheduled': { target: 'waiting', reenter: true } },
-            // Where the entry that was waited for has stayed after all, nothing is removed, and the
-            // folding says again when the next entry is due.
+            // If the expiry of that entry was postponed meanwhile, nothing is removed, and the folding
+            // sends `expiry.scheduled` again.
             after: { nextExpiry: { target: 'idle', actions: 'removeExpired' } },
           },
         },

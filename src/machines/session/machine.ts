@@ -270,7 +270,7 @@ function defineMachine() {
                           guard: ({ event }) => isRefusal(event.output),
                           ...endWith(endings.linkRefused),
                         },
-                        // By our clock. The server's clock had its last word in this answer.
+                        // The server still says pending: now our own clock decides.
                         { guard: 'codeHasExpired', ...endWith(endings.linkExpired) },
                         {
                           target: 'resting',

@@ -188,8 +188,8 @@ export class ClientOutbox {
       },
       fail: () => {
         if (isInTurn) this.#unacknowledged.clear()
-        // A write rejected by a full queue frees only its own number; earlier ones may still be
-        // written.
+        // Not staged: the queue was full. Earlier numbers may still be written, so only this one is
+        // free again. Staged: the next number is the one after what the log holds.
         this.#next = isStaged ? this.#mark.hwm + 1 : n
         // The client also sends again everything that follows the first refused message.
         if (n === this.#next) sender.refuse(cid, n, 'unavailable', true)

@@ -104,7 +104,7 @@ export class Mailbox extends WriteQueue {
     return frame
   }
 
-  /** The cursor and, if there is one, the state with which a client goes on that must be reset. */
+  /** What a client that must be reset continues from: its new cursor and, if there is one, the state. */
   snapshot(why: ResetReason): { readonly seq: number; readonly state?: unknown } {
     const state = this.#state?.take()
     if (state !== undefined) return { seq: this.head, state: JSON.parse(state) }
