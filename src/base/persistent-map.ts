@@ -99,8 +99,8 @@ const ENTRIES: unique symbol = Symbol('entries')
  * Structured cloning copies no private state: to send a map to a worker, call
  * `postMessage([...map])`, and there `PersistentMap.from(received)`.
  *
- * `toEqual` of Vitest and Jest compares the entries. So does `assert.deepStrictEqual` of Node, which
- * may tell equal maps apart where keys were deleted; compare `[...map]` there.
+ * Vitest's `toEqual` compares the entries. Jest's, and `assert.deepStrictEqual` of Node, may tell
+ * equal maps apart where keys were deleted; compare `[...map]` there.
  *
  * @example
  * const one = PersistentMap.from([['a', 1]])

@@ -6,13 +6,14 @@ import type { MessageOf } from './message.js'
 import { isSchema, type MessageSchemas, type Schema, type TypeOf } from './schema.js'
 
 /**
- * A state that a fold may change in place, one level deep. A field that holds a `PersistentMap` is
- * a {@link MapDraft} here: it reads as the map, and a `PersistentMap` may be assigned to it.
+ * A state that a fold may change in place, one level deep. A field that always holds a
+ * `PersistentMap` is a {@link MapDraft} here: it reads as the map, and a `PersistentMap` may be
+ * assigned to it. A map that may be absent stays a `PersistentMap`, to be replaced as a whole.
  */
 export type Draft<State> = { -readonly [Field in keyof State]: DraftField<State[Field]> }
 
-// Distributes over a union: an optional map becomes an optional draft.
-type DraftField<Value> = Value extends PersistentMap<infer Item> ? MapDraft<Item> : Value
+// Not distributed over a union: a map that may be absent is no draft, and is replaced as a whole.
+type DraftField<Value> = [Value] extends [PersistentMap<infer Item>] ? MapDraft<Item> : Value
 
 /** What a fold may return: another state, with drafts or maps in its map fields, or nothing. */
 export type FoldResult<State> = State | Draft<State> | undefined | void

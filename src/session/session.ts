@@ -134,21 +134,21 @@ class ActorSession implements Session {
     }
   }
 
-  start(): void {
+  readonly start = (): void => {
     this.#assertLive()
     this.#actor.send({ type: 'start' })
   }
 
-  signIn(): void {
+  readonly signIn = (): void => {
     this.#assertLive()
     this.#actor.send({ type: 'link' })
   }
 
-  cancel(): void {
+  readonly cancel = (): void => {
     if (!this.#isDisposed) this.#actor.send({ type: 'cancel' })
   }
 
-  async signOut(): Promise<void> {
+  readonly signOut = async (): Promise<void> => {
     if (this.#isDisposed) return
     this.#actor.send({ type: 'signOut' })
     await this.#provider.waitFor((now) => now.matches('signedOut') || now.matches('idle'))

@@ -92,6 +92,11 @@ export class Workspace {
       if (map.draft !== undefined) sealed[map.name] = map.draft.close()
     }
     for (const draft of this.#replaced) draft.close()
+    // A draft that a fold put into a field of its own: nobody may see it in a published state.
+    for (const name in sealed) {
+      const value = sealed[name]
+      if (value instanceof OpenMap) sealed[name] = PersistentMap.from(value)
+    }
     if (!isEqual(sealed, this.#base)) this.#base = sealed
     this.dropDraft()
   }

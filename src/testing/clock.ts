@@ -36,15 +36,15 @@ export class ManualClock implements Clock {
     this.#epochAtZero = epochMs
   }
 
-  now(): number {
+  readonly now = (): number => {
     return this.#now
   }
 
-  epoch(): number {
+  readonly epoch = (): number => {
     return this.#epochAtZero + this.#now
   }
 
-  setTimeout(callback: () => void, delayMs: number): TimerHandle {
+  readonly setTimeout = (callback: () => void, delayMs: number): TimerHandle => {
     this.#timersSet += 1
     const deadline = this.#now + clampDelay(delayMs)
     const timer = { deadline, order: this.#timersSet, callback, position: -1 }
@@ -52,7 +52,7 @@ export class ManualClock implements Clock {
     return timer
   }
 
-  clearTimeout(handle: TimerHandle): void {
+  readonly clearTimeout = (handle: TimerHandle): void => {
     if (isTimer(handle)) this.#timers.remove(handle)
   }
 
@@ -61,18 +61,18 @@ export class ManualClock implements Clock {
    * the way. An error that a callback throws comes out of `advance`; the clock then stands at the
    * time of that callback.
    */
-  advance(ms: number): void {
+  readonly advance = (ms: number): void => {
     const steps = this.#steps(ms)
     while (steps.next().done !== true);
   }
 
   /** Like {@link advance}, up to a reading of `now()` that is not in the past. */
-  advanceTo(nowMs: number): void {
+  readonly advanceTo = (nowMs: number): void => {
     this.advance(nowMs - this.#now)
   }
 
   /** Like {@link advance}. Promise callbacks run before, between and after the timers. */
-  async advanceAsync(ms: number): Promise<void> {
+  readonly advanceAsync = async (ms: number): Promise<void> => {
     const steps = this.#steps(ms)
     while (steps.next().done !== true) await drainMicrotasks()
   }
@@ -82,7 +82,7 @@ export class ManualClock implements Clock {
    * Then every timer that became due fires late, in order of its deadline. Timers that those
    * callbacks set wait for the next call.
    */
-  jump(ms: number): void {
+  readonly jump = (ms: number): void => {
     this.#leap(ms)
   }
 
@@ -90,12 +90,12 @@ export class ManualClock implements Clock {
    * Fires the timers that are due now, without moving the clock. Timers that those callbacks set
    * wait for the next call. Returns how many fired.
    */
-  runDue(): number {
+  readonly runDue = (): number => {
     return this.#leap(0)
   }
 
   /** Changes what `epoch()` reads, and nothing else, like a user or NTP setting the calendar. */
-  setEpoch(epochMs: number): void {
+  readonly setEpoch = (epochMs: number): void => {
     assertFinite('epochMs', epochMs)
     this.#epochAtZero = epochMs - this.#now
   }
@@ -104,7 +104,7 @@ export class ManualClock implements Clock {
    * Lets timers fire only at multiples of `everyMs`, as browsers do in hidden tabs. `0` ends the
    * throttling; overdue timers then fire with the next `advance`.
    */
-  throttle(everyMs: number): void {
+  readonly throttle = (everyMs: number): void => {
     assertDurationPasses(everyMs)
     this.#throttleMs = everyMs
   }

@@ -20,6 +20,19 @@ describe('signing in', () => {
     expect(session.status).toEqual({ state: 'signedOut' })
   })
 
+  it('[SESS-2] works by functions that are taken off it', async () => {
+    const { session, settle } = createTestSession()
+    const { start, signIn, cancel, signOut } = session
+    start()
+    await settle()
+    signIn()
+    await settle()
+    expect(session.status).toMatchObject({ state: 'linking' })
+    cancel()
+    await signOut()
+    expect(session.status).toMatchObject({ state: 'signedOut' })
+  })
+
   it('[SESS-5] shows a code, then the user; the sync starts once they are there', async () => {
     const { session, statuses, server, clock, sync, start, link } = createTestSession()
     const order: string[] = []

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type * as z from 'zod/mini'
 import type { SyncError } from '../../src/base/errors.js'
 import { createFolding, type Folding } from '../../src/state/folding.js'
+import { createManualClock } from '../../src/testing/clock.js'
 import { PersistentMap } from '../../src/base/persistent-map.js'
 import type { Draft } from '../../src/schemas/coordinator.js'
 import type { ReadMessage } from '../../src/schemas/reader.js'
@@ -93,6 +94,32 @@ describe('folding', () => {
     }
     for (const { state, then } of seen) expect(plain(state)).toEqual(then)
     expect(plain(initial)).toEqual({ notes: [], peers: [], title: '' })
+  })
+
+  it('[COORD-1] publishes a map where a fold put a draft into a field without one', () => {
+    const initial: { notes: PersistentMap<string>; saved: unknown } = {
+      notes: PersistentMap.from([['a', 'x']]),
+      saved: undefined,
+    }
+    const folding = createFolding(
+      {
+        initial,
+        fold: {
+          SAVE(draft) {
+            draft.saved = draft.notes
+          },
+        },
+      },
+      { clock: createManualClock(), report: () => expect.unreachable() },
+    )
+    folding.fold({
+      type: 'SAVE',
+      data: undefined,
+      meta: { timestamp: 0, deviceId: '', userId: '' },
+    })
+    folding.commit()
+    expect(folding.state.saved).toBeInstanceOf(PersistentMap)
+    expect(folding.state.saved).toEqual(folding.state.notes)
   })
 
   it('[COORD-3] never changes a published state by a draft that a fold kept', () => {

@@ -11,6 +11,13 @@ describe('a manual clock', () => {
     expect([clock.now(), clock.epoch()]).toEqual([300, 1_000_300])
   })
 
+  it('[TEST-1] works by functions that are taken off it', () => {
+    const { now, epoch, setTimeout, clearTimeout, advance } = createManualClock({ epochMs: 5 })
+    clearTimeout(setTimeout(() => expect.unreachable(), 1))
+    advance(2)
+    expect([now(), epoch()]).toEqual([2, 7])
+  })
+
   it('[TEST-2] fires timers by deadline, and timers of one deadline in the order they were set', () => {
     const clock = createManualClock()
     const fired: string[] = []

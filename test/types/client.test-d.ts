@@ -3,6 +3,8 @@ import {
   createSyncClient,
   defineCoordinator,
   defineProtocol,
+  type Draft,
+  type MapDraft,
   PersistentMap,
   type Receipt,
 } from 'statewire'
@@ -63,6 +65,15 @@ describe('types', () => {
     expectTypeOf(sync.select(({ lines }) => lines.get('1')?.text)).toEqualTypeOf<
       Observable<string | undefined>
     >()
+  })
+
+  it('[COORD-1] types the maps of a draft: one that may be absent is replaced as a whole', () => {
+    interface Saved {
+      readonly notes: PersistentMap<string>
+      readonly saved?: PersistentMap<string> | undefined
+    }
+    expectTypeOf<Draft<Saved>['notes']>().toEqualTypeOf<MapDraft<string>>()
+    expectTypeOf<Draft<Saved>['saved']>().toEqualTypeOf<PersistentMap<string> | undefined>()
   })
 
   it('[SEND-1] types payloads: required, optional, none', () => {
