@@ -122,6 +122,21 @@ describe('folding', () => {
     expect(folding.state.saved).toEqual(folding.state.notes)
   })
 
+  it('[COORD-26] names the rule of presence that threw, and leaves the peer as it was', () => {
+    const fails = () => {
+      throw new Error('no')
+    }
+    for (const name of ['unconfirm', 'isUnconfirmed'] as const) {
+      const { folding, batch, errors } = createBench({
+        presence: { ...board.presence!, [name]: fails },
+      })
+      batch(here('a'))
+      folding.unconfirmPeers()
+      expect(errors[0]?.message).toBe(`coordinator.presence.${name} threw`)
+      expect(folding.state.peers.has('a')).toBe(true)
+    }
+  })
+
   it('[COORD-3] never changes a published state by a draft that a fold kept', () => {
     const kept: { state?: Draft<Board>; notes?: Draft<Board>['notes'] } = {}
     const { folding, batch, errors } = createBench({
