@@ -27,7 +27,7 @@ export interface ClientActors {
 /** The root machine. */
 export type ClientMachine = ReturnType<typeof makeClientMachine>
 
-const machines = new Map<AnyActorLogic, ClientMachine>()
+const machines = new WeakMap<AnyActorLogic, ClientMachine>()
 
 /** The root machine for a kind of delivery. Made on first use; all clients of that kind share it. */
 export function createClientMachine(delivery: AnyActorLogic): ClientMachine {
