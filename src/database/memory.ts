@@ -1,0 +1,156 @@
+import { createUuid } from '../base/uuid.js'
+import {
+  type Change,
+  closedError,
+  type Database,
+  type Found,
+  type Read,
+  type Write,
+} from './database.js'
+
+/** A database in memory. Further handles on the same rows compete as tabs and processes do. */
+export interface MemoryDatabase extends Database {
+  /** Opens another handle on the same rows. */
+  open(): MemoryDatabase
+  /** Acts as kill -9: what has resolved stays, what is pending is lost and never settles. */
+  crash(): void
+  /** Acts as a frozen tab or a stopped process: nothing happens here until the resulting function is called. */
+  freeze(): () => void
+  /** Acts as an eviction: all rows are gone, for all handles. */
+  clear(): void
+}
+
+/**
+ * Makes a database that lasts as long as the process: for tests, and for rows that need not
+ * outlive it.
+ *
+ * @example
+ * const first = createMemoryDatabase()
+ * const second = first.open()
+ * first.crash()
+ */
+export function createMemoryDatabase(): MemoryDatabase {
+  return new MemoryHandle(new MemoryRows())
+}
+
+/** What all handles share. */
+class MemoryRows {
+  history = createUuid()
+  readonly handles = new Set<MemoryHandle>()
+  readonly #tables = new Map<string, Map<string, string>>()
+
+  transact<T>(reads: readonly Read[], change: (found: Found) => Change<T>): Change<T> {
+    const rows = reads.map((read) => this.#read(read))
+    const changed = change({ rows, history: this.history })
+    for (const write of changed.writes ?? []) this.#write(write)
+    return changed
+  }
+
+  clear(): void {
+    this.#tables.clear()
+    this.history = createUuid()
+  }
+
+  #read({ table, key, after = '' }: Read): Found['rows'][number] {
+    const rows = [...(this.#tables.get(table) ?? [])].map(([name, value]) => ({ key: name, value }))
+    if (key !== undefined) return rows.filter((row) => row.key === key)
+    return rows.filter((row) => row.key > after).sort((a, b) => (a.key < b.key ? -1 : 1))
+  }
+
+  #write({ table, key, value }: Write): void {
+    const rows = this.#tables.get(table) ?? new Map<string, string>()
+    this.#tables.set(table, rows)
+    if (value === undefined) rows.delete(key)
+    else rows.set(key, value)
+  }
+}
+
+class MemoryHandle implements MemoryDatabase {
+  readonly #rows: MemoryRows
+  readonly #watchers = new Set<{ readonly changed: () => void }>()
+  #state: 'open' | 'closed' | 'crashed' = 'open'
+  /** Settles when the last transaction is done. */
+  #last: Promise<unknown> = Promise.resolve()
+  /** Resolves once the handle is no longer frozen. */
+  #thaw: Promise<void> | undefined
+
+  constructor(rows: MemoryRows) {
+    this.#rows = rows
+    rows.handles.add(this)
+  }
+
+  open(): MemoryDatabase {
+    return new MemoryHandle(this.#rows)
+  }
+
+  transact<T>(reads: readonly Read[], change: (found: Found) => Change<T>): Promise<T> {
+    if (this.#state === 'closed') return Promise.reject(closedError())
+    const turn = this.#last.then(() => this.#run(reads, change))
+    this.#last = turn.catch(() => undefined)
+    return turn
+  }
+
+  watch(changed: () => void): () => void {
+    // An object of its own, so that a function that was added twice is called twice.
+    const watcher = { changed }
+    this.#watchers.add(watcher)
+    return () => {
+      this.#watchers.delete(watcher)
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#state !== 'open') return
+    this.#state = 'closed'
+    await this.#last
+    this.#leave()
+  }
+
+  crash(): void {
+    this.#state = 'crashed'
+    this.#leave()
+  }
+
+  freeze(): () => void {
+    let resume: () => void = () => undefined
+    this.#thaw = new Promise((resolve) => {
+      resume = resolve
+    })
+    return () => {
+      this.#thaw = undefined
+      resume()
+      this.tell()
+    }
+  }
+
+  clear(): void {
+    this.#rows.clear()
+    for (const handle of this.#rows.handles) handle.tell()
+  }
+
+  /** Tells the watchers, each in a microtask: what one does or throws affects nothing else. */
+  tell(): void {
+    if (this.#thaw !== undefined) return
+    for (const watcher of this.#watchers) {
+      void Promise.resolve().then(() => {
+        if (this.#watchers.has(watcher)) watcher.changed()
+      })
+    }
+  }
+
+  async #run<T>(reads: readonly Read[], change: (found: Found) => Change<T>): Promise<T> {
+    await this.#thaw
+    // A crash between the call and the change loses the change.
+    if (this.#state === 'crashed') return await new Promise<never>(() => undefined)
+    const { writes = [], result } = this.#rows.transact(reads, change)
+    if (writes.length > 0) {
+      for (const other of this.#rows.handles) if (other !== this) other.tell()
+    }
+    return result
+  }
+
+  #leave(): void {
+    this.#watchers.clear()
+    this.#rows.handles.delete(this)
+  }
+}
