@@ -15,7 +15,12 @@ import { Sender } from './client/sender.js'
 import { createOn, subscribe } from './client/subscribe.js'
 import type { PayloadArgs, SyncClient, SyncSnapshot } from './client/sync-client.js'
 import type { OutboxState, OutboxView } from './delivery/outbox-view.js'
-import { type AttachedDelivery, type DeliveryHost, noDelivery } from './delivery/port.js'
+import {
+  type AttachedDelivery,
+  type DeliveryHost,
+  noDelivery,
+  type Resync,
+} from './delivery/port.js'
 import { createSettledReceipt, createUnsentReceipt, type Receipt } from './delivery/receipt.js'
 import { type ConnectionStatus, getConnectionStatus } from './machines/connection/status.js'
 import type { AnyMessage } from './schemas/message.js'
@@ -65,6 +70,7 @@ class Client<R extends MessageSchemas, S extends MessageSchemas, State extends o
   readonly messages$: Observable<AnyMessage<R>>
   readonly unknown$: ClientPublisher<State>['unknown$']
   readonly invalid$: ClientPublisher<State>['invalid$']
+  readonly resync$: Observable<Resync>
   readonly status$: ClientPublisher<State>['status$']
   readonly state$: ClientPublisher<State>['state$']
   readonly outbox$: ClientPublisher<State>['outbox$']
@@ -126,6 +132,7 @@ class Client<R extends MessageSchemas, S extends MessageSchemas, State extends o
     this.messages$ = this.#publisher.messages$ as unknown as Observable<AnyMessage<R>>
     this.unknown$ = this.#publisher.unknown$
     this.invalid$ = this.#publisher.invalid$
+    this.resync$ = this.#publisher.resync$ as Observable<Resync>
     this.status$ = this.#publisher.status$
     this.state$ = this.#publisher.state$
     this.outbox$ = this.#publisher.outbox$
@@ -233,6 +240,7 @@ class Client<R extends MessageSchemas, S extends MessageSchemas, State extends o
       flush: () => this.#publisher.flush(),
       restore: (state) => this.#restore(state),
       tellRoster: (type) => this.#actors.coordinator.send({ type }),
+      resync: (reason) => this.#publisher.resync({ reason } satisfies Resync),
       outboxChanged: () => this.#publisher.noteOutbox(),
     }
   }

@@ -1,6 +1,6 @@
 export { createSyncClient } from './client.js'
 export type { PayloadArgs, SyncClient, SyncSnapshot } from './client/sync-client.js'
-export type { Delivery } from './delivery/port.js'
+export type { Delivery, Resync, ResyncReason } from './delivery/port.js'
 export {
   createConsoleLogger,
   type LogEntry,

@@ -1,5 +1,6 @@
 import type { Observable } from 'rxjs'
 import type { OutboxState, OutboxView } from '../delivery/outbox-view.js'
+import type { Resync } from '../delivery/port.js'
 import type { Receipt } from '../delivery/receipt.js'
 import type { ConnectionStatus } from '../machines/connection/status.js'
 import type { AnyMessage, InvalidFrame, MessageOf, UnknownMessage } from '../schemas/message.js'
@@ -66,6 +67,11 @@ export interface SyncClient<
   readonly unknown$: Observable<UnknownMessage>
   /** Frames, and parts of batches, that could not be read. */
   readonly invalid$: Observable<InvalidFrame>
+  /**
+   * Tells when messages of the server may be missing: load again what they would have told. The
+   * first connection after `start` does not count.
+   */
+  readonly resync$: Observable<Resync>
 
   /** The status of the connection; the current one first. */
   readonly status$: Observable<ConnectionStatus>

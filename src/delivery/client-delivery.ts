@@ -104,7 +104,7 @@ class ClientDelivery implements AttachedDelivery {
   }
 
   forgetPosition(): void {
-    this.gate.cursor.forget()
+    this.gate.forgetPosition()
   }
 
   dispose(): void {

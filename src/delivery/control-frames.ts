@@ -1,6 +1,6 @@
 import type { output } from 'zod/v4/core'
 import type { DeliveryActions, DeliveryEvent, DeliveryState } from '../machines/delivery.js'
-import { type Hello, type Resume, toClient } from '../schemas/control.js'
+import { type Hello, type ResetReason, type Resume, toClient } from '../schemas/control.js'
 import type { MessageMeta } from '../schemas/envelope.js'
 import type { Gate } from '../schemas/reader.js'
 import { createValidate, type Schema } from '../schemas/schema.js'
@@ -19,11 +19,13 @@ type ServerAnswer = Pick<output<typeof toClient.$resumed>, 'epoch' | 'hwm' | 'kn
  * frames, answers them, and opens the channel of the outbox. The delivery machine decides when.
  */
 export class ControlFrames implements DeliveryActions, Gate {
-  readonly cursor = new Cursor()
+  readonly cursor: Cursor
   readonly counts = { resumed: 0, reset: 0, duplicates: 0, gaps: 0 }
   readonly #parts: DeliveryParts
   readonly #outboxes: Outboxes
   readonly #handlers: ReadonlyMap<string, FrameHandler>
+  // Whether a later run continues from the cursor.
+  readonly #storesCursor: boolean
   // Addresses of servers without delivery.
   readonly #plainAddresses = new Set<string>()
   #tellMachine: (event: DeliveryEvent) => void = () => undefined
@@ -32,14 +34,24 @@ export class ControlFrames implements DeliveryActions, Gate {
   // What was said on this connection.
   #hello: Hello | undefined
   #answer: ServerAnswer | undefined
+  #resetReason: ResetReason = 'new'
   #hasSpoken = false
   // Each `$resume` is answered once, in order. The channel opens with the last answer. If messages
   // were sent after an earlier one, the last `hwm` would not count them: they would be sent twice.
   #unanswered = 0
+  #hasRenewed = false
+  // Whether there was a connection before, and what it missed has to be told.
+  #connections = 0
 
   constructor(parts: DeliveryParts, outboxes: Outboxes) {
     this.#parts = parts
     this.#outboxes = outboxes
+    // A state that is in memory alone is not restored by the messages after a stored cursor.
+    const isStored = parts.host.protocol.coordinator?.checkpoint === undefined
+    this.#storesCursor = isStored
+    this.cursor = new Cursor((position) => {
+      if (isStored) outboxes.current.store?.setCursor(position)
+    })
     this.#handlers = new Map(Object.entries(this.#createHandlers()))
   }
 
@@ -51,6 +63,12 @@ export class ControlFrames implements DeliveryActions, Gate {
   /** Tells the delivery machine what happened. */
   tell(event: DeliveryEvent): void {
     this.#tellMachine(event)
+  }
+
+  /** The state is gone: the next connection is like a first one. */
+  forgetPosition(): void {
+    this.cursor.forget()
+    this.#connections = 0
   }
 
   /** Whether a message may be applied, by what stands beside its body. */
@@ -107,6 +125,8 @@ export class ControlFrames implements DeliveryActions, Gate {
     this.#answer = undefined
     this.#hasSpoken = false
     this.#unanswered = 0
+    this.#hasRenewed = false
+    this.#connections += 1
   }
 
   endConnection(): void {
@@ -115,12 +135,16 @@ export class ControlFrames implements DeliveryActions, Gate {
   }
 
   resume(): void {
+    const outbox = this.#outboxes.current
+    // `outbox.opened` follows.
+    if (!outbox.isOpened) return
+    if (this.#storesCursor) this.cursor.restore(outbox.storedCursor)
     const { position } = this.cursor
-    const { owner } = this.#outboxes.current
+    const { cid, fence, start, past } = outbox.identity ?? {}
     this.#unanswered += 1
     this.#send('$resume', {
       ...(position !== undefined && { epoch: position.epoch, seq: position.seq }),
-      ...(owner !== undefined && { cid: owner.cid, fence: owner.fence }),
+      ...(cid !== undefined && { cid, fence, start, past: [...(past ?? [])] }),
     } satisfies Resume)
   }
 
@@ -128,19 +152,36 @@ export class ControlFrames implements DeliveryActions, Gate {
     const { host, options } = this.#parts
     const hello = this.#hello
     const answer = this.#answer
-    if (hello === undefined || answer?.hwm === undefined) return
+    const outbox = this.#outboxes.current
+    if (hello === undefined || answer === undefined || outbox.identity === undefined) return
+    const { hwm } = answer
+    // Another copy of the outbox uses its `cid`, or the storage has lost numbers that were given.
+    if (hwm === undefined || (answer.known === true && hwm > outbox.transmission.highest)) {
+      this.#renew()
+      return
+    }
+    outbox.store?.noteAnswered()
     this.#outboxes.openChannel({
       kind: 'acknowledged',
       maxBytes: Math.min(hello.maxBytes, host.maxBufferedBytes),
       window: Math.max(1, Math.min(hello.window, options.window)),
       epoch: answer.epoch,
-      hwm: answer.hwm,
+      hwm,
       isKnown: answer.known === true,
       refused: answer.refused ?? [],
     })
   }
 
+  // Once on a connection: a server that does not take a new one takes none.
+  #renew(): void {
+    if (this.#hasRenewed) return
+    this.#hasRenewed = true
+    this.#parts.host.log('warn', 'delivery', 'outbox.renewed')
+    void this.#outboxes.current.renew()
+  }
+
   openPlainChannel(): void {
+    if (this.#connections > 1) this.#parts.host.resync('plain')
     this.#outboxes.openChannel({ kind: 'plain', maxBytes: this.#parts.host.maxBufferedBytes })
   }
 
@@ -195,6 +236,7 @@ export class ControlFrames implements DeliveryActions, Gate {
       $reset: handler(toClient.$reset, (body) => {
         this.counts.reset += 1
         this.#answer = body
+        this.#resetReason = body.why
         cursor.hold()
       }),
       $snapshot: handler(toClient.$snapshot, (body) => this.#applySnapshot(body)),
@@ -203,11 +245,11 @@ export class ControlFrames implements DeliveryActions, Gate {
         return undefined
       },
       $ack: handler(toClient.$ack, ({ cid, n }) => {
-        if (cid === outboxes.current.owner?.cid) outboxes.current.transmission.acknowledge(n)
+        if (cid === outboxes.current.identity?.cid) outboxes.current.transmission.acknowledge(n)
       }),
       $nack: handler(toClient.$nack, ({ cid, n, code, retry }) => {
-        const { owner, transmission } = outboxes.current
-        if (cid !== owner?.cid) return
+        const { identity, transmission } = outboxes.current
+        if (cid !== identity?.cid) return
         if (retry) transmission.refuseForNow(n)
         else transmission.refuse(n, code)
       }),
@@ -233,6 +275,7 @@ export class ControlFrames implements DeliveryActions, Gate {
     // A server whose protocol has no checkpoint sends no state: the client's stays.
     if (state === undefined) host.log('info', 'delivery', 'state.kept')
     else host.restore(state)
+    if (this.#resetReason !== 'new') host.resync(this.#resetReason)
     host.tellRoster('roster.begun')
     this.#countAnswer()
   }

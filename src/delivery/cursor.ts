@@ -15,8 +15,14 @@ export type Sighting = 'next' | 'duplicate' | 'gap' | 'early'
 
 /** Keeps the order of numbered messages: each is applied once, and none after a gap. */
 export class Cursor {
+  readonly #moved: (position: CursorPosition | undefined) => void
   #position: CursorPosition | undefined
   #isFollowing = false
+
+  /** `moved` is called with each new position. */
+  constructor(moved: (position: CursorPosition | undefined) => void) {
+    this.#moved = moved
+  }
 
   /** `undefined` while there is no state that messages could follow. */
   get position(): CursorPosition | undefined {
@@ -31,7 +37,7 @@ export class Cursor {
     if (epoch !== position.epoch) return 'gap'
     if (seq <= position.seq) return 'duplicate'
     if (seq > position.seq + 1) return 'gap'
-    this.#position = { epoch, seq }
+    this.#move({ epoch, seq })
     return 'next'
   }
 
@@ -49,7 +55,7 @@ export class Cursor {
 
   /** The state is the one at this position, and messages follow it. */
   set(position: CursorPosition): void {
-    this.#position = position
+    this.#move(position)
     this.#isFollowing = true
   }
 
@@ -60,7 +66,17 @@ export class Cursor {
 
   /** The state is gone. */
   forget(): void {
-    this.#position = undefined
+    this.#move(undefined)
     this.#isFollowing = false
+  }
+
+  /** Continues from where an earlier run came to, unless there is a position by now. */
+  restore(position: CursorPosition | undefined): void {
+    this.#position ??= position
+  }
+
+  #move(position: CursorPosition | undefined): void {
+    this.#position = position
+    this.#moved(position)
   }
 }

@@ -3,7 +3,7 @@ import type { EnvelopeDirection } from '../schemas/envelope.js'
 import { isLarger, sizeOf } from '../transport/frame-size.js'
 import { type Encoded, encodeCheckedJson, encodeJson } from '../transport/json-codec.js'
 import type { OutboxEntry } from './outbox-entry.js'
-import type { StoredMessage } from './store/outbox-store.js'
+import type { StoredMessage } from './store/stored-message.js'
 
 // Handing a frame to the system costs more than everything else that is done about a message. A
 // frame holds as many waiting messages as a server reads at once.

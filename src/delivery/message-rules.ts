@@ -5,7 +5,7 @@ import {
   type SendOptions,
   type WhenFull,
 } from '../schemas/outbox-rule.js'
-import type { StoredMessage } from './store/outbox-store.js'
+import type { StoredMessage } from './store/stored-message.js'
 
 /** The rules of a protocol for the types of messages that it sends. */
 export class MessageRules {

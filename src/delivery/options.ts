@@ -1,15 +1,20 @@
 import { assertThat } from '../base/errors.js'
 import { assertDuration, assertOptionalFunction, assertWholeNumber } from '../base/options.js'
 import { createUuid } from '../base/uuid.js'
-import type { OutboxStore } from './store/outbox-store.js'
+import type { Database } from '../database/database.js'
 
 /** Options of `createDelivery`. */
 export interface DeliveryOptions {
   /**
-   * Opens the storage of an outbox, so that messages survive a crash or a reload. Called once for
-   * each key. Default: memory.
+   * Where outboxes are stored, so that messages survive a crash or a reload. Default: memory. The
+   * app closes it after the client was disposed.
    */
-  readonly store?: (key: string) => OutboxStore
+  readonly database?: Database
+  /**
+   * How long the owner of a shared outbox may leave another tab or process without an answer
+   * before that one takes the outbox over, in ms. Default 5,000.
+   */
+  readonly leaseMs?: number
   /**
    * Names the outbox that messages go into: by server, user and device, if any of them can
    * change. Called at `start`, `connect` and `reconnect`, and with each attempt. Each key has an
@@ -30,9 +35,9 @@ export interface DeliveryOptions {
   readonly makeId?: () => string
 }
 
-/** Options with everything filled in and checked. Without `store` messages are in memory. */
-export type ResolvedDelivery = Required<Omit<DeliveryOptions, 'store'>> &
-  Pick<DeliveryOptions, 'store'>
+/** Options with everything filled in and checked. Without `database` messages are in memory. */
+export type ResolvedDelivery = Required<Omit<DeliveryOptions, 'database'>> &
+  Pick<DeliveryOptions, 'database'>
 
 /**
  * Checks options and fills in defaults.
@@ -40,17 +45,23 @@ export type ResolvedDelivery = Required<Omit<DeliveryOptions, 'store'>> &
  * @throws SyncError `option-invalid`, naming the option.
  */
 export function resolveDelivery(options: DeliveryOptions): ResolvedDelivery {
-  const { store, key = () => 'default', makeId = createUuid } = options
-  const { greetingMs = 2_000, answerTimeoutMs = 15_000 } = options
+  const { database, key = () => 'default', makeId = createUuid } = options
+  const { greetingMs = 2_000, answerTimeoutMs = 15_000, leaseMs = 5_000 } = options
   const { maxMessages = 1_000, maxBytes = 2 ** 20, window = 256 } = options
   assertDuration('delivery.greetingMs', greetingMs)
   assertDuration('delivery.answerTimeoutMs', answerTimeoutMs)
-  assertThat(answerTimeoutMs > 0, 'option-invalid', 'delivery.answerTimeoutMs must be more than 0')
-  const functions = { store, key, makeId }
+  assertDuration('delivery.leaseMs', leaseMs)
+  for (const [name, value] of Object.entries({ answerTimeoutMs, leaseMs })) {
+    assertThat(value > 0, 'option-invalid', `delivery.${name} must be more than 0`)
+  }
+  const isDatabase = database === undefined || typeof database.transact === 'function'
+  assertThat(isDatabase, 'option-invalid', 'delivery.database must be a database')
+  const functions = { key, makeId }
   for (const [name, value] of Object.entries(functions)) {
     assertOptionalFunction(`delivery.${name}`, value)
   }
   const limits = { maxMessages, maxBytes, window }
   for (const [name, value] of Object.entries(limits)) assertWholeNumber(`delivery.${name}`, value)
-  return { ...limits, greetingMs, answerTimeoutMs, key, makeId, ...(store && { store }) }
+  const times = { greetingMs, answerTimeoutMs, leaseMs }
+  return { ...limits, ...times, key, makeId, ...(database && { database }) }
 }

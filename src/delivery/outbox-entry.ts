@@ -1,6 +1,6 @@
 import type { WaitingMessage } from './outbox-view.js'
 import type { OpenReceipt } from './receipt.js'
-import type { StoredMessage } from './store/outbox-store.js'
+import type { StoredMessage } from './store/stored-message.js'
 
 /** A message in an outbox. */
 export interface OutboxEntry {
@@ -19,10 +19,8 @@ export interface OutboxEntry {
   isAbandoned: boolean
   /** It was on its way to a server that has lost its memory since. */
   mayBeDuplicate: boolean
-  /** Of its addition to the storage: never asked for, not answered yet, or answered, however. */
-  persistence: 'none' | 'pending' | 'answered'
-  /** Called once the storage has answered. */
-  whenPersisted?: () => void
+  /** Whether the storage has it: `none` without a storage, `failed` if the storage did not work. */
+  persistence: 'none' | 'pending' | 'stored' | 'failed'
 }
 
 /** Makes the entry of a message that was just accepted, or was read from the storage. */
@@ -43,6 +41,15 @@ export function createEntry(
     isAbandoned: false,
     mayBeDuplicate: false,
   }
+}
+
+/**
+ * The number was of an outbox that the server does not take any more. If the message was sent, the
+ * server may have accepted it.
+ */
+export function forgetNumber(entry: OutboxEntry): void {
+  entry.n = undefined
+  entry.mayBeDuplicate ||= entry.wasTransmitted
 }
 
 /** Lists the messages that nobody took back, as the app sees them. */

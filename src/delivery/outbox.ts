@@ -1,20 +1,16 @@
 import type { SendOptions } from '../schemas/outbox-rule.js'
 import { sizeOf } from '../transport/frame-size.js'
+import type { CursorPosition } from './cursor.js'
 import { createEntry, listMessages, type OutboxEntry } from './outbox-entry.js'
 import { OutboxExpiry } from './outbox-expiry.js'
 import type { OutboxState, WaitingMessage } from './outbox-view.js'
 import type { OutboxParts } from './parts.js'
 import { OutboxQueue } from './queue.js'
 import { createUnsentReceipt, OpenReceipt, type Receipt, type SendOutcome } from './receipt.js'
-import {
-  notSent,
-  type OutboxOwner,
-  settleEntry,
-  type TakeBackReason,
-  unknownOutcome,
-} from './settle.js'
+import { notSent, settleEntry, type TakeBackReason, unknownOutcome } from './settle.js'
 import { StandbyMessages } from './standby-messages.js'
-import type { GuardedOutbox, StoredMessage } from './store/outbox-store.js'
+import { OutboxStore, type OwnedOutbox } from './store/outbox-store.js'
+import type { OutboxIdentity, StoredMessage } from './store/stored-message.js'
 import { Transmission, type TransmittedOutbox } from './transmission.js'
 
 /**
@@ -25,6 +21,8 @@ export class Outbox implements TransmittedOutbox {
   readonly queue: OutboxQueue
   readonly transmission: Transmission
   readonly expiry: OutboxExpiry
+  /** Absent: the outbox is in memory alone. */
+  readonly store: OutboxStore | undefined
   readonly counts = { accepted: 0, delivered: 0, transmitted: 0, retransmitted: 0 }
   readonly #parts: OutboxParts
   readonly #standby: StandbyMessages
@@ -33,27 +31,35 @@ export class Outbox implements TransmittedOutbox {
   readonly #idPrefix: string
   #lastId = 0
   // `undefined` while another handle owns the outbox, or it is not known who does.
-  #owner: OutboxOwner | undefined
+  #identity: OutboxIdentity | undefined
+  #storedCursor: CursorPosition | undefined
+  #isOpened: boolean
 
   constructor(parts: OutboxParts) {
-    const { options, store } = parts
+    const { options } = parts
     this.#parts = parts
+    this.store = this.#openStore()
+    this.#isOpened = this.store === undefined
     this.queue = new OutboxQueue(options)
     this.#standby = new StandbyMessages(options)
     this.#idPrefix = options.makeId()
     this.transmission = new Transmission(parts, this)
     this.expiry = new OutboxExpiry(parts, this.queue, (entry) => this.#expire(entry))
-    store?.watch({
-      added: (messages) => this.#addOthers(messages),
-      removed: (id, outcome) =>
-        // A client of this library wrote it, so it is one of its outcomes.
-        this.#noteRemoved(id, outcome as unknown as SendOutcome),
-    })
   }
 
-  /** Our name on the wire and our fencing token, while this handle owns the outbox. */
-  get owner(): OutboxOwner | undefined {
-    return this.#owner
+  /** How servers know the outbox and this handle, while this handle owns it. */
+  get identity(): OutboxIdentity | undefined {
+    return this.#identity
+  }
+
+  /** Whether the storage has answered, or there is none. */
+  get isOpened(): boolean {
+    return this.#isOpened
+  }
+
+  /** Where an earlier run came to in the messages of the server. */
+  get storedCursor(): CursorPosition | undefined {
+    return this.#storedCursor
   }
 
   get status(): Omit<OutboxState, 'delivery'> {
@@ -64,14 +70,14 @@ export class Outbox implements TransmittedOutbox {
       inFlight: queue.numbered.length,
       bytes: queue.bytes + standby.bytes,
       oldestAt: (queue.oldest ?? standby.entries()[0])?.message.acceptedAt,
-      isOwner: this.#owner !== undefined,
-      isDurable: this.#parts.store?.isDurable === true,
+      isOwner: this.#identity !== undefined,
+      isDurable: this.store?.isDurable === true,
     }
   }
 
   /** Accepts a message, in any state. The receipt tells its outcome. */
   accept(type: string, payload: unknown, given: SendOptions): Receipt {
-    const { encoder, host, options, rules, store } = this.#parts
+    const { encoder, host, options, rules } = this.#parts
     this.#lastId += 1
     const id = `${this.#idPrefix}/${this.#lastId}`
     const acceptedAt = host.clock.epoch()
@@ -85,7 +91,7 @@ export class Outbox implements TransmittedOutbox {
     const open = new OpenReceipt(type, () => void this.takeBack(id, 'aborted'))
     const entry = createEntry(message, sizeOf(encoded.frame), 'none', open)
     // The owner sends it. While nobody here knows who that is, it waits.
-    const isStandby = store !== undefined && this.#owner === undefined
+    const isStandby = this.store !== undefined && this.#identity === undefined
     if (!(isStandby ? this.#standby.offer(entry) : this.#enqueue(entry))) {
       const bounds = `${options.maxMessages} messages, ${options.maxBytes} bytes`
       return createUnsentReceipt(type, 'full', `The outbox is full (${bounds}).`)
@@ -100,19 +106,16 @@ export class Outbox implements TransmittedOutbox {
 
   /** Waits for ownership, and tells `outbox.acquired`: at once where there is no storage. */
   acquire(): void {
-    const { changed, options, store, tell } = this.#parts
     this.expiry.reschedule()
-    if (this.#owner !== undefined) {
-      tell({ type: 'outbox.acquired' })
-    } else if (store !== undefined) {
-      void store.acquire(this.#disposal.signal).then((stored) => {
-        if (stored !== undefined) this.#own(stored)
-      })
-    } else {
-      this.#owner = { cid: options.makeId(), fence: 1 }
-      tell({ type: 'outbox.acquired' })
-      changed()
-    }
+    if (this.#identity !== undefined) this.#parts.tell({ type: 'outbox.acquired' })
+    else if (this.store !== undefined) this.store.acquire()
+    else this.#adopt(this.#newIdentity())
+  }
+
+  /** Takes a new `cid`, since the server does not take what comes under this one. */
+  async renew(): Promise<void> {
+    const identity = this.store === undefined ? this.#newIdentity() : await this.store.renew()
+    if (identity !== undefined && this.#identity !== undefined) this.#adopt(identity)
   }
 
   messages(): readonly WaitingMessage[] {
@@ -156,12 +159,12 @@ export class Outbox implements TransmittedOutbox {
       const isLost = persistence === 'none' && !wasTransmitted
       receipt?.settle(isLost ? notSent('disposed') : unknownOutcome('disposed'))
     }
-    void this.#parts.store?.close()
+    void this.store?.close()
   }
 
   settle(entry: OutboxEntry, outcome: SendOutcome): void {
     if (outcome.outcome === 'delivered' && !entry.isAbandoned) this.counts.delivered += 1
-    settleEntry(entry, outcome, this.#owner?.write)
+    settleEntry(entry, outcome, this.store)
     this.#parts.changed()
   }
 
@@ -184,16 +187,13 @@ export class Outbox implements TransmittedOutbox {
   }
 
   #persist(entry: OutboxEntry): void {
-    const { changed, store } = this.#parts
+    const { store } = this
     if (store === undefined) return entry.receipt?.durable.give(false)
-    const wasDurable = store.isDurable
     entry.persistence = 'pending'
-    void store.add([entry.message]).then(({ durable }) => {
-      entry.persistence = 'answered'
+    void store.add(entry.message).then((durable) => {
+      entry.persistence = durable ? 'stored' : 'failed'
       entry.receipt?.durable.give(durable)
-      if (durable !== wasDurable) changed()
-      entry.whenPersisted?.()
-      if (this.#owner !== undefined && this.#standby.hasTakenBack(entry.message.id))
+      if (this.#identity !== undefined && this.#standby.hasTakenBack(entry.message.id))
         this.#forget(entry)
       this.transmission.pumpAccepted()
     })
@@ -202,9 +202,9 @@ export class Outbox implements TransmittedOutbox {
   /** Another handle, which cannot know how full this outbox is, has accepted messages. */
   #addOthers(messages: readonly StoredMessage[]): void {
     const { changed, encoder } = this.#parts
-    if (this.#owner === undefined) return
+    if (this.#identity === undefined) return
     for (const message of messages) {
-      const entry = createEntry(message, encoder.sizeOf(message), 'answered', undefined)
+      const entry = createEntry(message, encoder.sizeOf(message), 'stored', undefined)
       if (!this.#enqueue(entry)) this.settle(entry, notSent('full'))
       this.expiry.schedule()
     }
@@ -222,37 +222,83 @@ export class Outbox implements TransmittedOutbox {
     this.#parts.changed()
   }
 
-  #own(stored: GuardedOutbox): void {
-    const { changed, encoder, options, tell } = this.#parts
+  #own({ identity, ...stored }: OwnedOutbox): void {
     if (this.#disposal.signal.aborted) return
-    const { identity = { cid: options.makeId() }, fence } = stored
-    this.#owner = { cid: identity.cid, fence, write: (change) => stored.write(change) }
-    if (stored.identity === undefined) void stored.write({ identity })
-    const { entries, withdrawn } = this.#standby.takeOver(stored.messages, encoder)
-    this.queue.restore(entries)
-    for (const entry of withdrawn) this.#forget(entry)
-    stored.lost.addEventListener('abort', () => this.#lose(), { once: true })
+    // What was accepted while the storage did not work is here already.
+    const messages = stored.messages.filter(({ id }) => this.queue.find(id) === undefined)
+    const found = this.#standby.takeOver({ ...stored, messages }, this.#parts.encoder)
+    this.#adopt(identity, found.entries)
+    for (const entry of found.withdrawn) this.#forget(entry)
     this.expiry.schedule()
+  }
+
+  /** Is known to servers by this identity from now on. Messages of another one lose their numbers. */
+  #adopt(identity: OutboxIdentity, restored: readonly OutboxEntry[] = []): void {
+    const { changed, tell } = this.#parts
+    const isOther = this.#identity !== undefined && this.#identity.cid !== identity.cid
+    if (isOther) this.transmission.forgetNumbers()
+    this.#identity = identity
+    this.queue.restore(restored)
+    this.transmission.begin(identity)
     tell({ type: 'outbox.acquired' })
-    if (stored.lost.aborted) this.#lose()
     changed()
+  }
+
+  #newIdentity(): OutboxIdentity {
+    const { makeId } = this.#parts.options
+    return { cid: makeId(), fence: 1, start: makeId(), past: [], numbered: 0 }
   }
 
   /** Deletes from the storage a message that was taken back while on standby. */
   #forget(entry: OutboxEntry): void {
     this.#standby.forgetTakenBack(entry.message.id)
-    settleEntry(entry, unknownOutcome('aborted'), this.#owner?.write)
+    settleEntry(entry, unknownOutcome('aborted'), this.store)
   }
 
   #lose(): void {
-    if (this.#owner === undefined) return
-    this.#owner = undefined
+    this.#identity = undefined
     this.transmission.close()
     for (const entry of this.queue.entries()) {
       if (entry.receipt !== undefined && !entry.isAbandoned) this.#standby.restore(entry)
     }
     this.queue.clear()
     this.#parts.tell({ type: 'outbox.lost' })
+    this.#parts.changed()
+  }
+
+  #openStore(): OutboxStore | undefined {
+    const { changed, database, host, key, options } = this.#parts
+    if (database === undefined) return undefined
+    const store = new OutboxStore({
+      database,
+      name: key,
+      clock: host.clock,
+      leaseMs: options.leaseMs,
+      makeId: options.makeId,
+      report: host.report,
+      events: {
+        owned: (outbox) => this.#own(outbox),
+        lost: () => this.#lose(),
+        added: (messages) => this.#addOthers(messages),
+        // A client of this library wrote it, so it is one of its outcomes.
+        removed: (id, outcome) => this.#noteRemoved(id, outcome as unknown as SendOutcome),
+        gone: () => this.#noteGone(),
+        changed,
+      },
+    })
+    void store.open().then((cursor) => {
+      this.#storedCursor = cursor
+      this.#isOpened = true
+      this.#parts.tell({ type: 'outbox.opened' })
+    })
+    return store
+  }
+
+  /** The storage has lost its data: whoever owned the outbox cannot tell the outcomes any more. */
+  #noteGone(): void {
+    for (const { receipt } of this.#standby.takeStored()) {
+      receipt?.settle(unknownOutcome('takenOver'))
+    }
     this.#parts.changed()
   }
 }

@@ -3,9 +3,7 @@ import type { DeliveryEvent } from '../machines/delivery.js'
 import type { OutboxActions, OutboxEvent } from '../machines/outbox.js'
 import type { Channel } from './channel.js'
 import { Outbox } from './outbox.js'
-import type { DeliveryParts } from './parts.js'
-import { createGuardedOutboxStore } from './store/outbox-guard.js'
-import type { GuardedOutboxStore } from './store/outbox-store.js'
+import { type DeliveryParts, isForDeliveryMachine } from './parts.js'
 
 /** The outboxes of a client, one for each key. The outbox machine runs the current one. */
 export class Outboxes implements OutboxActions {
@@ -99,30 +97,19 @@ export class Outboxes implements OutboxActions {
   #open(key: string): Outbox {
     const outbox = new Outbox({
       ...this.#parts,
-      store: this.#openStore(key),
+      key,
+      database: this.#parts.options.database,
       changed: () => {
         if (key === this.#key) this.#parts.host.outboxChanged()
       },
       tell: (fact) => {
         if (key !== this.#key) return
-        if (fact.type !== 'outbox.transmitted') this.#tellMachine(fact)
-        if (fact.type === 'outbox.transmitted' || fact.type === 'outbox.acquired') {
-          this.#tellDelivery(fact)
-        }
+        if (fact.type === 'outbox.acquired') this.#tellMachine(fact)
+        if (isForDeliveryMachine(fact)) this.#tellDelivery(fact)
+        else this.#tellMachine(fact)
       },
     })
     this.#opened.set(key, outbox)
     return outbox
-  }
-
-  #openStore(key: string): GuardedOutboxStore | undefined {
-    const { host, options } = this.#parts
-    try {
-      const store = options.store?.(key)
-      return store && createGuardedOutboxStore(store, { clock: host.clock, onError: host.report })
-    } catch (cause) {
-      host.report(new SyncError('storage-failed', 'delivery.store threw.', { cause }))
-      return undefined
-    }
   }
 }

@@ -4,7 +4,7 @@ import type { MessageEncoder } from './message-encoder.js'
 import type { MessageRules } from './message-rules.js'
 import type { ResolvedDelivery } from './options.js'
 import type { DeliveryHost } from './port.js'
-import type { GuardedOutboxStore } from './store/outbox-store.js'
+import type { Database } from '../database/database.js'
 
 /** What the units of one client's delivery share. */
 export interface DeliveryParts {
@@ -16,8 +16,10 @@ export interface DeliveryParts {
 
 /** What the units of one outbox share. None of the functions throws. */
 export interface OutboxParts extends DeliveryParts {
+  /** Names the outbox in the database. */
+  readonly key: string
   /** Absent: the outbox is in memory alone. */
-  readonly store: GuardedOutboxStore | undefined
+  readonly database: Database | undefined
   /** Called when the status has changed. */
   readonly changed: () => void
   readonly tell: (fact: OutboxFact) => void
@@ -25,3 +27,16 @@ export interface OutboxParts extends DeliveryParts {
 
 /** What happens in an outbox that one of the machines has to know. */
 export type OutboxFact = Extract<OutboxEvent | DeliveryEvent, { readonly type: `outbox.${string}` }>
+
+const forDelivery: ReadonlySet<string> = new Set<DeliveryEvent['type']>([
+  'outbox.opened',
+  'outbox.acquired',
+  'outbox.transmitted',
+])
+
+/** Whether the delivery machine has to know. */
+export function isForDeliveryMachine(
+  fact: OutboxFact,
+): fact is Extract<OutboxFact, DeliveryEvent> {
+  return forDelivery.has(fact.type)
+}

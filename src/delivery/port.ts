@@ -2,6 +2,7 @@ import { type AnyActorLogic, fromCallback } from 'xstate'
 import type { Clock } from '../base/clock.js'
 import type { ReportError } from '../base/errors.js'
 import type { WriteLog } from '../base/log.js'
+import type { ResetReason } from '../schemas/control.js'
 import type { SendOptions } from '../schemas/outbox-rule.js'
 import type { ConnectRequest, Protocol } from '../schemas/protocol.js'
 import type { Gate } from '../schemas/reader.js'
@@ -9,6 +10,18 @@ import type { ConnectionFailure } from '../transport/failure.js'
 import type { Link } from '../transport/link.js'
 import { emptyOutbox, type OutboxView } from './outbox-view.js'
 import { createSettledReceipt, type Receipt, type SendOutcome } from './receipt.js'
+
+/**
+ * Why messages of the server may be missing. `plain`: the connection was away, and the server has
+ * no delivery. Else the server could not continue from the last message that was applied: it is of
+ * another `epoch`, those after it were `trimmed`, or it is `ahead` of the server's log.
+ */
+export type ResyncReason = 'plain' | Exclude<ResetReason, 'new'>
+
+/** Tells that messages of the server may be missing. */
+export interface Resync {
+  readonly reason: ResyncReason
+}
 
 /**
  * Delivery as a client takes it. `createDelivery` of `statewire/delivery` makes one; that is an
@@ -21,7 +34,10 @@ export interface Delivery {
 
 /** What a client gives to its delivery. None of the functions throws. @internal */
 export interface DeliveryHost {
-  readonly protocol: Pick<Protocol, 'envelope' | 'send'> & { readonly outbox?: unknown }
+  readonly protocol: Pick<Protocol, 'envelope' | 'send'> & {
+    readonly outbox?: unknown
+    readonly coordinator?: { readonly checkpoint?: unknown } | undefined
+  }
   readonly clock: Clock
   readonly report: ReportError
   readonly log: WriteLog
@@ -39,6 +55,8 @@ export interface DeliveryHost {
   restore(state: unknown): void
   /** The server announces the peers that are present from now on, or has announced all of them. */
   tellRoster(fact: 'roster.begun' | 'roster.complete'): void
+  /** Messages of the server may be missing. */
+  resync(reason: ResyncReason): void
   /** The status of the outbox has changed. */
   outboxChanged(): void
 }
@@ -71,16 +89,24 @@ const idle = fromCallback(() => undefined)
 
 /** The delivery of a client that has none: a message is sent at once or not at all. @internal */
 export const noDelivery: Delivery = {
-  attach: (host) => ({
-    gate: undefined,
-    actor: { logic: idle, input: undefined },
-    outbox: emptyOutbox,
-    prepare() {},
-    send: (type, payload) => createSettledReceipt(type, host.sendNow(type, payload)),
-    selectOutbox: () => false,
-    connectionOpened() {},
-    connectionDropped() {},
-    forgetPosition() {},
-    dispose() {},
-  }),
+  attach(host) {
+    let connections = 0
+    return {
+      gate: undefined,
+      actor: { logic: idle, input: undefined },
+      outbox: emptyOutbox,
+      prepare() {},
+      send: (type, payload) => createSettledReceipt(type, host.sendNow(type, payload)),
+      selectOutbox: () => false,
+      connectionOpened() {
+        connections += 1
+        if (connections > 1) host.resync('plain')
+      },
+      connectionDropped() {},
+      forgetPosition() {
+        connections = 0
+      },
+      dispose() {},
+    }
+  },
 }

@@ -1,6 +1,6 @@
 import type { WhenFull } from '../schemas/outbox-rule.js'
 import type { OutboxEntry } from './outbox-entry.js'
-import type { StoredMessage } from './store/outbox-store.js'
+import type { StoredMessage } from './store/stored-message.js'
 
 /** How much an outbox holds. */
 export interface OutboxLimits {

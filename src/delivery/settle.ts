@@ -1,16 +1,6 @@
 import type { OutboxEntry } from './outbox-entry.js'
 import type { SendOutcome, UnknownReason } from './receipt.js'
-import type { OutboxChange } from './store/outbox-store.js'
-
-/** Who sends what is in an outbox, and how it changes the storage. */
-export interface OutboxOwner {
-  /** The outbox's name on the wire. */
-  readonly cid: string
-  /** The fencing token: larger than that of every owner before. */
-  readonly fence: number
-  /** Absent where the outbox is in memory alone. */
-  readonly write?: (change: OutboxChange) => Promise<'done' | 'lost'>
-}
+import type { OutboxStore } from './store/outbox-store.js'
 
 const notSentDetails = {
   disposed: 'The client has been disposed.',
@@ -41,20 +31,13 @@ export function unknownOutcome(reason: UnknownReason): SendOutcome {
  * it finds in the storage.
  */
 export function settleEntry(
-  entry: OutboxEntry,
+  { message, persistence, receipt }: OutboxEntry,
   outcome: SendOutcome,
-  write: OutboxOwner['write'],
+  store: OutboxStore | undefined,
 ): void {
-  if (write === undefined || entry.persistence === 'none') return entry.receipt?.settle(outcome)
-  const remove = [{ id: entry.message.id, outcome: { ...outcome } }]
-  const deleteStored = (): void => {
-    void write({ remove }).then((result) => {
-      const isCertain = result === 'done' || outcome.outcome !== 'notSent'
-      entry.receipt?.settle(isCertain ? outcome : unknownOutcome('takenOver'))
-    })
-  }
-  // The storage may run a deletion before an addition that is still pending.
-  if (entry.persistence === 'pending') entry.whenPersisted = deleteStored
-  else deleteStored()
-  if (outcome.outcome !== 'notSent') entry.receipt?.settle(outcome)
+  if (store === undefined || persistence === 'none') return receipt?.settle(outcome)
+  if (outcome.outcome !== 'notSent') receipt?.settle(outcome)
+  void store.remove(message.id, { ...outcome }).then((result) => {
+    receipt?.settle(result === 'lost' ? unknownOutcome('takenOver') : outcome)
+  })
 }

@@ -1,7 +1,7 @@
 import type { MessageEncoder } from './message-encoder.js'
-import { createEntry, type OutboxEntry } from './outbox-entry.js'
+import { createEntry, forgetNumber, type OutboxEntry } from './outbox-entry.js'
 import type { OutboxLimits } from './queue.js'
-import type { StoredMessage } from './store/outbox-store.js'
+import type { OwnedOutbox } from './store/outbox-store.js'
 
 /**
  * Messages accepted through this handle while it does not own the outbox: their owner sends them
@@ -69,31 +69,35 @@ export class StandbyMessages {
     return [...this.#entries.values()]
   }
 
+  /** Removes the messages that the storage had, and gives them. */
+  takeStored(): OutboxEntry[] {
+    const stored = this.entries().filter(({ persistence }) => persistence === 'stored')
+    for (const { message } of stored) this.take(message.id)
+    return stored
+  }
+
   /**
    * What a new owner finds in the storage, joined with the receipts from here: `entries` are for
    * the queue; `withdrawn` were taken back here and never sent, so they are to be deleted from the
    * storage. What stays here was sent and settled by the owner before.
    */
   takeOver(
-    stored: readonly StoredMessage[],
+    { messages, isRenewed }: Pick<OwnedOutbox, 'messages' | 'isRenewed'>,
     encoder: MessageEncoder,
   ): { readonly entries: OutboxEntry[]; readonly withdrawn: OutboxEntry[] } {
-    const found = stored.map((message) => {
-      const accepted = this.take(message.id)
-      // Until the storage has answered, the entry stays pending, so it gets no number: the late
-      // addition would overwrite the number, or add the message again after its deletion.
-      const isPending = accepted?.persistence === 'pending' && message.sent === undefined
-      return isPending
-        ? accepted
-        : createEntry(message, encoder.sizeOf(message), 'answered', accepted?.receipt)
+    const found = messages.map((message) => {
+      const receipt = this.take(message.id)?.receipt
+      const entry = createEntry(message, encoder.sizeOf(message), 'stored', receipt)
+      if (isRenewed) forgetNumber(entry)
+      return entry
     })
     // Not in the storage when it was read, but on the way there.
-    const pending = this.entries().filter(({ persistence }) => persistence === 'pending')
-    for (const { message } of pending) this.take(message.id)
+    const rest = this.entries().filter(({ persistence }) => persistence !== 'stored')
+    for (const { message } of rest) this.take(message.id)
     for (const entry of found) entry.isAbandoned = this.#takenBack.has(entry.message.id)
     const isWithdrawn = (entry: OutboxEntry): boolean => entry.isAbandoned && !entry.wasTransmitted
     return {
-      entries: [...found.filter((entry) => !isWithdrawn(entry)), ...pending],
+      entries: [...found.filter((entry) => !isWithdrawn(entry)), ...rest],
       withdrawn: found.filter(isWithdrawn),
     }
   }

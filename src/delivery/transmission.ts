@@ -5,13 +5,16 @@ import type { OutboxExpiry } from './outbox-expiry.js'
 import type { OutboxParts } from './parts.js'
 import type { OutboxQueue } from './queue.js'
 import type { SendOutcome } from './receipt.js'
-import { type OutboxOwner, unknownOutcome } from './settle.js'
+import { unknownOutcome } from './settle.js'
+import type { OutboxStore } from './store/outbox-store.js'
+import type { OutboxIdentity } from './store/stored-message.js'
 
 /** The outbox whose messages a {@link Transmission} sends. */
 export interface TransmittedOutbox {
   readonly queue: OutboxQueue
   /** `undefined` while another handle owns the outbox. */
-  readonly owner: OutboxOwner | undefined
+  readonly identity: OutboxIdentity | undefined
+  readonly store: OutboxStore | undefined
   readonly expiry: OutboxExpiry
   readonly counts: { transmitted: number; retransmitted: number }
   /** Settles a message that was removed from the queue. */
@@ -37,6 +40,8 @@ export class Transmission {
   // A message was accepted in this turn of the event loop.
   #isTurnOpen = false
   #nextNumber = 1
+  // The highest number that was ever given under the present `cid`.
+  #highest = 0
   // Messages that got their number on this channel and were not sent yet.
   #outgoing: OutboxEntry[] = []
 
@@ -45,6 +50,24 @@ export class Transmission {
     this.#outbox = outbox
     this.#queue = outbox.queue
     this.inFlight = new InFlight(() => parts.tell({ type: 'outbox.transmitted' }))
+  }
+
+  /** The highest number that a message was given; the server cannot have accepted a higher one. */
+  get highest(): number {
+    return this.#highest
+  }
+
+  /** The outbox is known to servers by this identity from now on. */
+  begin({ numbered }: OutboxIdentity): void {
+    this.#highest = numbered
+  }
+
+  /** All messages are for another `cid` from now on. */
+  forgetNumbers(): void {
+    const numbered = this.#queue.numbered
+    for (const entry of numbered) entry.mayBeDuplicate ||= entry.wasTransmitted
+    this.#renumber([...numbered], 1)
+    this.close()
   }
 
   /** A channel is there. Nothing is sent before {@link start}. */
@@ -76,16 +99,17 @@ export class Transmission {
 
   /** Sends the messages that can be sent now. */
   pump(): void {
-    const { owner } = this.#outbox
+    const { identity } = this.#outbox
     // A handler that hears of an outcome may send at once: the loop below comes to that message.
-    if (this.#isPumping || !this.#isFlowing || this.#isWriting || owner === undefined) return
+    if (this.#isPumping || !this.#isFlowing || this.#isWriting || identity === undefined)
+      return
     this.#isPumping = true
     // The expiry timer may be late, and a frame from the socket be read before it.
     this.#outbox.expiry.removeOverdue()
     const channel = this.#channel
     if (channel?.kind === 'plain') this.#pumpPlain(channel.maxBytes)
-    else if (channel !== undefined && this.#sendOutgoing(owner, channel)) {
-      this.#numberMore(owner, channel)
+    else if (channel !== undefined && this.#sendOutgoing(identity, channel)) {
+      this.#numberMore(identity, channel)
     }
     this.#isPumping = false
   }
@@ -185,7 +209,7 @@ export class Transmission {
   }
 
   /** Sends the messages that have their number; gives whether the link took them all. */
-  #sendOutgoing({ cid }: OutboxOwner, { maxBytes }: AcknowledgedChannel): boolean {
+  #sendOutgoing({ cid }: OutboxIdentity, { maxBytes }: AcknowledgedChannel): boolean {
     const { encoder, host } = this.#parts
     while (this.#outgoing.length > 0) {
       const { entries, frame } = encoder.pack(this.#outgoing, cid, maxBytes)
@@ -197,12 +221,12 @@ export class Transmission {
   }
 
   /** Gives numbers to waiting messages, as many as the window allows, and sends them. */
-  #numberMore(owner: OutboxOwner, channel: AcknowledgedChannel): void {
+  #numberMore(identity: OutboxIdentity, channel: AcknowledgedChannel): void {
     const { encoder } = this.#parts
     while (this.#queue.numbered.length < channel.window) {
       const entry = this.#nextPersisted()
       if (entry === undefined) break
-      if (encoder.isTooLarge(entry, owner.cid, this.#nextNumber, channel.maxBytes)) {
+      if (encoder.isTooLarge(entry, identity.cid, this.#nextNumber, channel.maxBytes)) {
         this.#settle(entry, refusedAsTooLarge)
       } else {
         this.#queue.number(entry, this.#nextNumber)
@@ -211,22 +235,23 @@ export class Transmission {
         this.#outgoing.push(entry)
       }
     }
-    if (this.#outgoing.length > 0) this.#writeNumbers(owner, channel)
+    this.#highest = Math.max(this.#highest, this.#nextNumber - 1)
+    if (this.#outgoing.length > 0) this.#writeNumbers(identity, channel)
   }
 
-  #writeNumbers(owner: OutboxOwner, channel: AcknowledgedChannel): void {
-    const { write } = owner
-    if (write === undefined) return void this.#sendOutgoing(owner, channel)
+  #writeNumbers(identity: OutboxIdentity, channel: AcknowledgedChannel): void {
+    const { store } = this.#outbox
+    if (store === undefined) return void this.#sendOutgoing(identity, channel)
     const put = this.#outgoing.map(({ message, n }) => ({
       ...message,
       ...(n !== undefined && { sent: { n, epoch: channel.epoch } }),
     }))
     this.#isWriting = true
-    void write({ put }).then((result) => {
+    void store.put(put, this.#highest).then((result) => {
       this.#isWriting = false
       // If the outbox was lost, the new owner sends these. If another channel is open by now, they
       // have new numbers.
-      if (result === 'done') this.pump()
+      if (result !== 'lost') this.pump()
     })
   }
 

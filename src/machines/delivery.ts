@@ -7,6 +7,7 @@
  *   any online state ──server.greeted──▶ resuming
  *   resuming ──server.answered──▶ live
  *   live ──gap.found, outbox.acquired──▶ resuming
+ *   resuming ──outbox.opened, outbox.acquired──▶ resuming
  *   resuming, live ──server.draining──▶ draining
  *
  *   quiet ──outbox.transmitted──▶ awaitingAck ──answerTimeout, nothing on its way──▶ quiet
@@ -32,6 +33,8 @@ export type DeliveryEvent =
   | { readonly type: 'server.draining' }
   /** A numbered message is missing. */
   | { readonly type: 'gap.found' }
+  /** The storage of the outbox has answered: the first `$resume` waits for that. */
+  | { readonly type: 'outbox.opened' }
   /** This handle owns the outbox now: the server has not heard of it on this connection. */
   | { readonly type: 'outbox.acquired' }
   /** A message is on its way that the server has to acknowledge. */
@@ -217,6 +220,7 @@ function makeDeliveryMachine() {
             on: {
               'server.answered': 'live',
               'server.draining': 'draining',
+              'outbox.opened': { target: 'resuming', reenter: true },
               'outbox.acquired': { target: 'resuming', reenter: true },
             },
           },

@@ -64,6 +64,7 @@ export class Publisher<State extends object, Status, Outbox extends object> {
   readonly messages$: Observable<ReadMessage>
   readonly unknown$: Observable<UnknownMessage>
   readonly invalid$: Observable<InvalidFrame>
+  readonly resync$: Observable<unknown>
   readonly status$: Observable<Status>
   readonly state$: Observable<State>
   readonly outbox$: Observable<Outbox>
@@ -81,6 +82,7 @@ export class Publisher<State extends object, Status, Outbox extends object> {
   readonly #messages: Stream<ReadMessage>
   readonly #unknown: Stream<UnknownMessage>
   readonly #invalid: Stream<InvalidFrame>
+  readonly #resync: Stream<unknown>
   readonly #snapshots: SnapshotStreams<State, Status, Outbox>
 
   // The open batch: values, and at the same index the stream of each.
@@ -105,6 +107,7 @@ export class Publisher<State extends object, Status, Outbox extends object> {
     this.#messages = createStream(report)
     this.#unknown = createStream(report)
     this.#invalid = createStream(report)
+    this.#resync = createStream(report)
     this.#snapshots = new SnapshotStreams(
       { status: firstStatus, state: folding.state, lastSyncTime: undefined, outbox: firstOutbox },
       options.outbox,
@@ -113,6 +116,7 @@ export class Publisher<State extends object, Status, Outbox extends object> {
     this.messages$ = this.#messages.observable
     this.unknown$ = this.#unknown.observable
     this.invalid$ = this.#invalid.observable
+    this.resync$ = this.#resync.observable
     this.status$ = this.#snapshots.status.observable
     this.state$ = this.#snapshots.state.observable
     this.outbox$ = this.#snapshots.outbox.observable
@@ -183,6 +187,11 @@ export class Publisher<State extends object, Status, Outbox extends object> {
     if (this.#cancelFlush === undefined) this.#schedule()
   }
 
+  /** Tells, after what came before, that messages may be missing. */
+  resync(event: unknown): void {
+    this.#add(this.#resync, event)
+  }
+
   /** Notes that the outbox changed: it is published with the next batch, if anybody observes it. */
   noteOutbox(): void {
     this.#snapshots.markOutboxStale()
@@ -193,7 +202,8 @@ export class Publisher<State extends object, Status, Outbox extends object> {
   complete(): void {
     this.#queue.emit(() => {
       for (const stream of this.#typed.values()) stream.complete()
-      for (const stream of [this.#messages, this.#unknown, this.#invalid]) stream.complete()
+      const others = [this.#messages, this.#unknown, this.#invalid, this.#resync]
+      for (const stream of others) stream.complete()
       this.#snapshots.complete()
     })
   }
@@ -253,9 +263,13 @@ export class Publisher<State extends object, Status, Outbox extends object> {
     for (let at = 0; at < values.length && series === this.#series; at += 1) {
       const stream = streams[at]
       if (stream?.isObserved === true) stream.next(values[at])
-      if (this.#messages.isObserved && stream !== this.#unknown && stream !== this.#invalid) {
+      if (this.#messages.isObserved && this.#isOfMessages(stream)) {
         this.#messages.next(values[at] as ReadMessage)
       }
     }
+  }
+
+  #isOfMessages(stream: AnyStream | undefined): boolean {
+    return stream !== this.#unknown && stream !== this.#invalid && stream !== this.#resync
   }
 }

@@ -1,25 +1,19 @@
 /**
- * `statewire/storage`: small values by key, and the contract of a storage for an outbox. For files
- * see `statewire/storage/node`, for the system's keychain `statewire/storage/node-keychain`, for an
- * outbox in a browser `statewire/storage/indexeddb`.
+ * `statewire/storage`: small values by key, and the database that an outbox, a server's log and
+ * values are stored in. For SQLite see `statewire/storage/sqlite`, for browsers
+ * `statewire/storage/indexeddb`, for the system's keychain `statewire/storage/node-keychain`.
  *
  * @module
  */
 export * from '../../storage/index.js'
-export { createGuardedOutboxStore, type GuardedOutboxOptions } from './outbox-guard.js'
-export {
-  createMemoryOutboxStore,
-  type MemoryOutboxHandle,
-  type MemoryOutboxStore,
-} from './outbox-memory.js'
 export type {
-  GuardedOutbox,
-  GuardedOutboxStore,
-  StoredMessage,
-  StoredOutcome,
-  OutboxChange,
-  OutboxIdentity,
-  OutboxStore,
-  OutboxWatcher,
-  OwnedOutbox,
-} from './outbox-store.js'
+  Change,
+  Database,
+  Found,
+  HeldLock,
+  LockOptions,
+  Read,
+  Row,
+  Write,
+} from '../../database/database.js'
+export { createMemoryDatabase, type MemoryDatabase } from '../../database/memory.js'

@@ -1,129 +1,402 @@
-/**
- * The storage of an outbox: accepted messages survive a crash, a reload and kill -9. Several
- * handles may be open on one outbox (the tabs of a browser, several processes). Each of them adds
- * messages; one of them at a time owns the outbox and sends them. The others are standbys.
- *
- * Each promise may reject or hang: the library limits the wait and continues in memory. The suite
- * test/delivery/store/outbox-compliance.ts tests the contract.
- */
-export interface OutboxStore {
-  /**
-   * Resolves once the storage has answered. It asks the storage at each call, and never waits for
-   * another handle. This tells a storage that hangs from one that another handle owns.
-   */
-  ready(): Promise<void>
-  /** Persists messages, in order. Resolves once they survive a crash. Every handle may add. */
-  add(messages: readonly StoredMessage[]): Promise<void>
-  /**
-   * Waits until this handle owns the outbox, without a time limit. Rejects with an `AbortError`
-   * when the signal aborts.
-   */
-  acquire(signal: AbortSignal): Promise<OwnedOutbox>
-  /** Calls the watcher for what other handles do from now on. Gives the function that ends it. */
-  watch(watcher: OutboxWatcher): () => void
-  /** Releases ownership and closes the handle. Later calls reject. */
-  close(): Promise<void>
-}
+import type { Clock, TimerHandle } from '../../base/clock.js'
+import { withDeadline } from '../../base/deadline.js'
+import type { ReportError } from '../../base/errors.js'
+import { numberKey, type Database, type Row } from '../../database/database.js'
+import { acquireLease, type Lease, LostError } from '../../database/lease.js'
+import type { CursorPosition } from '../cursor.js'
+import { GuardedDatabase } from './guarded-database.js'
+import { type BatchResult, OutboxBatch } from './outbox-batch.js'
+import { GoneError, OutboxOwner } from './outbox-owner.js'
+import {
+  type MessageRecord,
+  type OutboxRecord,
+  OutboxTables,
+  type OutcomeRecord,
+  parseRow,
+} from './outbox-rows.js'
+import type { OutboxIdentity, StoredMessage, StoredOutcome } from './stored-message.js'
 
-/** A message as it is stored. Plain JSON data. */
-export interface StoredMessage {
-  /** Unique. Made by the handle that accepted the message. */
-  readonly id: string
-  readonly type: string
-  /** Valid by the schema of its type. Absent if the type has no payload. */
-  readonly payload?: unknown
-  /** In milliseconds since the epoch. */
-  readonly acceptedAt: number
-  /** When the message expires, in milliseconds since the epoch. */
-  readonly expiresAt?: number
-  /** Messages with a larger priority are sent first. */
-  readonly priority: number
-  /** Of several messages with the same type and key, only the latest is sent. */
-  readonly key?: string
-  /** Its number, and the epoch of the server that it is for. Written before the first transmission. */
-  readonly sent?: { readonly n: number; readonly epoch: string }
-}
-
-/** How servers know an outbox. */
-export interface OutboxIdentity {
-  /** The id of the outbox on the wire: a UUID. */
-  readonly cid: string
-  /** The epoch of the server that last answered for this cid. Absent before the first answer. */
-  readonly epoch?: string
-}
-
-/** How a message was settled, for the handle that accepted it. Plain JSON data. */
-export interface StoredOutcome {
-  readonly outcome: string
-  readonly [detail: string]: unknown
-}
-
-/** An outbox as its owner uses it. */
+/** An outbox in the hands of its owner. */
 export interface OwnedOutbox {
-  /** The fencing token: larger than that of every former owner. */
-  readonly fence: number
-  /** `undefined` for a new outbox. */
-  readonly identity: OutboxIdentity | undefined
-  /** All stored messages, in the order of `add`. */
+  readonly identity: OutboxIdentity
+  /** What was stored, in the order in which it was accepted. */
   readonly messages: readonly StoredMessage[]
-  /** Aborts when another handle has become the owner, because this one did not renew its lease. */
-  readonly lost: AbortSignal
+  /** The numbers of the messages are of a former `cid`. */
+  readonly isRenewed: boolean
+}
+
+/** What an outbox's storage tells. None of the functions throws. */
+export interface OutboxStoreEvents {
   /**
-   * Makes a change, wholly or not at all. Resolves once it survives a crash. Changes are made in
-   * the order of the calls. If another handle owns the outbox by now, it changes nothing and
-   * rejects; `lost` is aborted by then.
+   * This handle owns the outbox. While the storage does not work that is an outbox in memory, and
+   * the stored one may follow.
    */
-  write(change: OutboxChange): Promise<void>
-  /** Releases the outbox to the next standby. */
-  release(): Promise<void>
-}
-
-/** A change that an owner makes. */
-export interface OutboxChange {
-  readonly identity?: OutboxIdentity
-  /** New messages, and stored ones with new contents. A stored one keeps its position. */
-  readonly put?: readonly StoredMessage[]
-  /** Settled messages. The handles that accepted them hear the outcome. */
-  readonly remove?: readonly { readonly id: string; readonly outcome: StoredOutcome }[]
-}
-
-/** Hears what other handles did to an outbox. */
-export interface OutboxWatcher {
-  /** For the owner: another handle added these. */
+  owned(outbox: OwnedOutbox): void
+  /** Another handle owns the outbox, because this one did not answer. */
+  lost(): void
+  /** For the owner: other handles have added these. */
   added(messages: readonly StoredMessage[]): void
-  /** For the handle that accepted the message: the owner settled it. Other handles may hear it too. */
+  /** The owner has settled a message that this handle had added. */
   removed(id: string, outcome: StoredOutcome): void
+  /** The database has lost what was stored in it: no outcome of a stored message follows. */
+  gone(): void
+  /** `isDurable` has changed. */
+  changed(): void
 }
 
-/** An outbox's storage that works even if the storage fails; see `createGuardedOutboxStore`. */
-export interface GuardedOutboxStore {
-  /** Becomes false when the storage fails. */
-  readonly isDurable: boolean
-  /** Adds messages, and says whether they survive a crash. Never rejects. */
-  add(messages: readonly StoredMessage[]): Promise<{ readonly durable: boolean }>
-  /**
-   * Waits for ownership, without a time limit. Never rejects: it gives `undefined` when the signal
-   * aborts or the outbox is closed.
-   */
-  acquire(signal: AbortSignal): Promise<GuardedOutbox | undefined>
-  /** Calls the watcher for what other handles do from now on. Gives the function that ends it. */
-  watch(watcher: OutboxWatcher): () => void
-  /** Never rejects, and takes no longer than `timeoutMs`. */
-  close(): Promise<void>
+/** Options of {@link OutboxStore}. */
+export interface OutboxStoreOptions {
+  readonly database: Database
+  readonly name: string
+  readonly clock: Clock
+  readonly leaseMs: number
+  readonly makeId: () => string
+  readonly report: ReportError
+  readonly events: OutboxStoreEvents
 }
 
-/** A guarded outbox as its owner uses it. */
-export interface GuardedOutbox {
-  readonly fence: number
-  readonly identity: OutboxIdentity | undefined
-  readonly messages: readonly StoredMessage[]
-  /** Aborts when another handle has become the owner: that one sends what is stored. */
-  readonly lost: AbortSignal
-  /**
-   * Makes a change. Never rejects: it gives `done` once the change is made, durably unless the
-   * storage failed, and `lost` if another handle owns the outbox and nothing was changed.
-   */
-  write(change: OutboxChange): Promise<'done' | 'lost'>
-  /** Releases the outbox to the next standby. Never rejects. */
-  release(): Promise<void>
+/** How long an outage may last before a standby sends its messages itself, in milliseconds. */
+const PATIENCE_MS = 3_000
+const FIRST_RETRY_MS = 250
+const LONGEST_RETRY_MS = 30_000
+/** How often a cursor that moves is written, in milliseconds. */
+const CURSOR_MS = 1_000
+
+/**
+ * One handle on one stored outbox: it adds messages, waits to own the outbox, and then changes it.
+ * All that comes in one turn of the event loop is written in one transaction. No method rejects.
+ *
+ * While the database does not work, what is to be written waits in the batch, which refers to the
+ * messages of the outbox, and is tried again.
+ */
+export class OutboxStore {
+  readonly #options: OutboxStoreOptions
+  readonly #tables: OutboxTables
+  readonly #database: GuardedDatabase
+  readonly #by: string
+  readonly #closing = new AbortController()
+  #stopWatching: () => void = () => undefined
+  #role: 'standby' | 'owner' | 'memory' = 'standby'
+  #owner: OutboxOwner | undefined
+  /** Acquired, and not opened yet. */
+  #lease: Lease | undefined
+  #isAcquiring = false
+  #history: string | undefined
+  #isGone = false
+  /** What is to be written next, and what is being written. */
+  #batch = new OutboxBatch()
+  #writing: OutboxBatch | undefined
+  #isPullWanted = false
+  #running: Promise<void> | undefined
+  #retryMs = FIRST_RETRY_MS
+  /** The last outcome that was read. */
+  #lastOutcome = ''
+  readonly #inboxKeys = new Map<string, string>()
+  #lastInbox = 0
+  #patience: TimerHandle
+  #cursorTimer: TimerHandle
+
+  constructor(options: OutboxStoreOptions) {
+    const { clock, database, report } = options
+    this.#options = options
+    this.#tables = new OutboxTables(options.name)
+    this.#by = options.makeId()
+    this.#database = new GuardedDatabase(database, {
+      clock,
+      report,
+      changed: (isWorking) => this.#noteWorking(isWorking),
+    })
+  }
+
+  /** Whether what is added survives a crash. */
+  get isDurable(): boolean {
+    return this.#database.isWorking && !this.#isGone && this.#role !== 'memory'
+  }
+
+  /** Opens the storage. Gives the stored cursor; `undefined` also where the storage does not work. */
+  async open(): Promise<CursorPosition | undefined> {
+    try {
+      this.#stopWatching = this.#database.watch(() => this.#pull())
+      const opened = await this.#database.transact([this.#tables.record], ({ rows, history }) => ({
+        result: { row: rows[0]?.[0], history },
+      }))
+      this.#history = opened.history
+      const record = opened.row && parseRow<OutboxRecord>(opened.row)
+      return record?.history === opened.history ? record.cursor : undefined
+    } catch {
+      return undefined
+    }
+  }
+
+  /** Adds a message. Resolves with whether it survives a crash. */
+  async add(message: StoredMessage): Promise<boolean> {
+    if (this.#closing.signal.aborted || this.#isGone) return false
+    this.#batch.add(message)
+    let result = await this.#written()
+    // The message waits in the batch of a standby now.
+    while (result === 'lost') result = await this.#written()
+    return result === 'stored'
+  }
+
+  /** Writes new contents of stored messages. `numbered` is the highest number among them. */
+  put(messages: readonly StoredMessage[], numbered: number): Promise<BatchResult> {
+    if (this.#role === 'standby') return Promise.resolve('lost')
+    // Numbers of an outbox in memory mean nothing to the stored one.
+    if (this.#owner === undefined || this.#isGone) return Promise.resolve('memory')
+    for (const message of messages) this.#batch.put(message)
+    this.#owner.change({ numbered })
+    this.#batch.hasRecord = true
+    return this.#written()
+  }
+
+  /** Removes a settled message. The handle that accepted it hears the outcome. */
+  remove(id: string, outcome: StoredOutcome): Promise<BatchResult> {
+    if (this.#role === 'standby') return Promise.resolve('lost')
+    if (this.#isGone) return Promise.resolve('memory')
+    this.#batch.remove(id, outcome)
+    return this.#written()
+  }
+
+  /** Gives the outbox a new `cid`: a copy of it uses the old one. `undefined`: it was lost. */
+  async renew(): Promise<OutboxIdentity | undefined> {
+    const cid = this.#options.makeId()
+    if (this.#owner === undefined) return this.#role === 'memory' ? this.#inMemory(cid) : undefined
+    this.#owner.change({ cid, numbered: 0, past: [] })
+    this.#batch.hasRecord = true
+    const result = await this.#written()
+    return result === 'lost' ? undefined : this.#owner.identity
+  }
+
+  /** A server has answered for this start. */
+  noteAnswered(): void {
+    if (this.#owner === undefined || this.#owner.identity.past.length === 0) return
+    this.#owner.change({ past: [] })
+    this.#batch.hasRecord = true
+    this.#wake()
+  }
+
+  /** Notes how far the server's messages were applied. Written within a second. */
+  setCursor(cursor: CursorPosition | undefined): void {
+    if (this.#owner === undefined) return
+    this.#owner.setCursor(cursor)
+    this.#batch.hasRecord = true
+    this.#cursorTimer ??= this.#options.clock.setTimeout(() => this.#wake(), CURSOR_MS)
+  }
+
+  /** Waits for ownership; `owned` follows. */
+  acquire(): void {
+    if (this.#isAcquiring || this.#owner !== undefined || this.#isGone) return
+    this.#isAcquiring = true
+    void this.#acquire()
+  }
+
+  /** Writes what was asked before, and releases the outbox. Takes no longer than 3 s. */
+  async close(): Promise<void> {
+    const { clock } = this.#options
+    this.#closing.abort()
+    this.#stopWatching()
+    clock.clearTimeout(this.#patience)
+    await withDeadline({ clock, limitMs: PATIENCE_MS }, async () => {
+      if (this.#batch.isEmpty) await this.#running
+      else await this.#written()
+      await (this.#owner?.lease ?? this.#lease)?.release()
+    })
+    clock.clearTimeout(this.#cursorTimer)
+    this.#batch.answer('memory')
+  }
+
+  #written(): Promise<BatchResult> {
+    if (this.#isGone || !this.#database.isWorking) return Promise.resolve('memory')
+    const written = this.#batch.written()
+    this.#wake()
+    return written
+  }
+
+  #pull(): void {
+    this.#isPullWanted = true
+    this.#wake()
+  }
+
+  #wake(): void {
+    this.#running ??= this.#run()
+  }
+
+  async #run(): Promise<void> {
+    // What comes in one turn of the event loop is written together.
+    await Promise.resolve()
+    while (!this.#isGone && this.#hasWork()) {
+      const batch = this.#takeBatch()
+      try {
+        await this.#write(batch)
+        batch.answer('stored')
+        this.#retryMs = FIRST_RETRY_MS
+      } catch (error) {
+        batch.append(this.#batch)
+        this.#batch = batch
+        if (error instanceof LostError) this.#lose()
+        else if (error instanceof GoneError) this.#leave()
+        else if (this.#closing.signal.aborted) break
+        else await this.#pause()
+      }
+      this.#writing = undefined
+    }
+    this.#running = undefined
+  }
+
+  #hasWork(): boolean {
+    if (this.#lease !== undefined) return true
+    // Another handle would send what is added now a second time.
+    if (this.#role === 'memory') return false
+    return this.#isPullWanted || !this.#batch.isEmpty
+  }
+
+  #takeBatch(): OutboxBatch {
+    const batch = this.#batch
+    this.#batch = new OutboxBatch()
+    this.#writing = batch
+    this.#isPullWanted = false
+    this.#options.clock.clearTimeout(this.#cursorTimer)
+    this.#cursorTimer = undefined
+    return batch
+  }
+
+  async #write(batch: OutboxBatch): Promise<void> {
+    const { events } = this.#options
+    if (this.#owner !== undefined) {
+      const added = await this.#owner.write(batch, this.#assertSame)
+      if (added.length > 0) events.added(added)
+      return
+    }
+    if (this.#role === 'standby') await this.#writeAsStandby(batch)
+    if (this.#lease !== undefined) await this.#begin(this.#lease)
+    // What was accepted in memory until now.
+    if (this.#owner !== undefined && batch.messages.size > 0) await this.#write(batch)
+  }
+
+  async #writeAsStandby(batch: OutboxBatch): Promise<void> {
+    const { inbox, outcomes } = this.#tables
+    const writes = [...batch.messages].flatMap(([id, { message }]) => {
+      if (message === undefined) return []
+      const value = JSON.stringify({ by: this.#by, message } satisfies MessageRecord)
+      return [{ table: inbox, key: this.#inboxKey(id), value }]
+    })
+    const reads = [{ table: outcomes, after: this.#lastOutcome }]
+    const found = await this.#database.transact(reads, ({ rows: [rows = []], history }) => {
+      this.#assertSame(history)
+      return { writes, result: rows }
+    })
+    for (const id of batch.messages.keys()) this.#inboxKeys.delete(id)
+    batch.messages.clear()
+    this.#tellOutcomes(found)
+  }
+
+  async #begin(lease: Lease): Promise<void> {
+    const { makeId, events } = this.#options
+    const options = { database: this.#database, tables: this.#tables, lease, by: this.#by, makeId }
+    const { owner, found, outcomes } = await OutboxOwner.open(options, this.#assertSame)
+    this.#lease = undefined
+    this.#owner = owner
+    this.#role = 'owner'
+    this.#tellOutcomes(outcomes.filter(({ key }) => key > this.#lastOutcome))
+    lease.lost.addEventListener('abort', () => this.#lose())
+    events.owned({ identity: owner.identity, ...found })
+    events.changed()
+  }
+
+  readonly #assertSame = (history: string): void => {
+    this.#history ??= history
+    if (this.#history !== history) throw new GoneError()
+  }
+
+  #tellOutcomes(rows: readonly Row[]): void {
+    this.#lastOutcome = rows.at(-1)?.key ?? this.#lastOutcome
+    for (const row of rows) {
+      const { by, id, outcome } = parseRow<OutcomeRecord>(row)
+      if (by === this.#by) this.#options.events.removed(id, outcome)
+    }
+  }
+
+  async #acquire(): Promise<void> {
+    const { clock, leaseMs } = this.#options
+    const database = this.#database
+    const { signal } = this.#closing
+    while (this.#isAcquiring && !signal.aborted && !this.#isGone) {
+      try {
+        const table = this.#tables.owner
+        this.#lease = await acquireLease({ database, table, clock, leaseMs, signal })
+        this.#isAcquiring = false
+        this.#wake()
+      } catch {
+        if (!signal.aborted) await this.#pause()
+      }
+    }
+  }
+
+  async #pause(): Promise<void> {
+    const { clock } = this.#options
+    const wait = { clock, limitMs: this.#retryMs, signal: this.#closing.signal }
+    this.#retryMs = Math.min(2 * this.#retryMs, LONGEST_RETRY_MS)
+    await withDeadline(wait, () => new Promise(() => undefined))
+  }
+
+  #lose(): void {
+    const wasOpening = this.#lease !== undefined
+    this.#lease = undefined
+    if (this.#owner === undefined) {
+      if (wasOpening) this.acquire()
+      return
+    }
+    this.#owner.lease.lose()
+    this.#owner = undefined
+    this.#role = 'standby'
+    this.#batch.leaveAdded()
+    this.#options.events.lost()
+  }
+
+  /** The database has lost its data: memory is used from now on. */
+  #leave(): void {
+    this.#isGone = true
+    this.#lease = undefined
+    this.#database.noteGone()
+    this.#batch.answer('memory')
+    this.#batch = new OutboxBatch()
+    this.#ownInMemory()
+    this.#options.events.gone()
+    this.#options.events.changed()
+  }
+
+  #noteWorking(isWorking: boolean): void {
+    const { clock, events } = this.#options
+    clock.clearTimeout(this.#patience)
+    if (!isWorking) {
+      this.#batch.answer('memory')
+      this.#writing?.answer('memory')
+      const patienceMs = this.#database.hasOpened ? PATIENCE_MS : 0
+      if (this.#role === 'standby') {
+        this.#patience = clock.setTimeout(() => this.#ownInMemory(), patienceMs)
+      }
+    }
+    events.changed()
+  }
+
+  #ownInMemory(): void {
+    if (this.#role !== 'standby') return
+    this.#role = 'memory'
+    const identity = this.#inMemory(this.#options.makeId())
+    this.#options.events.owned({ identity, messages: [], isRenewed: false })
+  }
+
+  #inMemory(cid: string): OutboxIdentity {
+    return { cid, fence: 1, start: this.#options.makeId(), past: [], numbered: 0 }
+  }
+
+  // The same key each time, so that a message is not stored twice.
+  #inboxKey(id: string): string {
+    const known = this.#inboxKeys.get(id)
+    if (known !== undefined) return known
+    this.#lastInbox += 1
+    const key = `${this.#by}/${numberKey(this.#lastInbox)}`
+    this.#inboxKeys.set(id, key)
+    return key
+  }
 }

@@ -1,0 +1,121 @@
+import type { Clock } from '../../base/clock.js'
+import { nameThrown, withDeadline } from '../../base/deadline.js'
+import { type ReportError, SyncError } from '../../base/errors.js'
+import type { Change, Database, Found, HeldLock, LockOptions, Read } from '../../database/database.js'
+
+/** Options of {@link GuardedDatabase}. */
+export interface GuardOptions {
+  readonly clock: Clock
+  /** Called with code `storage-failed` each time the database stops working. */
+  readonly report: ReportError
+  /** The database has stopped working, or works again. */
+  readonly changed: (isWorking: boolean) => void
+}
+
+/** How long the first transaction, which opens the database, may take, in milliseconds. */
+const OPEN_MS = 3_000
+/** How long each other transaction may take. */
+const TRANSACTION_MS = 10_000
+// A timer this late means that the computer slept, not that the database hangs.
+const LATE_TIMER_MS = 1_000
+
+/**
+ * Notices when a database stops working, and when it works again: a transaction that rejects or
+ * takes too long, and one that succeeds. The result of a transaction is the database's own, however
+ * late it comes: a transaction that was given up could still be made.
+ */
+export class GuardedDatabase implements Database {
+  readonly lock?: NonNullable<Database['lock']>
+  readonly #database: Database
+  readonly #options: GuardOptions
+  #isWorking = true
+  #hasOpened = false
+
+  constructor(database: Database, options: GuardOptions) {
+    this.#database = database
+    this.#options = options
+    if (database.lock !== undefined) this.lock = (name, lock) => this.#waitForLock(name, lock)
+  }
+
+  /** Whether the last transaction that ended was made. */
+  get isWorking(): boolean {
+    return this.#isWorking
+  }
+
+  /** Whether a transaction was ever made. */
+  get hasOpened(): boolean {
+    return this.#hasOpened
+  }
+
+  async transact<T>(reads: readonly Read[], change: (found: Found) => Change<T>): Promise<T> {
+    const thrown: unknown[] = []
+    const answer = Promise.resolve().then(() =>
+      this.#database.transact(reads, (found) => {
+        try {
+          return change(found)
+        } catch (error) {
+          thrown.push(error)
+          throw error
+        }
+      }),
+    )
+    void this.#watch(answer)
+    try {
+      const result = await answer
+      this.#note(true)
+      return result
+    } catch (error) {
+      // What our own change throws is no failure of the database.
+      if (thrown.includes(error)) this.#note(true)
+      else this.#fail(`failed (${nameThrown(error)})`)
+      throw error
+    }
+  }
+
+  watch(changed: () => void): () => void {
+    return this.#database.watch(changed)
+  }
+
+  close(): Promise<void> {
+    return this.#database.close()
+  }
+
+  /** Notes that the database has lost what was stored in it. */
+  noteGone(): void {
+    this.#fail('has lost its data')
+  }
+
+  async #watch(answer: Promise<unknown>): Promise<void> {
+    const { clock } = this.#options
+    const limitMs = this.#hasOpened ? TRANSACTION_MS : OPEN_MS
+    for (;;) {
+      const dueAt = clock.now() + limitMs
+      const settled = await withDeadline({ clock, limitMs }, () => answer)
+      if (settled.kind !== 'late') return
+      // After a sleep the timer fires first, even if the answer has been there for long.
+      if (clock.now() - dueAt <= LATE_TIMER_MS) break
+    }
+    this.#fail('hangs')
+  }
+
+  // Locks are a short cut: without one, ownership is decided by the lease.
+  async #waitForLock(name: string, options: LockOptions): Promise<HeldLock> {
+    const lock = await this.#database.lock?.(name, options)
+    return lock ?? { release: () => undefined }
+  }
+
+  #note(isWorking: boolean): void {
+    this.#hasOpened ||= isWorking
+    if (this.#isWorking === isWorking) return
+    this.#isWorking = isWorking
+    this.#options.changed(isWorking)
+  }
+
+  // Without the cause: an exception of the database may contain the messages that it was given.
+  #fail(what: string): void {
+    if (!this.#isWorking) return
+    const message = `The outbox's storage ${what}; memory is used until it works again.`
+    this.#options.report(new SyncError('storage-failed', message))
+    this.#note(false)
+  }
+}

@@ -1,0 +1,199 @@
+import type { Database, Row, Write } from '../../database/database.js'
+import type { Lease } from '../../database/lease.js'
+import type { CursorPosition } from '../cursor.js'
+import type { OutboxBatch } from './outbox-batch.js'
+import {
+  type MessageRecord,
+  type OutboxRecord,
+  type OutboxTables,
+  type OutcomeRecord,
+  pairKey,
+  parseRow,
+} from './outbox-rows.js'
+import type { OutboxIdentity, StoredMessage } from './stored-message.js'
+
+/** What a transaction throws if the database has another history by now: its rows may be lost. */
+export class GoneError extends Error {
+  constructor() {
+    super('the database has lost its data')
+  }
+}
+
+/** What a new owner finds. */
+export interface FoundOutbox {
+  readonly messages: readonly StoredMessage[]
+  /** The numbers of the messages mean nothing: the outbox got a new `cid`, since rows may be lost. */
+  readonly isRenewed: boolean
+}
+
+/** How a handle opens the outbox that it owns. */
+export interface OwnerOptions {
+  readonly database: Database
+  readonly tables: OutboxTables
+  readonly lease: Lease
+  /** The handle's id. */
+  readonly by: string
+  readonly makeId: () => string
+}
+
+/** Where a message is stored, and which handle accepted it. */
+interface Place {
+  readonly key: string
+  readonly by: string
+}
+
+// A handle that sleeps through more of them does not learn what became of its messages.
+const OUTCOMES_KEPT = 1_000
+const LONGEST_PAST = 32
+
+/** The owner's side of a stored outbox. Each method makes one transaction, and rejects with a `LostError` after a takeover. */
+export class OutboxOwner {
+  readonly #options: OwnerOptions
+  readonly #places = new Map<string, Place>()
+  #record: OutboxRecord
+  #outcomeKeys: string[]
+  #lastKey = 0
+
+  private constructor(options: OwnerOptions, record: OutboxRecord, outcomes: readonly Row[]) {
+    this.#options = options
+    this.#record = record
+    this.#outcomeKeys = outcomes.map(({ key }) => key)
+  }
+
+  get lease(): Lease {
+    return this.#options.lease
+  }
+
+  get identity(): OutboxIdentity {
+    const { cid, start, past, numbered } = this.#record
+    return { cid, start, past, numbered, fence: this.lease.fence }
+  }
+
+  /** Begins a start of the outbox: notes its token, and moves the inbox behind the messages. */
+  static async open(
+    options: OwnerOptions,
+    assertSame: (history: string) => void,
+  ): Promise<{ owner: OutboxOwner; found: FoundOutbox; outcomes: readonly Row[] }> {
+    const { database, tables, lease, makeId } = options
+    const [start, newCid] = [makeId(), makeId()]
+    const reads = [
+      lease.read,
+      tables.record,
+      ...[tables.messages, tables.inbox, tables.outcomes].map((table) => ({ table })),
+    ]
+    return await database.transact(reads, ({ rows, history }) => {
+      assertSame(history)
+      const [held, [recordRow] = [], messages = [], inbox = [], outcomes = []] = rows
+      const before = recordRow && parseRow<OutboxRecord>(recordRow)
+      const isWhole = before?.history === history
+      const record: OutboxRecord = isWhole
+        ? { ...before, start, past: pastOf(before) }
+        : { history, cid: newCid, numbered: 0, start, past: [] }
+      const owner = new OutboxOwner(options, record, outcomes)
+      for (const row of messages) owner.#note(row.key, parseRow<MessageRecord>(row))
+      const moved = owner.#moveInbox(inbox)
+      const pruned = owner.#pruneOutcomes()
+      const writes = [...lease.keep(held), tables.writeRecord(record), ...moved.writes, ...pruned]
+      const records = [...messages, ...inbox].map((row) => parseRow<MessageRecord>(row))
+      const found = {
+        messages: records.map(({ message }) => message),
+        isRenewed: before !== undefined && !isWhole,
+      }
+      return { writes, result: { owner, found, outcomes } }
+    })
+  }
+
+  /** Writes a batch. Gives the messages that other handles have added. */
+  async write(
+    batch: OutboxBatch,
+    assertSame: (history: string) => void,
+  ): Promise<readonly StoredMessage[]> {
+    const { database, tables, lease, by } = this.#options
+    for (const [id, { message }] of batch.messages) {
+      if (message !== undefined && !this.#places.has(id)) this.#place(id, by)
+    }
+    const own = this.#writesOf(batch)
+    const arrived = await database.transact(
+      [lease.read, { table: tables.inbox }],
+      ({ rows: [held, inbox = []], history }) => {
+        assertSame(history)
+        const moved = this.#moveInbox(inbox)
+        return { writes: [...lease.keep(held), ...own, ...moved.writes], result: moved.records }
+      },
+    )
+    for (const [id, { message }] of batch.messages) if (message === undefined) this.#places.delete(id)
+    return arrived.filter((record) => record.by !== by).map(({ message }) => message)
+  }
+
+  /** Changes the record; the next batch writes it. */
+  change(changes: Partial<Pick<OutboxRecord, 'cid' | 'numbered' | 'past'>>): void {
+    this.#record = { ...this.#record, ...changes }
+  }
+
+  setCursor(cursor: CursorPosition | undefined): void {
+    this.#record = { ...this.#record, cursor }
+  }
+
+  #writesOf({ messages, hasRecord }: OutboxBatch): Write[] {
+    const { tables, by } = this.#options
+    const writes: Write[] = hasRecord ? [tables.writeRecord(this.#record)] : []
+    for (const [id, { message, outcome }] of messages) {
+      const place = this.#places.get(id)
+      if (place === undefined) continue
+      const value = message && JSON.stringify({ by: place.by, message } satisfies MessageRecord)
+      writes.push({ table: tables.messages, key: place.key, value })
+      if (outcome === undefined || place.by === by) continue
+      const told: OutcomeRecord = { by: place.by, id, outcome }
+      const key = this.#nextKey()
+      this.#outcomeKeys.push(key)
+      writes.push({ table: tables.outcomes, key, value: JSON.stringify(told) })
+    }
+    return [...writes, ...this.#pruneOutcomes()]
+  }
+
+  /** Moves what standbys have added behind the messages. */
+  #moveInbox(inbox: readonly Row[]): { writes: Write[]; records: MessageRecord[] } {
+    const { tables } = this.#options
+    const records = inbox.map((row) => parseRow<MessageRecord>(row))
+    const writes = inbox.flatMap((row, at) => {
+      const { message, by } = records[at] as MessageRecord
+      const { key } = this.#places.get(message.id) ?? this.#place(message.id, by)
+      return [
+        { table: tables.inbox, key: row.key, value: undefined },
+        { table: tables.messages, key, value: row.value },
+      ]
+    })
+    return { writes, records }
+  }
+
+  #pruneOutcomes(): Write[] {
+    const { tables } = this.#options
+    const excess = Math.max(0, this.#outcomeKeys.length - OUTCOMES_KEPT)
+    return this.#outcomeKeys
+      .splice(0, excess)
+      .map((key) => ({ table: tables.outcomes, key, value: undefined }))
+  }
+
+  #note(key: string, { by, message }: MessageRecord): void {
+    this.#places.set(message.id, { key, by })
+  }
+
+  #place(id: string, by: string): Place {
+    const place = { key: this.#nextKey(), by }
+    this.#places.set(id, place)
+    return place
+  }
+
+  // A later owner has a larger fence, so keys sort in the order in which they were made.
+  #nextKey(): string {
+    this.#lastKey += 1
+    return pairKey(this.lease.fence, this.#lastKey)
+  }
+}
+
+/** The starts that a server may know, once another one begins. */
+function pastOf({ start, past }: OutboxRecord): readonly string[] {
+  const all = [start, ...past]
+  // The last one is what a server has heard of for sure.
+  return all.length <= LONGEST_PAST ? all : [...all.slice(0, LONGEST_PAST - 1), ...all.slice(-1)]
+}

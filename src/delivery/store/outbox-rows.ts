@@ -1,0 +1,59 @@
+import { numberKey, type Read, type Row, type Write } from '../../database/database.js'
+import type { CursorPosition } from '../cursor.js'
+import type { OutboxIdentity, StoredMessage, StoredOutcome } from './stored-message.js'
+
+/**
+ * The tables of one outbox. Only its owner writes messages, outcomes and the record. Standbys put
+ * their messages into the inbox, from where the owner moves them.
+ */
+export class OutboxTables {
+  readonly owner: string
+  readonly record: Read
+  readonly messages: string
+  readonly inbox: string
+  readonly outcomes: string
+
+  constructor(name: string) {
+    const prefix = `outbox/${name}`
+    this.owner = `${prefix}/owner`
+    this.record = { table: `${prefix}/record`, key: 'record' }
+    this.messages = `${prefix}/messages`
+    this.inbox = `${prefix}/inbox`
+    this.outcomes = `${prefix}/outcomes`
+  }
+
+  writeRecord(record: OutboxRecord): Write {
+    return { table: this.record.table, key: 'record', value: JSON.stringify(record) }
+  }
+}
+
+/** What is stored of an outbox beside its messages. */
+export interface OutboxRecord extends Omit<OutboxIdentity, 'fence'> {
+  /** The history of the database that it was written in. */
+  readonly history: string
+  /** The last numbered message of the server that was applied. */
+  readonly cursor?: CursorPosition | undefined
+}
+
+/** A message, and the handle that accepted it. */
+export interface MessageRecord {
+  readonly by: string
+  readonly message: StoredMessage
+}
+
+/** The outcome of a message, for the handle that accepted it. */
+export interface OutcomeRecord {
+  readonly by: string
+  readonly id: string
+  readonly outcome: StoredOutcome
+}
+
+/** Reads a row that {@link OutboxTables} or its user wrote. */
+export function parseRow<T extends OutboxRecord | MessageRecord | OutcomeRecord>(row: Row): T {
+  return JSON.parse(row.value) as T
+}
+
+/** A key that sorts by two numbers. */
+export function pairKey(first: number, second: number): string {
+  return `${numberKey(first)}/${numberKey(second)}`
+}
