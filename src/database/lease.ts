@@ -127,7 +127,7 @@ export class Lease {
 /**
  * Waits until this handle is the owner, without a time limit. A former owner that released its
  * ownership, or whose lock is free, is followed at once; one that leaves a question unanswered
- * for `leaseMs` is put off.
+ * for `leaseMs` is put off. An owner that answers is asked again after half of that.
  *
  * Rejects with an `AbortError` when the signal aborts, and with what the database rejects with.
  */
@@ -157,7 +157,7 @@ export async function acquireLease(options: LeaseOptions): Promise<Lease> {
         const isAnswered = isSame && owner.answered >= asked.asked
         const isSilent = isSame && !isAnswered && now >= asked.dueAt
         const mayTake = !owner.isHeld || hasLock || isSilent
-        const mayAsk = !isSame || now >= asked.dueAt
+        const mayAsk = !isSame || (isAnswered && now >= asked.dueAt - leaseMs / 2)
         let next = owner
         if (mayTake) next = { ...nobody, fence: owner.fence + 1, isHeld: true }
         else if (mayAsk) next = { ...owner, asked: owner.asked + 1 }
@@ -180,7 +180,8 @@ export async function acquireLease(options: LeaseOptions): Promise<Lease> {
         const { asked: number, fence } = seen.owner
         question = { asked: number, fence, dueAt: clock.now() + leaseMs }
       }
-      await waiting.until(question?.dueAt ?? now)
+      const dueAt = question?.dueAt ?? now
+      await waiting.until(seen.isAnswered && !seen.mayAsk ? dueAt - leaseMs / 2 : dueAt)
     }
   } catch (error) {
     queued.abort()

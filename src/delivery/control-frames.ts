@@ -7,6 +7,7 @@ import { createValidate, type Schema } from '../schemas/schema.js'
 import { Cursor } from './cursor.js'
 import type { Outboxes } from './outboxes.js'
 import type { DeliveryParts } from './parts.js'
+import type { OutboxIdentity } from './store/stored-message.js'
 
 /** Applies the body of a control frame; gives why it did not, if it does not fit its schema. */
 type FrameHandler = (body: unknown) => string | undefined
@@ -140,11 +141,11 @@ export class ControlFrames implements DeliveryActions, Gate {
     if (!outbox.isOpened) return
     if (this.#storesCursor) this.cursor.restore(outbox.storedCursor)
     const { position } = this.cursor
-    const { cid, fence, start, past } = outbox.identity ?? {}
+    const { identity } = outbox
     this.#unanswered += 1
     this.#send('$resume', {
       ...(position !== undefined && { epoch: position.epoch, seq: position.seq }),
-      ...(cid !== undefined && { cid, fence, start, past: [...(past ?? [])] }),
+      ...(identity !== undefined && claimOf(identity)),
     } satisfies Resume)
   }
 
@@ -306,4 +307,9 @@ function handler<S extends Schema>(schema: S, apply: (body: output<S>) => void):
     apply(validated.value)
     return undefined
   }
+}
+
+/** What a server is told about an outbox, and about who owns it. */
+function claimOf({ cid, fence, start, past }: OutboxIdentity): Resume {
+  return { cid, fence, start, ...(past.length > 0 && { past: [...past] }) }
 }

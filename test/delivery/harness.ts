@@ -14,6 +14,7 @@ import {
   type FakeTransport,
   type ManualClock,
 } from 'statewire/testing'
+import type { Database } from 'statewire/storage'
 import * as z from 'zod'
 import type { OutboxRules } from '../../src/schemas/outbox-rule.js'
 import { createModelServer, type ModelServer } from './model-server.js'
@@ -119,4 +120,14 @@ export function createBench({
     say: (text: string) => sync.send('SAY', { text }),
     settle: (): Promise<void> => clock.advanceAsync(0),
   }
+}
+
+/** The payloads of the messages that a database has. */
+export async function readMessages(database: Database, key = 'default'): Promise<unknown[]> {
+  const tables = ['messages', 'inbox'].map((table) => ({ table: `outbox/${key}/${table}` }))
+  const rows = await database.transact(tables, (found) => ({ result: found.rows.flat() }))
+  return rows.map(({ value }) => {
+    const { message } = JSON.parse(value) as { readonly message: { readonly payload: unknown } }
+    return message.payload
+  })
 }

@@ -21,10 +21,21 @@ export interface Taken {
 interface Mark {
   hwm: number
   fence: number
+  start: string
   refused: [number, string][]
   owner: FakeSocket | undefined
   /** The client has shown that it heard of this mark. */
   isInUse: boolean
+}
+
+/** What a client says where it stands. */
+interface Said {
+  epoch?: string
+  seq?: number
+  cid?: string
+  fence?: number
+  start?: string
+  past?: string[]
 }
 
 /** What was said on one connection, as far as it obliges the client. */
@@ -123,8 +134,8 @@ export function createModelServer(network: FakeTransport) {
   function resume(socket: FakeSocket, payload: unknown): void {
     resumes.push(payload)
     if (behaviour.ignoresResume) return
-    const at = { ...(payload as { epoch?: string; seq?: number; cid?: string; fence?: number }) }
-    const standing = at.cid === undefined ? {} : stand(socket, at.cid, at.fence ?? 0)
+    const at = { ...(payload as Said) }
+    const standing = at.cid === undefined ? {} : stand(socket, at.cid, at)
     const why =
       at.epoch === undefined || at.seq === undefined
         ? 'new'
@@ -149,10 +160,13 @@ export function createModelServer(network: FakeTransport) {
     following.add(socket)
   }
 
-  function stand(socket: FakeSocket, cid: string, fence: number) {
+  function stand(socket: FakeSocket, cid: string, { fence = 0, start = '', past = [] }: Said) {
     const known = marks.get(cid)
+    // A copy of the outbox, or an older owner: not whom we know as the latest.
+    if (known !== undefined && ![start, ...past].includes(known.start)) return {}
     if (known !== undefined && known.fence > fence) return {}
-    const mark: Mark = known ?? { hwm: 0, fence, refused: [], owner: socket, isInUse: false }
+    const fresh = { hwm: 0, fence, start, refused: [], owner: socket, isInUse: false }
+    const mark: Mark = known ?? fresh
     // It may not have heard that we had forgotten it, and nothing tells.
     if (known?.isInUse === false && memory > 0) ambiguous.add(`${memory} ${cid}`)
     const conversation = conversations.get(socket)
@@ -169,6 +183,7 @@ export function createModelServer(network: FakeTransport) {
     }
     mark.owner = socket
     mark.fence = fence
+    mark.start = start
     marks.set(cid, mark)
     return { hwm: mark.hwm, known: known !== undefined, refused: mark.refused }
   }

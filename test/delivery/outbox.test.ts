@@ -461,7 +461,7 @@ describe('options', () => {
     [{ greetingMs: -1 }, 'greetingMs'],
     [{ answerTimeoutMs: 0 }, 'answerTimeoutMs'],
     [{ key: 'x' }, 'key'],
-    [{ store: {} }, 'store'],
+    [{ database: {} }, 'database'],
     [{ makeId: 5 }, 'makeId'],
   ] as const
 

@@ -81,14 +81,13 @@ describe('what user code throws', () => {
       throw new Error('user')
     }
     const { sync, errors } = createBench({
-      delivery: { key: fail, store: fail },
+      delivery: { key: fail },
       outbox: { SAY: { keepLatestBy: fail } },
     })
     sync.send('SAY', { text: 'a' })
     expect(new Set(errors.map(({ code, message }) => `${code}: ${message}`))).toEqual(
       new Set([
         'handler-threw: delivery.key threw.',
-        'storage-failed: delivery.store threw.',
         'handler-threw: keepLatestBy threw.',
       ]),
     )

@@ -1,8 +1,8 @@
 import { immediateBatches } from 'statewire'
-import { createMemoryOutboxStore } from 'statewire/storage'
+import { createMemoryDatabase } from 'statewire/storage'
 import { createFakeTransport, createManualClock } from 'statewire/testing'
 import { describe, expect, it } from 'vitest'
-import { chat, createBench } from './harness.js'
+import { chat, createBench, readMessages } from './harness.js'
 import { createModelServer } from './model-server.js'
 
 const delivered = { outcome: 'delivered' }
@@ -233,8 +233,8 @@ describe('a channel that changes', () => {
 
 describe('what is taken back', () => {
   it('[OUT-8] is not sent by who finds it in the storage only then', async () => {
-    const place = createMemoryOutboxStore()
-    const { sync, say, server, settle } = createBench({ delivery: { store: () => place.open() } })
+    const database = createMemoryDatabase()
+    const { sync, say, server, settle } = createBench({ delivery: { database } })
     sync.start()
     const [early, other] = [say('early'), say('other')]
     early.abort()
@@ -244,8 +244,7 @@ describe('what is taken back', () => {
     expect(server.texts).toEqual(['other'])
     sync.dispose()
     await settle()
-    const { messages } = await place.open().acquire(new AbortController().signal)
-    expect(messages).toEqual([])
+    expect(await readMessages(database)).toEqual([])
   })
 
   it('[OUT-8] is not sent where a handler takes it back while others are numbered anew', async () => {

@@ -113,19 +113,20 @@ export class OutboxStore {
     return this.#database.isWorking && !this.#isGone && this.#role !== 'memory'
   }
 
-  /** Opens the storage. Gives the stored cursor; `undefined` also where the storage does not work. */
+  /** Opens the storage. Gives the stored cursor, if the storage answers in time. */
   async open(): Promise<CursorPosition | undefined> {
-    try {
+    const limit = { clock: this.#options.clock, limitMs: PATIENCE_MS, signal: this.#closing.signal }
+    const opened = await withDeadline(limit, () => {
       this.#stopWatching = this.#database.watch(() => this.#pull())
-      const opened = await this.#database.transact([this.#tables.record], ({ rows, history }) => ({
+      return this.#database.transact([this.#tables.record], ({ rows, history }) => ({
         result: { row: rows[0]?.[0], history },
       }))
-      this.#history = opened.history
-      const record = opened.row && parseRow<OutboxRecord>(opened.row)
-      return record?.history === opened.history ? record.cursor : undefined
-    } catch {
-      return undefined
-    }
+    })
+    if (opened.kind !== 'value') return undefined
+    const { row, history } = opened.value
+    this.#history ??= history
+    const record = row && parseRow<OutboxRecord>(row)
+    return record?.history === history ? record.cursor : undefined
   }
 
   /** Adds a message. Resolves with whether it survives a crash. */
