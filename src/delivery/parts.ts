@@ -35,8 +35,6 @@ const forDelivery: ReadonlySet<string> = new Set<DeliveryEvent['type']>([
 ])
 
 /** Whether the delivery machine has to know. */
-export function isForDeliveryMachine(
-  fact: OutboxFact,
-): fact is Extract<OutboxFact, DeliveryEvent> {
+export function isForDeliveryMachine(fact: OutboxFact): fact is Extract<OutboxFact, DeliveryEvent> {
   return forDelivery.has(fact.type)
 }

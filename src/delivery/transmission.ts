@@ -101,8 +101,7 @@ export class Transmission {
   pump(): void {
     const { identity } = this.#outbox
     // A handler that hears of an outcome may send at once: the loop below comes to that message.
-    if (this.#isPumping || !this.#isFlowing || this.#isWriting || identity === undefined)
-      return
+    if (this.#isPumping || !this.#isFlowing || this.#isWriting || identity === undefined) return
     this.#isPumping = true
     // The expiry timer may be late, and a frame from the socket be read before it.
     this.#outbox.expiry.removeOverdue()

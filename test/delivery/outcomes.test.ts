@@ -86,10 +86,7 @@ describe('what user code throws', () => {
     })
     sync.send('SAY', { text: 'a' })
     expect(new Set(errors.map(({ code, message }) => `${code}: ${message}`))).toEqual(
-      new Set([
-        'handler-threw: delivery.key threw.',
-        'handler-threw: keepLatestBy threw.',
-      ]),
+      new Set(['handler-threw: delivery.key threw.', 'handler-threw: keepLatestBy threw.']),
     )
     expect(errors.every(({ cause }) => (cause as Error).message === 'user')).toBe(true)
   })

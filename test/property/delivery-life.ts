@@ -5,7 +5,7 @@ import {
   type SendOutcome,
   type Transport,
 } from 'statewire'
-import type { OutboxStore } from 'statewire/storage'
+import type { Database } from 'statewire/storage'
 import { chat, createBench, type World } from '../delivery/harness.js'
 
 /** A message that a client was given, and what was seen of it. */
@@ -22,6 +22,8 @@ export interface Sent {
   /** How much the server had forgotten when it was first transmitted; undefined before. */
   transmittedIn: number | undefined
   isDurable: boolean | undefined
+  /** It waited while its client did not own the outbox: the owner may have sent it. */
+  wasOnStandby: boolean
   /** The first outcome that was seen. */
   outcome: SendOutcome | undefined
 }
@@ -44,7 +46,7 @@ export interface LifeOptions {
   readonly window: number
   readonly maxBufferedBytes: number
   readonly key: () => string
-  readonly store: ((key: string) => OutboxStore) | undefined
+  readonly database: Database | undefined
   readonly makeId: () => string
   /** Every message, by its text. */
   readonly sent: ReadonlyMap<string, Sent>
@@ -180,7 +182,7 @@ export function createLife(options: LifeOptions) {
     },
   }
 
-  const { store } = options
+  const { database } = options
   const bench = createBench({
     world,
     delivery: {
@@ -188,7 +190,7 @@ export function createLife(options: LifeOptions) {
       window: options.window,
       key: options.key,
       makeId: options.makeId,
-      ...(store !== undefined && { store }),
+      ...(database !== undefined && { database }),
     },
     client: {
       clock,

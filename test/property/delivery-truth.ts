@@ -69,7 +69,7 @@ export function judge({ sent, server, isKept, life, witness, ...evidence }: Evid
         claim(outcome.code !== 'poison' || refused.has(text), 'was not refused')
         break
       case 'unknown':
-        claim(transmittedIn !== undefined, 'never left')
+        claim(transmittedIn !== undefined || one.wasOnStandby, 'never left')
         break
       default:
         outcome satisfies never

@@ -121,7 +121,8 @@ export class OutboxOwner {
         return { writes: [...lease.keep(held), ...own, ...moved.writes], result: moved.records }
       },
     )
-    for (const [id, { message }] of batch.messages) if (message === undefined) this.#places.delete(id)
+    for (const [id, { message }] of batch.messages)
+      if (message === undefined) this.#places.delete(id)
     return arrived.filter((record) => record.by !== by).map(({ message }) => message)
   }
 

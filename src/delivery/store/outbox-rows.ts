@@ -11,6 +11,8 @@ export class OutboxTables {
   readonly record: Read
   readonly messages: string
   readonly inbox: string
+  /** The number of the last message that was put into the inbox. */
+  readonly lastInbox: Read
   readonly outcomes: string
 
   constructor(name: string) {
@@ -19,6 +21,7 @@ export class OutboxTables {
     this.record = { table: `${prefix}/record`, key: 'record' }
     this.messages = `${prefix}/messages`
     this.inbox = `${prefix}/inbox`
+    this.lastInbox = { table: `${prefix}/inbox-number`, key: 'last' }
     this.outcomes = `${prefix}/outcomes`
   }
 

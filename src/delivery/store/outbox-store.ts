@@ -91,8 +91,6 @@ export class OutboxStore {
   #retryMs = FIRST_RETRY_MS
   /** The last outcome that was read. */
   #lastOutcome = ''
-  readonly #inboxKeys = new Map<string, string>()
-  #lastInbox = 0
   #patience: TimerHandle
   #cursorTimer: TimerHandle
 
@@ -275,20 +273,24 @@ export class OutboxStore {
   }
 
   async #writeAsStandby(batch: OutboxBatch): Promise<void> {
-    const { inbox, outcomes } = this.#tables
-    const writes = [...batch.messages].flatMap(([id, { message }]) => {
-      if (message === undefined) return []
-      const value = JSON.stringify({ by: this.#by, message } satisfies MessageRecord)
-      return [{ table: inbox, key: this.#inboxKey(id), value }]
-    })
-    const reads = [{ table: outcomes, after: this.#lastOutcome }]
-    const found = await this.#database.transact(reads, ({ rows: [rows = []], history }) => {
+    const { inbox, lastInbox, outcomes } = this.#tables
+    const values = [...batch.messages.values()].flatMap(({ message }) =>
+      message === undefined
+        ? []
+        : [JSON.stringify({ by: this.#by, message } satisfies MessageRecord)],
+    )
+    const reads = [lastInbox, { table: outcomes, after: this.#lastOutcome }]
+    const told = await this.#database.transact(reads, ({ rows: [counter, rows = []], history }) => {
       this.#assertSame(history)
-      return { writes, result: rows }
+      const before = Number(counter?.[0]?.value ?? 0)
+      const added = values.map((value, at) => {
+        return { table: inbox, key: numberKey(before + at + 1), value }
+      })
+      const counted = { ...lastInbox, key: 'last', value: String(before + values.length) }
+      return { writes: values.length > 0 ? [...added, counted] : [], result: rows }
     })
-    for (const id of batch.messages.keys()) this.#inboxKeys.delete(id)
     batch.messages.clear()
-    this.#tellOutcomes(found)
+    this.#tellOutcomes(told)
   }
 
   async #begin(lease: Lease): Promise<void> {
@@ -389,15 +391,5 @@ export class OutboxStore {
 
   #inMemory(cid: string): OutboxIdentity {
     return { cid, fence: 1, start: this.#options.makeId(), past: [], numbered: 0 }
-  }
-
-  // The same key each time, so that a message is not stored twice.
-  #inboxKey(id: string): string {
-    const known = this.#inboxKeys.get(id)
-    if (known !== undefined) return known
-    this.#lastInbox += 1
-    const key = `${this.#by}/${numberKey(this.#lastInbox)}`
-    this.#inboxKeys.set(id, key)
-    return key
   }
 }
