@@ -45,14 +45,20 @@ export class Lease {
   /** The row to read in each transaction of the owner; {@link keep} checks it. */
   readonly read: Read
   readonly #options: LeaseOptions
+  readonly #history: string
   readonly #lost = new AbortController()
   readonly #lock: Promise<HeldLock> | undefined
   readonly #stopWatching: () => void
   #isReleased = false
 
   /** @internal */
-  constructor(options: LeaseOptions, fence: number, lock: Promise<HeldLock> | undefined) {
+  constructor(
+    options: LeaseOptions,
+    { fence, history }: { readonly fence: number; readonly history: string },
+    lock: Promise<HeldLock> | undefined,
+  ) {
     this.#options = options
+    this.#history = history
     this.fence = fence
     this.read = { table: options.table, key: KEY }
     this.#lock = lock
@@ -104,10 +110,11 @@ export class Lease {
 
   async #answer(): Promise<void> {
     try {
-      await this.#options.database.transact([this.read], ({ rows: [rows] }) => ({
-        writes: this.#isReleased ? [] : this.keep(rows),
-        result: undefined,
-      }))
+      await this.#options.database.transact([this.read], ({ rows: [rows], history }) => {
+        // A database that has lost its rows knows no owner. The holder finds that out itself.
+        const isOver = this.#isReleased || history !== this.#history
+        return { writes: isOver ? [] : this.keep(rows), result: undefined }
+      })
     } catch (error) {
       // Any other failure is found by the next transaction of the owner.
       if (error instanceof LostError) this.lose()
@@ -151,7 +158,7 @@ export async function acquireLease(options: LeaseOptions): Promise<Lease> {
       const now = clock.now()
       if (question !== undefined && now - question.dueAt > LATE_TIMER_MS) question = undefined
       const asked = question
-      const seen = await database.transact([{ table, key: KEY }], ({ rows: [rows] }) => {
+      const seen = await database.transact([{ table, key: KEY }], ({ rows: [rows], history }) => {
         const owner = parseOwner(rows)
         const isSame = asked?.fence === owner.fence
         const isAnswered = isSame && owner.answered >= asked.asked
@@ -162,7 +169,7 @@ export async function acquireLease(options: LeaseOptions): Promise<Lease> {
         if (mayTake) next = { ...nobody, fence: owner.fence + 1, isHeld: true }
         else if (mayAsk) next = { ...owner, asked: owner.asked + 1 }
         const writes = next === owner ? [] : [{ table, key: KEY, value: JSON.stringify(next) }]
-        return { writes, result: { owner: next, mayTake, mayAsk, isAnswered } }
+        return { writes, result: { owner: next, history, mayTake, mayAsk, isAnswered } }
       })
       if (seen.mayTake) {
         if (!hasLock && lock !== undefined) {
@@ -170,7 +177,7 @@ export async function acquireLease(options: LeaseOptions): Promise<Lease> {
           lock = database.lock?.(table, { signal, steal: true })
           lock?.catch(() => undefined)
         }
-        const lease = new Lease(options, seen.owner.fence, lock)
+        const lease = new Lease(options, { fence: seen.owner.fence, history: seen.history }, lock)
         if (!signal.aborted) return lease
         await lease.release()
         throw abortError()

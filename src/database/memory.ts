@@ -16,6 +16,8 @@ export interface MemoryDatabase extends Database {
   crash(): void
   /** Acts as a frozen tab or a stopped process: nothing happens here until the resulting function is called. */
   freeze(): () => void
+  /** Acts as a copy of the file, or as a backup that is restored: another place with the same rows. */
+  copy(): MemoryDatabase
   /** Acts as an eviction: all rows are gone, for all handles. */
   clear(): void
 }
@@ -37,7 +39,17 @@ export function createMemoryDatabase(): MemoryDatabase {
 class MemoryRows {
   history = createUuid()
   readonly handles = new Set<MemoryHandle>()
-  readonly #tables = new Map<string, Map<string, string>>()
+  readonly #tables: Map<string, Map<string, string>>
+
+  constructor(tables: ReadonlyMap<string, ReadonlyMap<string, string>> = new Map()) {
+    this.#tables = new Map([...tables].map(([name, rows]) => [name, new Map(rows)]))
+  }
+
+  copy(): MemoryRows {
+    const copy = new MemoryRows(this.#tables)
+    copy.history = this.history
+    return copy
+  }
 
   transact<T>(reads: readonly Read[], change: (found: Found) => Change<T>): Change<T> {
     const rows = reads.map((read) => this.#read(read))
@@ -121,6 +133,10 @@ class MemoryHandle implements MemoryDatabase {
       resume()
       this.tell()
     }
+  }
+
+  copy(): MemoryDatabase {
+    return new MemoryHandle(this.#rows.copy())
   }
 
   clear(): void {

@@ -56,7 +56,10 @@ export type UnknownReason =
   | 'cleared'
   /** The client was disposed. The next client on the same storage sends what is stored. */
   | 'disposed'
-  /** Another tab or process took the outbox over, and did not report the outcome. */
+  /**
+   * Another tab or process took the outbox over and did not report the outcome, or will find the
+   * message in the storage, which did not work when the message was to be deleted.
+   */
   | 'takenOver'
 
 /** Tells what becomes of one message. Settles once. */

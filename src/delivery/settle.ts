@@ -38,6 +38,6 @@ export function settleEntry(
   if (store === undefined || persistence === 'none') return receipt?.settle(outcome)
   if (outcome.outcome !== 'notSent') receipt?.settle(outcome)
   void store.remove(message.id, { ...outcome }).then((result) => {
-    receipt?.settle(result === 'lost' ? unknownOutcome('takenOver') : outcome)
+    receipt?.settle(result === 'stored' ? outcome : unknownOutcome('takenOver'))
   })
 }

@@ -33,9 +33,11 @@ export class OutboxBatch {
     this.messages.set(message.id, { message, isAdded })
   }
 
-  remove(id: string, outcome?: StoredOutcome): void {
-    if (this.messages.get(id)?.isAdded === true) this.messages.delete(id)
-    else this.messages.set(id, { ...(outcome && { outcome }), isAdded: false })
+  /** Removes a message. Gives whether that is done with: it was only about to be added. */
+  remove(id: string, outcome?: StoredOutcome): boolean {
+    if (this.messages.get(id)?.isAdded === true) return this.messages.delete(id)
+    this.messages.set(id, { ...(outcome && { outcome }), isAdded: false })
+    return false
   }
 
   /** Resolves once the batch is written, or it is known not to be for now. */

@@ -152,8 +152,8 @@ export class OutboxStore {
   remove(id: string, outcome: StoredOutcome): Promise<BatchResult> {
     if (this.#role === 'standby') return Promise.resolve('lost')
     if (this.#isGone) return Promise.resolve('memory')
-    this.#batch.remove(id, outcome)
-    return this.#written()
+    const isDone = this.#batch.remove(id, outcome)
+    return isDone ? Promise.resolve('stored') : this.#written()
   }
 
   /** Gives the outbox a new `cid`: a copy of it uses the old one. `undefined`: it was lost. */
@@ -349,9 +349,10 @@ export class OutboxStore {
       if (wasOpening) this.acquire()
       return
     }
-    this.#owner.lease.lose()
+    const { lease } = this.#owner
     this.#owner = undefined
     this.#role = 'standby'
+    lease.lose()
     this.#batch.leaveAdded()
     this.#options.events.lost()
   }
