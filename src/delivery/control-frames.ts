@@ -51,7 +51,7 @@ export class ControlFrames implements DeliveryActions, Gate {
     const isStored = parts.host.protocol.coordinator?.checkpoint === undefined
     this.#storesCursor = isStored
     this.cursor = new Cursor((position) => {
-      if (isStored) outboxes.current.store?.setCursor(position)
+      if (isStored) outboxes.current.storeCursor(position)
     })
     this.#handlers = new Map(Object.entries(this.#createHandlers()))
   }

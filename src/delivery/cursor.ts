@@ -15,12 +15,12 @@ export type Sighting = 'next' | 'duplicate' | 'gap' | 'early'
 
 /** Keeps the order of numbered messages: each is applied once, and none after a gap. */
 export class Cursor {
-  readonly #moved: (position: CursorPosition | undefined) => void
+  readonly #moved: (position: CursorPosition) => void
   #position: CursorPosition | undefined
   #isFollowing = false
 
   /** `moved` is called with each new position. */
-  constructor(moved: (position: CursorPosition | undefined) => void) {
+  constructor(moved: (position: CursorPosition) => void) {
     this.#moved = moved
   }
 
@@ -66,16 +66,16 @@ export class Cursor {
 
   /** The state is gone. */
   forget(): void {
-    this.#move(undefined)
+    this.#position = undefined
     this.#isFollowing = false
   }
 
-  /** Continues from where an earlier run came to, unless there is a position by now. */
+  /** Continues from a stored position, unless there is one by now. */
   restore(position: CursorPosition | undefined): void {
     this.#position ??= position
   }
 
-  #move(position: CursorPosition | undefined): void {
+  #move(position: CursorPosition): void {
     this.#position = position
     this.#moved(position)
   }

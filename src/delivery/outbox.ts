@@ -57,9 +57,16 @@ export class Outbox implements TransmittedOutbox {
     return this.#isOpened
   }
 
-  /** Where an earlier run came to in the messages of the server. */
+  /** The last message of the server that was applied, in this run or an earlier one. */
   get storedCursor(): CursorPosition | undefined {
     return this.#storedCursor
+  }
+
+  /** Stores the position of the last message that was applied, if there is a storage. */
+  storeCursor(position: CursorPosition): void {
+    if (this.store === undefined) return
+    this.#storedCursor = position
+    this.store.setCursor(position)
   }
 
   get status(): Omit<OutboxState, 'delivery'> {
@@ -287,7 +294,7 @@ export class Outbox implements TransmittedOutbox {
       },
     })
     void store.open().then((cursor) => {
-      this.#storedCursor = cursor
+      this.#storedCursor ??= cursor
       this.#isOpened = true
       this.#parts.tell({ type: 'outbox.opened' })
     })

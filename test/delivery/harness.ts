@@ -45,6 +45,8 @@ export const chat = defineProtocol({
 /** Options of {@link createBench}. */
 export interface BenchOptions {
   readonly delivery?: DeliveryOptions
+  /** A protocol without state in place of the chat. */
+  readonly protocol?: object
   /** Rules in place of the protocol's. */
   readonly outbox?: OutboxRules<typeof chat.send>
   /** An envelope in place of the protocol's. */
@@ -76,13 +78,14 @@ export function createBench({
   outbox,
   envelope,
   client,
+  protocol: base = chat,
   world = createWorld(),
 }: BenchOptions = {}) {
   const { clock, network, server } = world
   const errors: SyncError[] = []
   const heard: string[] = []
   const protocol = {
-    ...chat,
+    ...(base as typeof chat),
     ...(outbox !== undefined && { outbox }),
     ...(envelope !== undefined && { envelope }),
   }

@@ -127,12 +127,8 @@ export class OutboxOwner {
   }
 
   /** Changes the record; the next batch writes it. */
-  change(changes: Partial<Pick<OutboxRecord, 'cid' | 'numbered' | 'past'>>): void {
+  change(changes: Partial<Pick<OutboxRecord, 'cid' | 'numbered' | 'past' | 'cursor'>>): void {
     this.#record = { ...this.#record, ...changes }
-  }
-
-  setCursor(cursor: CursorPosition | undefined): void {
-    this.#record = { ...this.#record, cursor }
   }
 
   #writesOf({ messages, hasRecord }: OutboxBatch): Write[] {

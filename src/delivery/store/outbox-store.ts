@@ -175,9 +175,9 @@ export class OutboxStore {
   }
 
   /** Notes how far the server's messages were applied. Written within a second. */
-  setCursor(cursor: CursorPosition | undefined): void {
+  setCursor(cursor: CursorPosition): void {
     if (this.#owner === undefined) return
-    this.#owner.setCursor(cursor)
+    this.#owner.change({ cursor })
     this.#batch.hasRecord = true
     this.#cursorTimer ??= this.#options.clock.setTimeout(() => this.#wake(), CURSOR_MS)
   }
