@@ -143,10 +143,10 @@ export async function acquireLease(options: LeaseOptions): Promise<Lease> {
   const waiting = new Waiting(options)
   const queued = new AbortController()
   let lock = database.lock?.(table, { signal: queued.signal })
-  let hasLock = false
+  const granted = { isLocked: false }
   lock?.then(
     () => {
-      hasLock = true
+      granted.isLocked = true
       waiting.wake()
     },
     () => undefined,
@@ -163,7 +163,7 @@ export async function acquireLease(options: LeaseOptions): Promise<Lease> {
         const isSame = asked?.fence === owner.fence
         const isAnswered = isSame && owner.answered >= asked.asked
         const isSilent = isSame && !isAnswered && now >= asked.dueAt
-        const mayTake = !owner.isHeld || hasLock || isSilent
+        const mayTake = !owner.isHeld || granted.isLocked || isSilent
         const mayAsk = !isSame || (isAnswered && now >= asked.dueAt - leaseMs / 2)
         let next = owner
         if (mayTake) next = { ...nobody, fence: owner.fence + 1, isHeld: true }
@@ -172,7 +172,7 @@ export async function acquireLease(options: LeaseOptions): Promise<Lease> {
         return { writes, result: { owner: next, history, mayTake, mayAsk, isAnswered } }
       })
       if (seen.mayTake) {
-        if (!hasLock && lock !== undefined) {
+        if (!granted.isLocked && lock !== undefined) {
           queued.abort()
           lock = database.lock?.(table, { signal, steal: true })
           lock?.catch(() => undefined)

@@ -1,6 +1,5 @@
 import type { Database, Row, Write } from '../../database/database.js'
 import type { Lease } from '../../database/lease.js'
-import type { CursorPosition } from '../cursor.js'
 import type { OutboxBatch } from './outbox-batch.js'
 import {
   type MessageRecord,
@@ -84,17 +83,17 @@ export class OutboxOwner {
     return await database.transact(reads, ({ rows, history }) => {
       assertSame(history)
       const [held, [recordRow] = [], messages = [], inbox = [], outcomes = []] = rows
-      const before = recordRow && parseRow<OutboxRecord>(recordRow)
+      const before = recordRow && (parseRow(recordRow) as OutboxRecord)
       const isWhole = before?.history === history
       const record: OutboxRecord = isWhole
         ? { ...before, start, past: pastOf(before) }
         : { history, cid: newCid, numbered: 0, start, past: [] }
       const owner = new OutboxOwner(options, record, outcomes)
-      for (const row of messages) owner.#note(row.key, parseRow<MessageRecord>(row))
+      for (const row of messages) owner.#note(row.key, parseRow(row) as MessageRecord)
       const moved = owner.#moveInbox(inbox)
       const pruned = owner.#pruneOutcomes()
       const writes = [...lease.keep(held), tables.writeRecord(record), ...moved.writes, ...pruned]
-      const records = [...messages, ...inbox].map((row) => parseRow<MessageRecord>(row))
+      const records = [...messages, ...inbox].map((row) => parseRow(row) as MessageRecord)
       const found = {
         messages: records.map(({ message }) => message),
         isRenewed: before !== undefined && !isWhole,
@@ -151,16 +150,14 @@ export class OutboxOwner {
   /** Moves what standbys have added behind the messages. */
   #moveInbox(inbox: readonly Row[]): { writes: Write[]; records: MessageRecord[] } {
     const { tables } = this.#options
-    const records = inbox.map((row) => parseRow<MessageRecord>(row))
-    const writes = inbox.flatMap((row, at) => {
-      const { message, by } = records[at] as MessageRecord
+    const records = inbox.map((row) => parseRow(row) as MessageRecord)
+    const emptied = inbox.map(({ key }) => ({ table: tables.inbox, key, value: undefined }))
+    const added = records.map((record) => {
+      const { message, by } = record
       const { key } = this.#places.get(message.id) ?? this.#place(message.id, by)
-      return [
-        { table: tables.inbox, key: row.key, value: undefined },
-        { table: tables.messages, key, value: row.value },
-      ]
+      return { table: tables.messages, key, value: JSON.stringify(record) }
     })
-    return { writes, records }
+    return { writes: [...emptied, ...added], records }
   }
 
   #pruneOutcomes(): Write[] {

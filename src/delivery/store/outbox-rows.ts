@@ -12,7 +12,7 @@ export class OutboxTables {
   readonly messages: string
   readonly inbox: string
   /** The number of the last message that was put into the inbox. */
-  readonly lastInbox: Read
+  readonly inboxNumber: { readonly table: string; readonly key: string }
   readonly outcomes: string
 
   constructor(name: string) {
@@ -21,7 +21,7 @@ export class OutboxTables {
     this.record = { table: `${prefix}/record`, key: 'record' }
     this.messages = `${prefix}/messages`
     this.inbox = `${prefix}/inbox`
-    this.lastInbox = { table: `${prefix}/inbox-number`, key: 'last' }
+    this.inboxNumber = { table: `${prefix}/inbox-number`, key: 'last' }
     this.outcomes = `${prefix}/outcomes`
   }
 
@@ -51,9 +51,9 @@ export interface OutcomeRecord {
   readonly outcome: StoredOutcome
 }
 
-/** Reads a row that {@link OutboxTables} or its user wrote. */
-export function parseRow<T extends OutboxRecord | MessageRecord | OutcomeRecord>(row: Row): T {
-  return JSON.parse(row.value) as T
+/** The value of a row: the caller knows the table, and so the type. */
+export function parseRow(row: Row): OutboxRecord | MessageRecord | OutcomeRecord {
+  return JSON.parse(row.value) as OutboxRecord | MessageRecord | OutcomeRecord
 }
 
 /** A key that sorts by two numbers. */

@@ -1,0 +1,29 @@
+import type { OutboxIdentity, StoredMessage, StoredOutcome } from './stored-message.js'
+
+/** An outbox in the hands of its owner. */
+export interface OwnedOutbox {
+  readonly identity: OutboxIdentity
+  /** What was stored, in the order in which it was accepted. */
+  readonly messages: readonly StoredMessage[]
+  /** The numbers of the messages are of a former `cid`. */
+  readonly isRenewed: boolean
+}
+
+/** What an outbox's storage tells. None of the functions throws. */
+export interface OutboxStoreEvents {
+  /**
+   * This handle owns the outbox. While the storage does not work that is an outbox in memory, and
+   * the stored one may follow.
+   */
+  owned(outbox: OwnedOutbox): void
+  /** Another handle owns the outbox, because this one did not answer. */
+  lost(): void
+  /** For the owner: other handles have added these. */
+  added(messages: readonly StoredMessage[]): void
+  /** The owner has settled a message that this handle had added. */
+  removed(id: string, outcome: StoredOutcome): void
+  /** The database has lost what was stored in it: no outcome of a stored message follows. */
+  gone(): void
+  /** `isDurable` has changed. */
+  changed(): void
+}

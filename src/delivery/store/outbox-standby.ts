@@ -1,0 +1,56 @@
+import { type Database, numberKey, type Row } from '../../database/database.js'
+import type { OutboxBatch } from './outbox-batch.js'
+import {
+  type MessageRecord,
+  type OutboxTables,
+  type OutcomeRecord,
+  parseRow,
+} from './outbox-rows.js'
+
+/** The side of a stored outbox that a handle has while another one owns it. */
+export class OutboxStandby {
+  readonly #database: Database
+  readonly #tables: OutboxTables
+  readonly #by: string
+  /** The key of the last outcome that was read. */
+  #lastOutcome = ''
+
+  /** `by` is the handle's id. */
+  constructor(database: Database, tables: OutboxTables, by: string) {
+    this.#database = database
+    this.#tables = tables
+    this.#by = by
+  }
+
+  /** Puts the added messages of a batch into the inbox. Gives the outcomes for this handle. */
+  async write(
+    batch: OutboxBatch,
+    assertSame: (history: string) => void,
+  ): Promise<readonly OutcomeRecord[]> {
+    const { inbox, inboxNumber, outcomes } = this.#tables
+    const values = [...batch.messages.values()].flatMap(({ message }) =>
+      message === undefined
+        ? []
+        : [JSON.stringify({ by: this.#by, message } satisfies MessageRecord)],
+    )
+    const reads = [inboxNumber, { table: outcomes, after: this.#lastOutcome }]
+    const rows = await this.#database.transact(reads, ({ rows: [counter, told = []], history }) => {
+      assertSame(history)
+      const before = Number(counter?.[0]?.value ?? 0)
+      const added = values.map((value, at) => {
+        return { table: inbox, key: numberKey(before + at + 1), value }
+      })
+      const counted = { ...inboxNumber, value: String(before + values.length) }
+      return { writes: values.length > 0 ? [...added, counted] : [], result: told }
+    })
+    batch.messages.clear()
+    return this.read(rows)
+  }
+
+  /** Reads all outcomes. Gives those for this handle that it has not read before. */
+  read(outcomes: readonly Row[]): readonly OutcomeRecord[] {
+    const fresh = outcomes.filter(({ key }) => key > this.#lastOutcome)
+    this.#lastOutcome = fresh.at(-1)?.key ?? this.#lastOutcome
+    return fresh.map((row) => parseRow(row) as OutcomeRecord).filter(({ by }) => by === this.#by)
+  }
+}
