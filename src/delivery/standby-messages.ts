@@ -1,7 +1,7 @@
 import type { MessageEncoder } from './message-encoder.js'
 import { createEntry, forgetNumber, type OutboxEntry } from './outbox-entry.js'
 import type { OutboxLimits } from './queue.js'
-import type { OwnedOutbox } from './store/outbox-events.js'
+import type { OwnedOutbox } from './store/outbox-port.js'
 
 /**
  * Messages accepted through this handle while it does not own the outbox: their owner sends them

@@ -1,28 +1,15 @@
-import type { Clock, TimerHandle } from '../../base/clock.js'
+import type { TimerHandle } from '../../base/clock.js'
 import { withDeadline } from '../../base/deadline.js'
-import type { ReportError } from '../../base/errors.js'
-import type { Database } from '../../database/database.js'
 import { acquireLease, type Lease, LostError } from '../../database/lease.js'
 import type { CursorPosition } from '../cursor.js'
 import { GuardedDatabase } from './guarded-database.js'
 import type { BatchResult, OutboxBatch } from './outbox-batch.js'
-import type { OutboxStoreEvents } from './outbox-events.js'
+import type { OutboxStoreOptions } from './outbox-port.js'
 import { GoneError, OutboxOwner } from './outbox-owner.js'
 import { type OutboxRecord, OutboxTables, type OutcomeRecord, parseRow } from './outbox-rows.js'
 import { OutboxStandby } from './outbox-standby.js'
 import { OutboxWriter } from './outbox-writer.js'
 import type { OutboxIdentity, StoredMessage, StoredOutcome } from './stored-message.js'
-
-/** Options of {@link OutboxStore}. */
-export interface OutboxStoreOptions {
-  readonly database: Database
-  readonly name: string
-  readonly clock: Clock
-  readonly leaseMs: number
-  readonly makeId: () => string
-  readonly report: ReportError
-  readonly events: OutboxStoreEvents
-}
 
 /** How long an outage may last before a standby sends its messages itself, in milliseconds. */
 const PATIENCE_MS = 3_000
@@ -70,7 +57,7 @@ export class OutboxStore {
     this.#writer = new OutboxWriter({
       clock,
       closing: this.#closing.signal,
-      hasWork: () => !this.#isGone && (this.#lease !== undefined || this.#mayPull()),
+      hasWork: () => !this.#isGone && (this.#lease !== undefined || this.#isPullWanted),
       // Another handle would send what is added now a second time.
       isHeld: () => this.#isGone || this.#role === 'memory',
       write: (batch) => this.#write(batch),
@@ -181,19 +168,21 @@ export class OutboxStore {
   }
 
   #pull(): void {
+    if (this.#role === 'memory') return
     this.#isPullWanted = true
     this.#writer.wake()
   }
 
-  #mayPull(): boolean {
-    return this.#isPullWanted && this.#role !== 'memory'
-  }
-
+  /** Gives whether the write is to be tried again. */
   #noteFailed(error: unknown): boolean {
     if (error instanceof LostError) this.#lose()
     else if (error instanceof GoneError) this.#leave()
-    else this.#isPullWanted = true
-    return this.#isPullWanted
+    else {
+      // The next try also shows whether the storage works again.
+      this.#isPullWanted = this.#role !== 'memory'
+      return true
+    }
+    return false
   }
 
   async #write(batch: OutboxBatch): Promise<void> {

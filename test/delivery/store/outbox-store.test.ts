@@ -2,7 +2,7 @@ import { createMemoryDatabase, type Database, type MemoryDatabase } from 'statew
 import { createManualClock } from 'statewire/testing'
 import { describe, expect, it } from 'vitest'
 import type { SyncError } from '../../../src/base/errors.js'
-import type { OwnedOutbox } from '../../../src/delivery/store/outbox-events.js'
+import type { OwnedOutbox } from '../../../src/delivery/store/outbox-port.js'
 import { OutboxStore } from '../../../src/delivery/store/outbox-store.js'
 import type { StoredMessage, StoredOutcome } from '../../../src/delivery/store/stored-message.js'
 

@@ -1,3 +1,6 @@
+import type { Clock } from '../../base/clock.js'
+import type { ReportError } from '../../base/errors.js'
+import type { Database } from '../../database/database.js'
 import type { OutboxIdentity, StoredMessage, StoredOutcome } from './stored-message.js'
 
 /** An outbox in the hands of its owner. */
@@ -26,4 +29,15 @@ export interface OutboxStoreEvents {
   gone(): void
   /** `isDurable` has changed. */
   changed(): void
+}
+
+/** Options of an outbox's storage. */
+export interface OutboxStoreOptions {
+  readonly database: Database
+  readonly name: string
+  readonly clock: Clock
+  readonly leaseMs: number
+  readonly makeId: () => string
+  readonly report: ReportError
+  readonly events: OutboxStoreEvents
 }
