@@ -1,10 +1,17 @@
-import { createMemoryDatabase } from 'statewire/storage'
+import { createMemoryDatabase, type Database, type MemoryDatabase } from 'statewire/storage'
 import { createFakeTransport, createManualClock } from 'statewire/testing'
 import { expect } from 'vitest'
 import { chat } from '../delivery/harness.js'
 import { createModelServer } from '../delivery/model-server.js'
 import { createLife, type Hook, type Life, type Sent } from './delivery-life.js'
-import { type Call, type History, ordinary, type Step, type Trouble } from './delivery-steps.js'
+import {
+  type Call,
+  type History,
+  ordinary,
+  type Step,
+  type StorageMode,
+  type Trouble,
+} from './delivery-steps.js'
 import { judge } from './delivery-truth.js'
 
 /** Lets a history happen, checks what must hold after each step and at rest; gives what was seen. */
@@ -15,7 +22,7 @@ export async function play(history: History): Promise<Record<string, number>> {
   const network = createFakeTransport({ clock, protocol: chat, latencyMs: () => latencyMs })
   const server = createModelServer(network)
   const { peer } = network
-  const place = createMemoryDatabase()
+  let place = createMemoryDatabase()
   const sent = new Map<string, Sent>()
   // Taken back by a client that had not accepted them.
   const takenBack = new Set<string>()
@@ -23,7 +30,9 @@ export async function play(history: History): Promise<Record<string, number>> {
   const hooks: Hook[] = []
   const accusations: string[] = []
   const witnessed: Record<string, number> = { histories: 1, steps: history.steps.length }
+  const storage = createStorage()
   let database = place
+  let backup: { readonly database: MemoryDatabase; readonly order: number } | undefined
   let key = 'one'
   let ids = 0
   let texts = 0
@@ -56,7 +65,7 @@ export async function play(history: History): Promise<Record<string, number>> {
         keyInUse = key
         return key
       },
-      database: isKept ? database : undefined,
+      database: isKept ? storage.wrap(database) : undefined,
       makeId() {
         ids += 1
         return `id-${ids}`
@@ -75,6 +84,23 @@ export async function play(history: History): Promise<Record<string, number>> {
     hooks.length = 0
     life = live()
     witness('crashes')
+  }
+
+  /** Goes on from a copy of the storage that was made before. */
+  function restore({ database: copy, order }: { database: MemoryDatabase; order: number }): void {
+    for (const one of sent.values()) {
+      if (one.order > order) one.mayBeLost = true
+      else one.mayBeTwice = true
+    }
+    place = copy.copy()
+    crash()
+    witness('restored')
+  }
+
+  /** What is open while the storage fails may be sent again by a later run. */
+  function noteStorage(): void {
+    if (storage.mode === 'works') return
+    for (const one of sent.values()) if (one.receipt.outcome === undefined) one.mayBeTwice = true
   }
 
   function count({ sync, seen }: Life): void {
@@ -116,6 +142,8 @@ export async function play(history: History): Promise<Record<string, number>> {
         transmittedIn,
         isDurable: undefined,
         wasOnStandby: isKept && !on.sync.outbox.status.isOwner,
+        mayBeTwice: storage.mode !== 'works',
+        mayBeLost: false,
         outcome: receipt.outcome,
       }
       sent.set(text, one)
@@ -191,6 +219,16 @@ export async function play(history: History): Promise<Record<string, number>> {
       }
       case 'crash':
         crash()
+        break
+      case 'backup':
+        backup = { database: place.copy(), order: texts }
+        break
+      case 'restore':
+        if (backup !== undefined && isKept) restore(backup)
+        break
+      case 'storage':
+        storage.turn(step.mode)
+        if (step.mode !== 'works' && isKept) witness('storageFailures')
         break
       case 'advance':
         break
@@ -294,6 +332,7 @@ export async function play(history: History): Promise<Record<string, number>> {
     }
     Object.assign(server.behaviour, { window: 256, maxBytes: 1_000_000 })
     latencyMs = 0
+    storage.turn('works')
     server.accepts()
     for (const socket of network.sockets) {
       socket.speaksAgain()
@@ -308,7 +347,11 @@ export async function play(history: History): Promise<Record<string, number>> {
     const waiting = new Set(
       life.sync.outbox.messages().map(({ payload }) => (payload as { text: string }).text),
     )
-    for (const one of open) if (!waiting.has(one.text)) wrong.push(`${one.text} is lost`)
+    // The outcome of a message that is being deleted is told once that is known.
+    const isDeleting = storage.mode === 'hangs'
+    for (const one of open) {
+      if (!waiting.has(one.text) && !isDeleting) wrong.push(`${one.text} is lost`)
+    }
     if (!isKept && waiting.size !== open.length) wrong.push('a settled message waits')
     if (status.depth < waiting.size) wrong.push('depth is less than what waits')
     if (status.depth > maxMessages && lives === 1) wrong.push(`depth is ${status.depth}`)
@@ -322,10 +365,13 @@ export async function play(history: History): Promise<Record<string, number>> {
     for (const one of open) {
       const isOver = one.expiresAt !== undefined && one.expiresAt <= clock.epoch()
       // While nobody is known to own the outbox, another handle may still send it.
-      const mustBe = isOver && status.isOwner && one.transmittedIn === undefined
+      const isOurs = status.isOwner && !one.wasOnStandby && !isDeleting
+      const mustBe = isOver && isOurs && one.transmittedIn === undefined
       if (mustBe) wrong.push(`${one.text} should have expired`)
     }
-    expect({ after, wrong, errors: life.errors }).toEqual({ after, wrong: [], errors: [] })
+    const errors = life.errors.filter(({ code }) => code !== 'storage-failed')
+    if (errors.length < life.errors.length && !storage.hasFailed) wrong.push('no storage failed')
+    expect({ after, wrong, errors }).toEqual({ after, wrong: [], errors: [] })
   }
 
   async function pass(ms: number): Promise<void> {
@@ -353,7 +399,9 @@ export async function play(history: History): Promise<Record<string, number>> {
 
   for (const step of history.steps) {
     happen(step)
+    noteStorage()
     await pass(step.do === 'advance' ? step.ms : 0)
+    noteStorage()
     check(step)
   }
 
@@ -384,7 +432,8 @@ export async function play(history: History): Promise<Record<string, number>> {
     expect([...life.sync.state.lines]).toEqual(server.lines)
   }
   count(life)
-  const evidence = { server, isKept, takenBack, handedPlain, life, witness }
+  const hasStorageFailed = isKept && storage.hasFailed
+  const evidence = { server, isKept, hasStorageFailed, takenBack, handedPlain, life, witness }
   expect(judge({ ...evidence, sent: [...sent.values()] })).toEqual([])
 
   life.stop()
@@ -395,4 +444,30 @@ export async function play(history: History): Promise<Record<string, number>> {
   expect(clock.pending.count).toBe(0)
   check('dispose')
   return witnessed
+}
+
+/** A storage that can be told to fail, or to hang until it works again. */
+function createStorage() {
+  const hung: (() => void)[] = []
+  const storage = {
+    mode: 'works' as StorageMode,
+    hasFailed: false,
+    turn(mode: StorageMode): void {
+      storage.mode = mode
+      storage.hasFailed ||= mode !== 'works'
+      if (mode !== 'hangs') for (const resume of hung.splice(0)) resume()
+    },
+    wrap(database: MemoryDatabase): Database {
+      return {
+        async transact(reads, change) {
+          if (storage.mode === 'hangs') await new Promise<void>((resume) => hung.push(resume))
+          if (storage.mode === 'rejects') throw new Error('rejected')
+          return await database.transact(reads, change)
+        },
+        watch: (changed) => database.watch(changed),
+        close: () => database.close(),
+      }
+    },
+  }
+  return storage
 }

@@ -22,7 +22,8 @@ export type Call =
 export type Step =
   | Call
   | { readonly do: 'hook'; readonly on: Emission; readonly call: Call }
-  | { readonly do: 'crash' }
+  | { readonly do: 'crash' | 'backup' | 'restore' }
+  | { readonly do: 'storage'; readonly mode: StorageMode }
   | { readonly do: 'advance' | 'jump' | 'latency'; readonly ms: number }
   | { readonly do: 'close'; readonly closeCode: number }
   | { readonly do: 'drop' | 'silence' | 'speech' | 'unread' | 'read' }
@@ -33,6 +34,9 @@ export type Step =
   | { readonly do: 'drains'; readonly afterMs: number; readonly closesInMs: number }
   | { readonly do: 'is'; readonly what: Trouble; readonly on: boolean }
   | { readonly do: 'window' | 'maxBytes'; readonly is: number }
+
+/** What a storage does with each transaction. */
+export type StorageMode = 'works' | 'rejects' | 'hangs'
 
 /** What may be wrong with a server for a while. */
 export type Trouble =
@@ -97,6 +101,8 @@ const count = fc.integer({ min: 1, max: 4 })
 const shortly = fc.constantFrom(0, 1, 24, 25, 60, 200)
 const later = fc.constantFrom(950, 1_000, 2_000, 2_500, 7_000, 15_000, 16_000, 31_000, 45_000)
 
+const toStorage = (mode: StorageMode): Step => ({ do: 'storage', mode })
+
 function steps(canCrash: boolean): fc.Arbitrary<Step> {
   return weigh<Step>(
     [34, call],
@@ -109,6 +115,8 @@ function steps(canCrash: boolean): fc.Arbitrary<Step> {
       }),
     ],
     [canCrash ? 3 : 0, fc.constant({ do: 'crash' })],
+    [canCrash ? 1 : 0, fc.constantFrom<Step[]>({ do: 'backup' }, { do: 'restore' })],
+    [2, fc.constantFrom<StorageMode>('works', 'rejects', 'hangs').map(toStorage)],
     [10, shortly.map((ms) => ({ do: 'advance', ms }))],
     [14, later.map((ms) => ({ do: 'advance', ms }))],
     [1, fc.constantFrom(100, 5_000, 60_000).map((ms) => ({ do: 'jump', ms }))],
@@ -187,6 +195,14 @@ const unheard = (end: Step): Step[] => [
   { do: 'is', what: 'losesAcks', on: false },
 ]
 
+// A run, or what it sent last, that a backup knows nothing of.
+const restored: Step[] = [
+  { do: 'backup' },
+  { ...ordinary, do: 'send', count: 2 },
+  { do: 'advance', ms: 60 },
+  { do: 'restore' },
+]
+
 // Connections outlive a memory, and hear of the next one.
 const nextEpoch: Step[] = [
   { do: 'forgets', isFollowed: true, isDropping: false },
@@ -200,6 +216,7 @@ export function histories(canCrash: boolean): fc.Arbitrary<History> {
     [40, steps(canCrash).map((step) => [step])],
     [1, fc.constant(unheard({ do: 'drop' }))],
     [canCrash ? 1 : 0, fc.constant(unheard({ do: 'crash' }))],
+    [canCrash ? 1 : 0, fc.constant(restored)],
     [1, fc.constant(nextEpoch)],
   )
   return fc.record({

@@ -6,6 +6,8 @@ export interface Evidence {
   readonly sent: readonly Sent[]
   readonly server: ModelServer
   readonly isKept: boolean
+  /** The storage failed at times: what was accepted meanwhile may overtake what is stored. */
+  readonly hasStorageFailed: boolean
   /** Taken back by `remove` and `clear`, maybe in a later run. */
   readonly takenBack: ReadonlySet<string>
   /** Handed to a plain connection, which leaves it at that. */
@@ -17,13 +19,16 @@ export interface Evidence {
 
 /** Compares what clients were told of their messages with what became of them; gives the lies. */
 export function judge({ sent, server, isKept, life, witness, ...evidence }: Evidence): string[] {
-  const { handedPlain, takenBack } = evidence
+  const { handedPlain, hasStorageFailed, takenBack } = evidence
   const lies: string[] = []
   const takes = new Map<string, { readonly memory: number; readonly cid: string }[]>()
   for (const { text, memory, cid } of server.taken) {
     const before = takes.get(text) ?? []
     takes.set(text, [...before, { memory, cid }])
-    if (before.some((take) => take.memory === memory)) lies.push(`${text} is there twice`)
+    const isTwice = before.some((take) => take.memory === memory)
+    if (isTwice && sent.find((one) => one.text === text)?.mayBeTwice !== true) {
+      lies.push(`${text} is there twice`)
+    }
   }
   const refused = new Set(server.refusals.filter((one) => !one.isForNow).map(({ text }) => text))
   for (const { isForNow } of server.refusals) witness(isForNow ? 'refusedForNow' : 'refused')
@@ -41,10 +46,11 @@ export function judge({ sent, server, isKept, life, witness, ...evidence }: Evid
       const isFound = times.length > 0 || refused.has(text) || handedPlain.has(text)
       const isWanted = one.expiresAt === undefined && !takenBack.has(text) && !text.includes('x')
       // The keys of a later run's messages may have replaced it.
-      const mustBe = isKept && one.isDurable === true && isWanted && !/^[ab]/u.test(text)
+      const isStored = isKept && one.isDurable === true && !one.mayBeLost
+      const mustBe = isStored && isWanted && !/^[ab]/u.test(text)
       if (mustBe && !isFound) lies.push(`${text} was durable, and is lost`)
       if (mustBe) witness('survived')
-      if (times.length > 1 && !hasForgotten) lies.push(`${text} was sent twice`)
+      if (times.length > 1 && !hasForgotten && !one.mayBeTwice) lies.push(`${text} was sent twice`)
       continue
     }
     witness(outcome.outcome === 'notSent' ? outcome.reason : outcome.outcome)
@@ -53,9 +59,10 @@ export function judge({ sent, server, isKept, life, witness, ...evidence }: Evid
         claim(times.length > 0, 'is nowhere')
         if (outcome.possibleDuplicate === true) {
           witness('possibleDuplicate')
-          claim(hasForgotten, 'nothing was forgotten')
+          claim(hasForgotten || one.mayBeTwice, 'nothing was forgotten')
         } else {
-          claim(times.length === 1 || isAmbiguous, `is there ${times.length} times`)
+          const isOnce = times.length === 1 || isAmbiguous || one.mayBeTwice
+          claim(isOnce, `is there ${times.length} times`)
         }
         break
       case 'sent':
@@ -69,13 +76,13 @@ export function judge({ sent, server, isKept, life, witness, ...evidence }: Evid
         claim(outcome.code !== 'poison' || refused.has(text), 'was not refused')
         break
       case 'unknown':
-        claim(transmittedIn !== undefined || one.wasOnStandby, 'never left')
+        claim(transmittedIn !== undefined || one.wasOnStandby || one.mayBeTwice, 'never left')
         break
       default:
         outcome satisfies never
     }
   }
-  return [...lies, ...disorder(sent, server, isKept)]
+  return hasStorageFailed ? lies : [...lies, ...disorder(sent, server, isKept)]
 }
 
 // Within a priority the log has the order of `send`.
@@ -85,7 +92,7 @@ function disorder(sent: readonly Sent[], server: ModelServer, isKept: boolean): 
   const wrong: string[] = []
   for (const { memory, text } of server.taken) {
     const one = known.get(text)
-    if (one === undefined) continue
+    if (one === undefined || one.mayBeTwice) continue
     const lane = `${memory} ${isKept ? '' : one.life} ${one.key} ${one.priority}`
     const before = last.get(lane)
     if (before !== undefined && before.order > one.order)

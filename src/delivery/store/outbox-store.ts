@@ -163,7 +163,7 @@ export class OutboxStore {
   }
 
   #written(): Promise<BatchResult> {
-    if (this.#isGone || !this.#database.isWorking) return Promise.resolve('memory')
+    if (!this.isDurable) return Promise.resolve('memory')
     return this.#writer.written()
   }
 
