@@ -24,8 +24,8 @@ export interface Database {
   watch(changed: () => void): () => void
   /**
    * Waits for a lock that its holder loses at once when it ends, however it ends. Rejects when the
-   * signal aborts. With `steal` the lock is taken from its holder. A database of a system without
-   * such locks has no such method; a holder that is gone is then found out by a lease.
+   * signal aborts, and where the system forbids locks. A database of a system without such locks has
+   * no such method; a holder that is gone is then found out by a lease.
    */
   lock?(name: string, options: LockOptions): Promise<HeldLock>
   /** Completes what was asked before, and closes the handle. Later calls reject. */
@@ -74,7 +74,6 @@ export interface Write {
 /** How {@link Database.lock} waits. */
 export interface LockOptions {
   readonly signal: AbortSignal
-  readonly steal?: boolean
 }
 
 /** A lock in the hands of its holder. */

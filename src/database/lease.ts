@@ -1,6 +1,8 @@
-import { type Clock, type TimerHandle } from '../base/clock.js'
+import type { Clock, TimerHandle } from '../base/clock.js'
 import { abortError } from '../base/deadline.js'
+import { createUuid } from '../base/uuid.js'
 import type { Database, HeldLock, Read, Row, Write } from './database.js'
+import { nobody, type OwnerRow, parseOwner, readOwner, writeOwner } from './owner-row.js'
 
 /** What a write rejects with when another handle has become the owner. */
 export class LostError extends Error {
@@ -15,28 +17,26 @@ export interface LeaseOptions {
   /** The table that says who the owner is. */
   readonly table: string
   readonly clock: Clock
-  /** How long an owner may leave a question unanswered, in milliseconds. */
+  /**
+   * How long an owner may leave a question unanswered, in milliseconds. Longer than the poll
+   * interval of the database.
+   */
   readonly leaseMs: number
   readonly signal: AbortSignal
   /** Called each time the owner has answered, which means that it is alive. May end the wait. */
   readonly onAnswer?: () => void
 }
 
-/**
- * Who owns what the rows describe. `asked` and `answered` count: an owner that is alive makes
- * `answered` follow. So only standbys cause writes, and no clock is compared with another's.
- */
-interface OwnerRow {
-  /** The fencing token: each owner has a larger one than all before it. */
-  readonly fence: number
-  readonly isHeld: boolean
+/** What a standby has asked an owner. */
+interface Question {
+  readonly holder: string | undefined
   readonly asked: number
-  readonly answered: number
+  readonly dueAt: number
+  readonly isAnswered: boolean
+  readonly isExtended: boolean
 }
 
-const nobody: OwnerRow = { fence: 0, isHeld: false, asked: 0, answered: 0 }
-const KEY = 'owner'
-// A timer this late means that the computer slept, the owner's too.
+// A timer this late means that the computer slept, the owner's too, or that the page is hidden.
 const LATE_TIMER_MS = 1_000
 
 /** Ownership in the hands of its holder. */
@@ -45,18 +45,22 @@ export class Lease {
   /** The row to read in each transaction of the owner; {@link keep} checks it. */
   readonly read: Read
   readonly #options: LeaseOptions
+  readonly #holder: string | undefined
+  readonly #lock: HeldLock | undefined
   readonly #lost = new AbortController()
-  readonly #lock: Promise<HeldLock> | undefined
   readonly #stopWatching: () => void
-  #isReleased = false
+  #releasing: Promise<void> | undefined
 
   /** @internal */
-  constructor(options: LeaseOptions, fence: number, lock: Promise<HeldLock> | undefined) {
+  constructor(options: LeaseOptions, { fence, holder }: OwnerRow, lock: HeldLock | undefined) {
     this.#options = options
     this.fence = fence
-    this.read = { table: options.table, key: KEY }
+    this.read = readOwner(options.table)
+    this.#holder = holder
     this.#lock = lock
     this.#stopWatching = options.database.watch(() => void this.#answer())
+    // A standby may have asked between the transaction and this.
+    void this.#answer()
   }
 
   /** Aborts when another handle has become the owner, because this one did not answer. */
@@ -72,30 +76,32 @@ export class Lease {
    */
   keep(rows: readonly Row[] | undefined): readonly Write[] {
     const owner = parseOwner(rows)
-    if (owner.fence !== this.fence || !owner.isHeld) throw new LostError()
+    if (owner.holder !== this.#holder) throw new LostError()
     if (owner.answered >= owner.asked) return []
-    return [this.#write({ ...owner, answered: owner.asked })]
+    return [writeOwner(this.#options.table, { ...owner, answered: owner.asked })]
   }
 
   /** Notes that another handle is the owner. */
   lose(): void {
-    if (this.#isReleased || this.#lost.signal.aborted) return
+    if (this.#releasing !== undefined || this.#lost.signal.aborted) return
     this.#leave()
     this.#lost.abort()
   }
 
   /** Passes ownership to the next standby. */
-  async release(): Promise<void> {
-    if (this.#isReleased || this.#lost.signal.aborted) return
-    this.#isReleased = true
+  release(): Promise<void> {
+    this.#releasing ??= this.#release()
+    return this.#releasing
+  }
+
+  async #release(): Promise<void> {
+    if (this.#lost.signal.aborted) return
+    const { database, table } = this.#options
     try {
-      await this.#options.database.transact([this.read], ({ rows: [rows] }) => {
-        const owner = parseOwner(rows)
-        const isOurs = owner.fence === this.fence && owner.isHeld
-        return {
-          writes: isOurs ? [this.#write({ ...owner, isHeld: false })] : [],
-          result: undefined,
-        }
+      await database.transact([this.read], ({ rows: [rows] }) => {
+        const { fence, holder } = parseOwner(rows)
+        const writes = holder === this.#holder ? [writeOwner(table, { ...nobody, fence })] : []
+        return { writes, result: undefined }
       })
     } finally {
       this.#leave()
@@ -105,7 +111,7 @@ export class Lease {
   async #answer(): Promise<void> {
     try {
       await this.#options.database.transact([this.read], ({ rows: [rows] }) => ({
-        writes: this.#isReleased ? [] : this.keep(rows),
+        writes: this.#releasing === undefined ? this.keep(rows) : [],
         result: undefined,
       }))
     } catch (error) {
@@ -116,79 +122,132 @@ export class Lease {
 
   #leave(): void {
     this.#stopWatching()
-    this.#lock?.then((lock) => lock.release()).catch(() => undefined)
-  }
-
-  #write(owner: OwnerRow): Write {
-    return { table: this.#options.table, key: KEY, value: JSON.stringify(owner) }
+    this.#lock?.release()
   }
 }
 
 /**
  * Waits until this handle is the owner, without a time limit. A former owner that released its
  * ownership, or whose lock is free, is followed at once; one that leaves a question unanswered
- * for `leaseMs` is put off.
+ * for `leaseMs` is put off. A handle waits for a table once at a time, since it does not hear
+ * itself.
  *
  * Rejects with an `AbortError` when the signal aborts, and with what the database rejects with.
  */
 export async function acquireLease(options: LeaseOptions): Promise<Lease> {
-  const { database, table, clock, leaseMs, signal, onAnswer } = options
-  const waiting = new Waiting(options)
-  const queued = new AbortController()
-  let lock = database.lock?.(table, { signal: queued.signal })
-  let hasLock = false
-  lock?.then(
-    () => {
-      hasLock = true
-      waiting.wake()
-    },
-    () => undefined,
-  )
-  let question: { readonly asked: number; readonly fence: number; dueAt: number } | undefined
+  const claim = new Claim(options)
   try {
-    for (;;) {
-      if (signal.aborted) throw abortError()
-      const now = clock.now()
-      if (question !== undefined && now - question.dueAt > LATE_TIMER_MS) question = undefined
-      const asked = question
-      const seen = await database.transact([{ table, key: KEY }], ({ rows: [rows] }) => {
-        const owner = parseOwner(rows)
-        const isSame = asked?.fence === owner.fence
-        const isAnswered = isSame && owner.answered >= asked.asked
-        const isSilent = isSame && !isAnswered && now >= asked.dueAt
-        const mayTake = !owner.isHeld || hasLock || isSilent
-        const mayAsk = !isSame || now >= asked.dueAt
-        let next = owner
-        if (mayTake) next = { ...nobody, fence: owner.fence + 1, isHeld: true }
-        else if (mayAsk) next = { ...owner, asked: owner.asked + 1 }
-        const writes = next === owner ? [] : [{ table, key: KEY, value: JSON.stringify(next) }]
-        return { writes, result: { owner: next, mayTake, mayAsk, isAnswered } }
-      })
-      if (seen.mayTake) {
-        if (!hasLock && lock !== undefined) {
-          queued.abort()
-          lock = database.lock?.(table, { signal, steal: true })
-          lock?.catch(() => undefined)
-        }
-        const lease = new Lease(options, seen.owner.fence, lock)
-        if (!signal.aborted) return lease
-        await lease.release()
-        throw abortError()
-      }
-      if (seen.isAnswered) onAnswer?.()
-      if (seen.mayAsk) {
-        const { asked: number, fence } = seen.owner
-        question = { asked: number, fence, dueAt: clock.now() + leaseMs }
-      }
-      await waiting.until(question?.dueAt ?? now)
-    }
-  } catch (error) {
-    queued.abort()
-    lock?.then((held) => held.release()).catch(() => undefined)
-    throw error
+    return await claim.win()
   } finally {
-    waiting.end()
+    claim.end()
   }
+}
+
+/** One wait for ownership. */
+class Claim {
+  readonly #options: LeaseOptions
+  readonly #holder = createUuid()
+  readonly #waiting: Waiting
+  #question: Question | undefined
+  /** The owner whose lock this handle waits for. */
+  #queue: { readonly holder: string; readonly controller: AbortController } | undefined
+  /** The owner whose lock was free: it has ended, and never comes back. */
+  #goneHolder: string | undefined
+
+  constructor(options: LeaseOptions) {
+    this.#options = options
+    this.#waiting = new Waiting(options)
+  }
+
+  async win(): Promise<Lease> {
+    const { signal, clock } = this.#options
+    // Held before the row says so: whoever gets the lock of an owner knows that it has ended.
+    const lock = await this.#lock(this.#holder, signal)?.catch(() => undefined)
+    try {
+      for (;;) {
+        const owner = await this.#look(lock !== undefined)
+        if (owner.holder === this.#holder) {
+          const lease = new Lease(this.#options, owner, lock)
+          if (!signal.aborted) return lease
+          await lease.release()
+          throw abortError()
+        }
+        this.#waitForLock(owner)
+        await this.#waiting.until(this.#question?.dueAt ?? clock.now())
+      }
+    } catch (error) {
+      lock?.release()
+      throw error
+    }
+  }
+
+  end(): void {
+    this.#queue?.controller.abort()
+    this.#waiting.end()
+  }
+
+  /** Reads who the owner is; becomes it, or asks it, where that is due. */
+  async #look(hasLock: boolean): Promise<OwnerRow> {
+    const { database, table, clock, leaseMs, signal, onAnswer } = this.#options
+    if (signal.aborted) throw abortError()
+    const now = clock.now()
+    const question = extend(this.#question, now, leaseMs)
+    const seen = await database.transact([readOwner(table)], ({ rows: [rows] }) => {
+      const owner = parseOwner(rows)
+      const { fence, holder } = owner
+      const isSame = question !== undefined && question.holder === holder
+      const isAnswered = isSame && owner.answered >= question.asked
+      const isDue = !isSame || now >= question.dueAt
+      const isSilent = isSame && isDue && !isAnswered
+      let next = owner
+      if (holder === undefined || holder === this.#goneHolder || isSilent) {
+        next = { ...nobody, fence: fence + 1, holder: this.#holder, hasLock }
+      } else if (isDue) {
+        next = { ...owner, asked: owner.asked + 1 }
+      }
+      const writes = next === owner ? [] : [writeOwner(table, next)]
+      return { writes, result: { owner: next, isAnswered, isDue } }
+    })
+    if (seen.isAnswered && question?.isAnswered === false) onAnswer?.()
+    const { holder, asked } = seen.owner
+    this.#question =
+      question === undefined || seen.isDue
+        ? { holder, asked, dueAt: clock.now() + leaseMs, isAnswered: false, isExtended: false }
+        : { ...question, isAnswered: seen.isAnswered }
+    return seen.owner
+  }
+
+  #waitForLock({ holder, hasLock }: OwnerRow): void {
+    if (this.#queue?.holder === holder || holder === undefined) return
+    this.#queue?.controller.abort()
+    const controller = new AbortController()
+    this.#queue = { holder, controller }
+    if (!hasLock) return
+    this.#lock(holder, controller.signal)?.then(
+      (lock) => {
+        lock.release()
+        this.#goneHolder = holder
+        this.#waiting.wake()
+      },
+      // Without locks the owner's answers are all that there is.
+      () => undefined,
+    )
+  }
+
+  #lock(holder: string, signal: AbortSignal): Promise<HeldLock> | undefined {
+    const { database, table } = this.#options
+    return database.lock?.(`${table}:${holder}`, { signal })
+  }
+}
+
+/**
+ * Gives an owner the same time once more when the timer was late: the owner may have slept too.
+ * Only once, since in a hidden page every timer is late.
+ */
+function extend(question: Question | undefined, now: number, leaseMs: number) {
+  if (question === undefined || question.isExtended) return question
+  if (now - question.dueAt <= LATE_TIMER_MS) return question
+  return { ...question, dueAt: now + leaseMs, isExtended: true }
 }
 
 /** Waits for a time, a change by another handle, or the end of the wait. */
@@ -228,9 +287,4 @@ class Waiting {
     this.#stopWatching()
     this.#signal.removeEventListener('abort', this.wake)
   }
-}
-
-function parseOwner(rows: readonly Row[] | undefined): OwnerRow {
-  const [row] = rows ?? []
-  return row === undefined ? nobody : (JSON.parse(row.value) as OwnerRow)
 }
