@@ -245,7 +245,7 @@ class Claim {
  * Only once, since in a hidden page every timer is late.
  */
 function extend(question: Question | undefined, now: number, leaseMs: number) {
-  if (question === undefined || question.isExtended) return question
+  if (question === undefined || question.isAnswered || question.isExtended) return question
   if (now - question.dueAt <= LATE_TIMER_MS) return question
   return { ...question, dueAt: now + leaseMs, isExtended: true }
 }
