@@ -1,0 +1,194 @@
+import { type Clock, createSystemClock, DELAY, isDelay, type TimerHandle } from '../base/clock.js'
+import { assertThat } from '../base/errors.js'
+import {
+  type Change,
+  closedError,
+  type Database,
+  type Found,
+  type HeldLock,
+  type LockOptions,
+  type Read,
+} from './database.js'
+import { type IndexedDbFactory, IndexedDbRows } from './indexeddb-rows.js'
+import { Watchers } from './watchers.js'
+
+export type { IndexedDbFactory, IndexedDbOpening } from './indexeddb-rows.js'
+
+/** The parts of a browser that a database is made with. */
+export interface IndexedDbParts {
+  readonly indexedDB: IndexedDbFactory
+  /** Absent in pages without a secure context. */
+  readonly locks?: WebLocks | undefined
+  /** Makes a `BroadcastChannel`. */
+  openChannel(name: string): HintChannel
+}
+
+/** What is used of `navigator.locks`. */
+export interface WebLocks {
+  request(
+    name: string,
+    options: { readonly signal?: AbortSignal },
+    run: () => Promise<void>,
+  ): Promise<unknown>
+}
+
+/** What is used of a `BroadcastChannel`. */
+export interface HintChannel {
+  postMessage(message: unknown): void
+  addEventListener(type: 'message', listener: () => void): void
+  close(): void
+}
+
+/** Options of {@link createIndexedDbDatabase}. */
+export interface IndexedDbOptions {
+  /** The name of the database. Default: `statewire`. */
+  readonly name?: string
+  /** How late a change by another tab is noticed at most, in milliseconds. Default: 5,000. */
+  readonly pollMs?: number
+  readonly clock?: Clock
+  /** Default: the page's own, looked for at the first use. */
+  readonly parts?: IndexedDbParts
+}
+
+/**
+ * Makes a database in IndexedDB. The tabs of an origin share it, and it is there after a reload or
+ * a crash of the browser.
+ *
+ * Where IndexedDB is missing, forbidden or full, `transact` rejects and changes nothing. It may hang
+ * as IndexedDB does.
+ *
+ * @throws SyncError `option-invalid` if the name is empty or `pollMs` is not a delay.
+ */
+export function createIndexedDbDatabase(options: IndexedDbOptions = {}): Database {
+  const { name = 'statewire', pollMs = 5_000, clock = createSystemClock() } = options
+  const isName = typeof name === 'string' && name !== ''
+  assertThat(isName, 'option-invalid', 'name must be a text')
+  assertThat(isDelay(pollMs) && pollMs > 0, 'option-invalid', `pollMs must be ${DELAY}, not 0`)
+  return new IndexedDbDatabase(name, pollMs, clock, options.parts ?? createPageParts())
+}
+
+class IndexedDbDatabase implements Database {
+  readonly lock?: (name: string, options: LockOptions) => Promise<HeldLock>
+  readonly #place: string
+  readonly #pollMs: number
+  readonly #clock: Clock
+  readonly #parts: IndexedDbParts
+  readonly #rows: IndexedDbRows
+  readonly #watchers = new Watchers()
+  readonly #locks = new Set<HeldLock>()
+  #channel: HintChannel | undefined
+  #sweep: TimerHandle
+  #isClosed = false
+  /** Settles when the last transaction is done. */
+  #last: Promise<unknown> = Promise.resolve()
+
+  constructor(name: string, pollMs: number, clock: Clock, parts: IndexedDbParts) {
+    this.#place = `statewire-database:${name}`
+    this.#pollMs = pollMs
+    this.#clock = clock
+    this.#parts = parts
+    this.#rows = new IndexedDbRows(() => parts.indexedDB, name)
+    const { locks } = parts
+    if (locks !== undefined) this.lock = (lock, options) => this.#lock(locks, lock, options)
+  }
+
+  transact<T>(reads: readonly Read[], change: (found: Found) => Change<T>): Promise<T> {
+    if (this.#isClosed) return Promise.reject(closedError())
+    const turn = this.#last.then(() => this.#rows.transact(reads, change))
+    this.#last = turn.then(
+      ({ writes = [] }) => {
+        if (writes.length > 0) this.#hint()
+      },
+      () => undefined,
+    )
+    return turn.then(({ result }) => result)
+  }
+
+  watch(changed: () => void): () => void {
+    if (this.#isClosed) return () => undefined
+    this.#findChannel()
+    if (this.#watchers.size === 0) this.#sweepLater()
+    const remove = this.#watchers.add(changed)
+    return () => {
+      remove()
+      if (this.#watchers.size === 0) this.#clock.clearTimeout(this.#sweep)
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.#watchers.clear()
+    this.#clock.clearTimeout(this.#sweep)
+    for (const lock of this.#locks) lock.release()
+    await this.#last
+    this.#channel?.close()
+    this.#rows.close()
+  }
+
+  #lock(locks: WebLocks, name: string, { signal }: LockOptions): Promise<HeldLock> {
+    if (this.#isClosed) return Promise.reject(closedError())
+    return new Promise((resolve, reject) => {
+      const hold = (): Promise<void> => {
+        if (this.#isClosed) throw closedError()
+        return new Promise((done) => {
+          const held: HeldLock = {
+            release: () => {
+              this.#locks.delete(held)
+              done()
+            },
+          }
+          this.#locks.add(held)
+          resolve(held)
+        })
+      }
+      locks.request(`${this.#place}:${name}`, { signal }, hold).catch(reject)
+    })
+  }
+
+  /** A hint has no content: what happened is in the database. */
+  #hint(): void {
+    try {
+      this.#findChannel()?.postMessage('changed')
+    } catch {
+      // The sweeps of the other tabs find what was written.
+    }
+  }
+
+  #findChannel(): HintChannel | undefined {
+    if (this.#channel !== undefined) return this.#channel
+    try {
+      this.#channel = this.#parts.openChannel(this.#place)
+      this.#channel.addEventListener('message', () => this.#watchers.tell())
+    } catch {
+      // Without a channel the sweeps are all that there is.
+    }
+    return this.#channel
+  }
+
+  #sweepLater(): void {
+    this.#sweep = this.#clock.setTimeout(() => {
+      this.#watchers.tell()
+      this.#sweepLater()
+    }, this.#pollMs)
+  }
+}
+
+interface PageGlobals {
+  readonly indexedDB?: IndexedDbFactory
+  readonly navigator?: { readonly locks?: WebLocks }
+  readonly BroadcastChannel: new (name: string) => HintChannel
+}
+
+const page = globalThis as unknown as PageGlobals
+
+function createPageParts(): IndexedDbParts {
+  return {
+    // Looked for late: where storage is forbidden, some browsers throw.
+    get indexedDB() {
+      if (page.indexedDB === undefined) throw new Error('there is no IndexedDB')
+      return page.indexedDB
+    },
+    locks: page.navigator?.locks,
+    openChannel: (name) => new page.BroadcastChannel(name),
+  }
+}
