@@ -27,6 +27,7 @@ interface Running {
   readonly done: Promise<void>
   objectStore(name: 'rows'): RowStore
   objectStore(name: 'meta'): { get(key: string): Promise<string> }
+  commit(): void
   abort(): void
 }
 
@@ -86,6 +87,8 @@ export class IndexedDbRows {
         // A request that fails ends the transaction, and `done` says so.
         request.catch(() => undefined)
       }
+      // From here on it ends also when this thread hangs.
+      transaction.commit()
       await transaction.done
       return changed
     } catch (error) {

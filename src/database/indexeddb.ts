@@ -55,7 +55,8 @@ export interface IndexedDbOptions {
  * a crash of the browser.
  *
  * Where IndexedDB is missing, forbidden or full, `transact` rejects and changes nothing. It may hang
- * as IndexedDB does.
+ * as IndexedDB does: while it opens, and while another tab hangs between the reads and the writes of
+ * a transaction. Chromium ends such a transaction after a minute.
  *
  * @throws SyncError `option-invalid` if the name is empty or `pollMs` is not a delay.
  */
