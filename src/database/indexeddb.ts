@@ -1,14 +1,6 @@
 import { type Clock, createSystemClock, DELAY, isDelay, type TimerHandle } from '../base/clock.js'
 import { assertThat } from '../base/errors.js'
-import {
-  type Change,
-  closedError,
-  type Database,
-  type Found,
-  type HeldLock,
-  type LockOptions,
-  type Read,
-} from './database.js'
+import { type Change, closedError, type Database, type Found, type Read } from './database.js'
 import { type IndexedDbFactory, IndexedDbRows } from './indexeddb-rows.js'
 import { Watchers } from './watchers.js'
 
@@ -18,13 +10,13 @@ export type { IndexedDbFactory, IndexedDbOpening } from './indexeddb-rows.js'
 export interface IndexedDbParts {
   readonly indexedDB: IndexedDbFactory
   /** Absent in pages without a secure context. */
-  readonly locks?: WebLocks | undefined
+  readonly locks?: TabLocks | undefined
   /** Makes a `BroadcastChannel`. */
   openChannel(name: string): HintChannel
 }
 
 /** What is used of `navigator.locks`. */
-export interface WebLocks {
+export interface TabLocks {
   request(
     name: string,
     options: { readonly signal?: AbortSignal },
@@ -69,14 +61,14 @@ export function createIndexedDbDatabase(options: IndexedDbOptions = {}): Databas
 }
 
 class IndexedDbDatabase implements Database {
-  readonly lock?: (name: string, options: LockOptions) => Promise<HeldLock>
+  readonly lock?: (name: string, signal: AbortSignal) => Promise<() => void>
   readonly #place: string
   readonly #pollMs: number
   readonly #clock: Clock
   readonly #parts: IndexedDbParts
   readonly #rows: IndexedDbRows
   readonly #watchers = new Watchers()
-  readonly #locks = new Set<HeldLock>()
+  readonly #releases = new Set<() => void>()
   #channel: HintChannel | undefined
   #sweep: TimerHandle
   #isClosed = false
@@ -90,7 +82,7 @@ class IndexedDbDatabase implements Database {
     this.#parts = parts
     this.#rows = new IndexedDbRows(() => parts.indexedDB, name)
     const { locks } = parts
-    if (locks !== undefined) this.lock = (lock, options) => this.#lock(locks, lock, options)
+    if (locks !== undefined) this.lock = (lock, signal) => this.#lock(locks, lock, signal)
   }
 
   transact<T>(reads: readonly Read[], change: (found: Found) => Change<T>): Promise<T> {
@@ -120,26 +112,24 @@ class IndexedDbDatabase implements Database {
     this.#isClosed = true
     this.#watchers.clear()
     this.#clock.clearTimeout(this.#sweep)
-    for (const lock of this.#locks) lock.release()
+    for (const release of this.#releases) release()
     await this.#last
     this.#channel?.close()
     this.#rows.close()
   }
 
-  #lock(locks: WebLocks, name: string, { signal }: LockOptions): Promise<HeldLock> {
+  #lock(locks: TabLocks, name: string, signal: AbortSignal): Promise<() => void> {
     if (this.#isClosed) return Promise.reject(closedError())
     return new Promise((resolve, reject) => {
       const hold = (): Promise<void> => {
         if (this.#isClosed) throw closedError()
         return new Promise((done) => {
-          const held: HeldLock = {
-            release: () => {
-              this.#locks.delete(held)
-              done()
-            },
+          const release = (): void => {
+            this.#releases.delete(release)
+            done()
           }
-          this.#locks.add(held)
-          resolve(held)
+          this.#releases.add(release)
+          resolve(release)
         })
       }
       locks.request(`${this.#place}:${name}`, { signal }, hold).catch(reject)
@@ -176,7 +166,7 @@ class IndexedDbDatabase implements Database {
 
 interface PageGlobals {
   readonly indexedDB?: IndexedDbFactory
-  readonly navigator?: { readonly locks?: WebLocks }
+  readonly navigator?: { readonly locks?: TabLocks }
   readonly BroadcastChannel: new (name: string) => HintChannel
 }
 

@@ -1,7 +1,7 @@
 import type { Clock, TimerHandle } from '../base/clock.js'
 import { abortError } from '../base/deadline.js'
 import { createUuid } from '../base/uuid.js'
-import type { Database, HeldLock, Read, Row, Write } from './database.js'
+import type { Database, Read, Row, Write } from './database.js'
 import { nobody, type OwnerRow, parseOwner, readOwner, writeOwner } from './owner-row.js'
 
 /** What a write rejects with when another handle has become the owner. */
@@ -28,7 +28,7 @@ export interface LeaseOptions {
 }
 
 /** What a standby has asked an owner. */
-interface Question {
+interface AskedOwner {
   readonly holder: string | undefined
   readonly asked: number
   readonly dueAt: number
@@ -46,18 +46,22 @@ export class Lease {
   readonly read: Read
   readonly #options: LeaseOptions
   readonly #holder: string | undefined
-  readonly #lock: HeldLock | undefined
+  readonly #unlock: (() => void) | undefined
   readonly #lost = new AbortController()
   readonly #stopWatching: () => void
   #releasing: Promise<void> | undefined
 
   /** @internal */
-  constructor(options: LeaseOptions, { fence, holder }: OwnerRow, lock: HeldLock | undefined) {
+  constructor(
+    options: LeaseOptions,
+    { fence, holder }: OwnerRow,
+    unlock: (() => void) | undefined,
+  ) {
     this.#options = options
     this.fence = fence
     this.read = readOwner(options.table)
     this.#holder = holder
-    this.#lock = lock
+    this.#unlock = unlock
     this.#stopWatching = options.database.watch(() => void this.#answer())
     // A standby may have asked between the transaction and this.
     void this.#answer()
@@ -122,7 +126,7 @@ export class Lease {
 
   #leave(): void {
     this.#stopWatching()
-    this.#lock?.release()
+    this.#unlock?.()
   }
 }
 
@@ -148,7 +152,7 @@ class Claim {
   readonly #options: LeaseOptions
   readonly #holder = createUuid()
   readonly #waiting: Waiting
-  #question: Question | undefined
+  #question: AskedOwner | undefined
   /** The owner whose lock this handle waits for. */
   #queue: { readonly holder: string; readonly controller: AbortController } | undefined
   /** The owner whose lock was free: it has ended, and never comes back. */
@@ -162,12 +166,12 @@ class Claim {
   async win(): Promise<Lease> {
     const { signal, clock } = this.#options
     // Held before the row says so: whoever gets the lock of an owner knows that it has ended.
-    const lock = await this.#lock(this.#holder, signal)?.catch(() => undefined)
+    const unlock = await this.#lock(this.#holder, signal)?.catch(() => undefined)
     try {
       for (;;) {
-        const owner = await this.#look(lock !== undefined)
+        const owner = await this.#look(unlock !== undefined)
         if (owner.holder === this.#holder) {
-          const lease = new Lease(this.#options, owner, lock)
+          const lease = new Lease(this.#options, owner, unlock)
           if (!signal.aborted) return lease
           await lease.release()
           throw abortError()
@@ -176,7 +180,7 @@ class Claim {
         await this.#waiting.until(this.#question?.dueAt ?? clock.now())
       }
     } catch (error) {
-      lock?.release()
+      unlock?.()
       throw error
     }
   }
@@ -224,8 +228,8 @@ class Claim {
     this.#queue = { holder, controller }
     if (!hasLock) return
     this.#lock(holder, controller.signal)?.then(
-      (lock) => {
-        lock.release()
+      (unlock) => {
+        unlock()
         this.#goneHolder = holder
         this.#waiting.wake()
       },
@@ -234,9 +238,9 @@ class Claim {
     )
   }
 
-  #lock(holder: string, signal: AbortSignal): Promise<HeldLock> | undefined {
+  #lock(holder: string, signal: AbortSignal): Promise<() => void> | undefined {
     const { database, table } = this.#options
-    return database.lock?.(`${table}:${holder}`, { signal })
+    return database.lock?.(`${table}:${holder}`, signal)
   }
 }
 
@@ -244,7 +248,7 @@ class Claim {
  * Gives an owner the same time once more when the timer was late: the owner may have slept too.
  * Only once, since in a hidden page every timer is late.
  */
-function extend(question: Question | undefined, now: number, leaseMs: number) {
+function extend(question: AskedOwner | undefined, now: number, leaseMs: number) {
   if (question === undefined || question.isAnswered || question.isExtended) return question
   if (now - question.dueAt <= LATE_TIMER_MS) return question
   return { ...question, dueAt: now + leaseMs, isExtended: true }

@@ -132,7 +132,7 @@ describe('a database in IndexedDB', () => {
     const writing = put(first.database, 'a', '1')
     const closing = first.database.close()
     await expect(put(first.database, 'b', '1')).rejects.toThrow('was closed')
-    await expect(first.database.lock?.('x', { signal: never })).rejects.toThrow('was closed')
+    await expect(first.database.lock?.('x', never)).rejects.toThrow('was closed')
     await Promise.all([writing, closing, first.database.close()])
     await until(() => heard.count > 0)
     expect((await read(second.database, all)).rows[0]).toHaveLength(1)
@@ -193,15 +193,15 @@ function throwing(): never {
 describe('a lock in IndexedDB’s tabs', () => {
   it('[DB-22] passes on when it is released, when its tab closes, and not before', async () => {
     const [first, second] = openPair()
-    const held = await first.database.lock?.('x', { signal: never })
+    const held = await first.database.lock?.('x', never)
     const granted: string[] = []
-    const next = second.database.lock?.('x', { signal: never })
+    const next = second.database.lock?.('x', never)
     void next?.then(() => granted.push('second'))
     await settle()
     expect(granted).toEqual([])
-    held?.release()
+    held?.()
     await next
-    const last = first.database.lock?.('x', { signal: never })
+    const last = first.database.lock?.('x', never)
     await second.database.close()
     await last
     expect(granted).toEqual(['second'])
@@ -209,16 +209,16 @@ describe('a lock in IndexedDB’s tabs', () => {
 
   it('[DB-22] ends the wait when its signal aborts, and holds nothing when its tab closed', async () => {
     const [first, second] = openPair()
-    const held = await first.database.lock?.('x', { signal: never })
+    const held = await first.database.lock?.('x', never)
     const controller = new AbortController()
-    const aborted = second.database.lock?.('x', { signal: controller.signal })
+    const aborted = second.database.lock?.('x', controller.signal)
     controller.abort()
     await expect(aborted).rejects.toMatchObject({ name: 'AbortError' })
-    const closed = second.database.lock?.('x', { signal: never })
+    const closed = second.database.lock?.('x', never)
     await second.database.close()
-    held?.release()
+    held?.()
     await expect(closed).rejects.toThrow('was closed')
-    await first.database.lock?.('x', { signal: never })
+    await first.database.lock?.('x', never)
   })
 
   it('[DB-22] is not there without Web Locks; ownership is by lease alone', async () => {
@@ -357,8 +357,8 @@ describe('IndexedDB that fails', () => {
     const database = createIndexedDbDatabase()
     await put(database, 'a', '1')
     expect((await read(database, all)).rows[0]).toHaveLength(1)
-    const held = await database.lock?.('x', { signal: never })
-    held?.release()
+    const held = await database.lock?.('x', never)
+    held?.()
     await database.close()
   })
 

@@ -1,4 +1,4 @@
-import type { Database, HeldLock, LockOptions } from '../../src/database/database.js'
+import type { Database } from '../../src/database/database.js'
 import { acquireLease, type Lease } from '../../src/database/lease.js'
 import { createMemoryDatabase, type MemoryDatabase } from '../../src/database/memory.js'
 import { createManualClock } from '../../src/testing/clock.js'
@@ -86,7 +86,7 @@ export class Tab {
         }
       },
       close: () => handle.close(),
-      ...(place.hasLocks && { lock: (name, options) => this.#lock(name, options) }),
+      ...(place.hasLocks && { lock: (name, signal) => this.#lock(name, signal) }),
     }
   }
 
@@ -184,13 +184,13 @@ export class Tab {
     this.longestFrozenMs = Math.max(this.longestFrozenMs, this.frozenMs)
   }
 
-  #lock(name: string, { signal }: LockOptions): Promise<HeldLock> {
+  #lock(name: string, signal: AbortSignal): Promise<() => void> {
     return new Promise((resolve, reject) => {
       const hold = async (): Promise<void> => {
         await new Promise<void>((release) => {
           this.#held.add(release)
           // A frozen tab has the lock, but does not know it.
-          void this.#whenThawed.then(() => resolve({ release }))
+          void this.#whenThawed.then(() => resolve(release))
         })
       }
       this.#place.locks.request(name, { signal }, hold).catch(reject)
