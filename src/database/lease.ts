@@ -1,8 +1,9 @@
-import type { Clock, TimerHandle } from '../base/clock.js'
+import type { Clock } from '../base/clock.js'
 import { abortError } from '../base/deadline.js'
 import { createUuid } from '../base/uuid.js'
 import type { Database, Read, Row, Write } from './database.js'
 import { nobody, type OwnerRow, parseOwner, readOwner, writeOwner } from './owner-row.js'
+import { Waiting } from './waiting.js'
 
 /** What a write rejects with when another handle has become the owner. */
 export class LostError extends Error {
@@ -160,7 +161,7 @@ class Claim {
 
   constructor(options: LeaseOptions) {
     this.#options = options
-    this.#waiting = new Waiting(options)
+    this.#waiting = new Waiting(options.clock, options.database, options.signal)
   }
 
   async win(): Promise<Lease> {
@@ -177,7 +178,10 @@ class Claim {
           throw abortError()
         }
         this.#waitForLock(owner)
-        await this.#waiting.until(this.#question?.dueAt ?? clock.now())
+        const { dueAt, isAnswered } = this.#question ?? { dueAt: clock.now(), isAnswered: false }
+        // The lock tells when such an owner ends. A look at each of its writes would slow it down.
+        const needsChanges = !isAnswered || unlock === undefined || !owner.hasLock
+        await this.#waiting.until(dueAt, needsChanges)
       }
     } catch (error) {
       unlock?.()
@@ -252,43 +256,4 @@ function extend(question: AskedOwner | undefined, now: number, leaseMs: number) 
   if (question === undefined || question.isAnswered || question.isExtended) return question
   if (now - question.dueAt <= LATE_TIMER_MS) return question
   return { ...question, dueAt: now + leaseMs, isExtended: true }
-}
-
-/** Waits for a time, a change by another handle, or the end of the wait. */
-class Waiting {
-  readonly #clock: Clock
-  readonly #signal: AbortSignal
-  readonly #stopWatching: () => void
-  #isChanged = false
-  #resume: () => void = () => undefined
-  #timer: TimerHandle
-
-  constructor({ clock, database, signal }: LeaseOptions) {
-    this.#clock = clock
-    this.#signal = signal
-    this.#stopWatching = database.watch(this.wake)
-    signal.addEventListener('abort', this.wake)
-  }
-
-  readonly wake = (): void => {
-    this.#isChanged = true
-    this.#clock.clearTimeout(this.#timer)
-    this.#resume()
-  }
-
-  async until(dueAt: number): Promise<void> {
-    if (!this.#isChanged) {
-      await new Promise<void>((resume) => {
-        this.#resume = resume
-        this.#timer = this.#clock.setTimeout(this.wake, dueAt - this.#clock.now())
-      })
-    }
-    this.#isChanged = false
-  }
-
-  end(): void {
-    this.#clock.clearTimeout(this.#timer)
-    this.#stopWatching()
-    this.#signal.removeEventListener('abort', this.wake)
-  }
 }

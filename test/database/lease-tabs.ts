@@ -64,6 +64,7 @@ export class Tab {
   #whenThawed: Promise<void> = Promise.resolve()
   #listeners = 0
   answers = 0
+  transactions = 0
   /** How long the tab was frozen at a stretch since it became the owner. */
   frozenMs = 0
   longestFrozenMs = 0
@@ -76,7 +77,10 @@ export class Tab {
     this.#handle = place.rows.open()
     const handle = this.#handle
     this.#database = {
-      transact: (reads, change) => handle.transact(reads, change),
+      transact: (reads, change) => {
+        this.transactions += 1
+        return handle.transact(reads, change)
+      },
       watch: (changed) => {
         this.#listeners += 1
         const stop = handle.watch(changed)

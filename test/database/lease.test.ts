@@ -150,6 +150,17 @@ describe('ownership by lease', () => {
     expect(next.lease?.lost.aborted).toBe(false)
   })
 
+  it('[DB-38] does not look at each write of an owner that has answered and holds its lock', async () => {
+    const { place, owner } = await openOwner({ hasLocks: true })
+    const standby = await openStandby(place)
+    const before = standby.transactions
+    for (let count = 0; count < 100; count += 1) await owner.canWrite()
+    await drain()
+    expect(standby.transactions).toBe(before)
+    await owner.release()
+    expect(standby.owns).toBe(true)
+  })
+
   it('[DB-34] goes on without locks where the system forbids them', async () => {
     const rows = createMemoryDatabase()
     const clock = createManualClock()
