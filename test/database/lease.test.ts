@@ -51,6 +51,15 @@ for (const hasLocks of [true, false]) {
       expect(owner.lease?.lost.aborted).toBe(false)
     })
 
+    it('[DB-30] leaves the first of several that start at once alone', async () => {
+      const place = new Place({ hasLocks })
+      const tabs = [place.open(), place.open(), place.open()]
+      await Promise.all(tabs.map((one) => one.claim()))
+      await place.pass(5 * leaseMs)
+      expect(await place.writers()).toHaveLength(1)
+      expect(tabs.filter(({ lease }) => lease !== undefined)).toHaveLength(1)
+    })
+
     it('[DB-33] puts a frozen owner off after its lease, and tells it when it thaws', async () => {
       const { place, owner, fence } = await openOwner({ hasLocks })
       const standbys = [await openStandby(place), await openStandby(place)]
