@@ -23,11 +23,12 @@ export interface Database {
    */
   watch(changed: () => void): () => void
   /**
-   * Waits for a lock that its holder loses at once when it ends, however it ends. Rejects when the
-   * signal aborts. With `steal` the lock is taken from its holder. A database of a system without
-   * such locks has no such method; a holder that is gone is then found out by a lease.
+   * Waits for a lock that its holder loses at once when it ends, however it ends. Gives the function
+   * that releases it. Rejects when the signal aborts, and where the system forbids locks. A database
+   * of a system without such locks has no such method; a holder that is gone is then found out by a
+   * lease.
    */
-  lock?(name: string, options: LockOptions): Promise<HeldLock>
+  lock?(name: string, signal: AbortSignal): Promise<() => void>
   /** Completes what was asked before, and closes the handle. Later calls reject. */
   close(): Promise<void>
 }
@@ -69,17 +70,6 @@ export interface Write {
   readonly table: string
   readonly key: string
   readonly value: string | undefined
-}
-
-/** How {@link Database.lock} waits. */
-export interface LockOptions {
-  readonly signal: AbortSignal
-  readonly steal?: boolean
-}
-
-/** A lock in the hands of its holder. */
-export interface HeldLock {
-  release(): void
 }
 
 const DIGITS = 16

@@ -1,6 +1,9 @@
-import { type Clock, type TimerHandle } from '../base/clock.js'
+import type { Clock } from '../base/clock.js'
 import { abortError } from '../base/deadline.js'
-import type { Database, HeldLock, Read, Row, Write } from './database.js'
+import { createUuid } from '../base/uuid.js'
+import type { Database, Read, Row, Write } from './database.js'
+import { nobody, type OwnerRow, parseOwner, readOwner, writeOwner } from './owner-row.js'
+import { Waiting } from './waiting.js'
 
 /** What a write rejects with when another handle has become the owner. */
 export class LostError extends Error {
@@ -15,28 +18,32 @@ export interface LeaseOptions {
   /** The table that says who the owner is. */
   readonly table: string
   readonly clock: Clock
-  /** How long an owner may leave a question unanswered, in milliseconds. */
+  /**
+   * How long an owner may leave a question unanswered, in milliseconds. Longer than the poll
+   * interval of the database.
+   */
   readonly leaseMs: number
   readonly signal: AbortSignal
   /** Called each time the owner has answered, which means that it is alive. May end the wait. */
   readonly onAnswer?: () => void
 }
 
-/**
- * Who owns what the rows describe. `asked` and `answered` count: an owner that is alive makes
- * `answered` follow. So only standbys cause writes, and no clock is compared with another's.
- */
-interface OwnerRow {
-  /** The fencing token: each owner has a larger one than all before it. */
-  readonly fence: number
-  readonly isHeld: boolean
+/** What a standby has asked an owner. */
+interface AskedOwner {
+  readonly holder: string | undefined
   readonly asked: number
-  readonly answered: number
+  readonly dueAt: number
+  readonly isAnswered: boolean
+  readonly isExtended: boolean
 }
 
-const nobody: OwnerRow = { fence: 0, isHeld: false, asked: 0, answered: 0 }
-const KEY = 'owner'
-// A timer this late means that the computer slept, the owner's too.
+/** The owner, and the history of the database in which it was seen. */
+interface Seen {
+  readonly owner: OwnerRow
+  readonly history: string
+}
+
+// A timer this late means that the computer slept, the owner's too, or that the page is hidden.
 const LATE_TIMER_MS = 1_000
 
 /** Ownership in the hands of its holder. */
@@ -45,24 +52,28 @@ export class Lease {
   /** The row to read in each transaction of the owner; {@link keep} checks it. */
   readonly read: Read
   readonly #options: LeaseOptions
+  readonly #holder: string | undefined
   readonly #history: string
+  readonly #unlock: (() => void) | undefined
   readonly #lost = new AbortController()
-  readonly #lock: Promise<HeldLock> | undefined
   readonly #stopWatching: () => void
-  #isReleased = false
+  #releasing: Promise<void> | undefined
 
   /** @internal */
   constructor(
     options: LeaseOptions,
-    { fence, history }: { readonly fence: number; readonly history: string },
-    lock: Promise<HeldLock> | undefined,
+    { owner: { fence, holder }, history }: Seen,
+    unlock: (() => void) | undefined,
   ) {
     this.#options = options
-    this.#history = history
     this.fence = fence
-    this.read = { table: options.table, key: KEY }
-    this.#lock = lock
+    this.read = readOwner(options.table)
+    this.#holder = holder
+    this.#history = history
+    this.#unlock = unlock
     this.#stopWatching = options.database.watch(() => void this.#answer())
+    // A standby may have asked between the transaction and this.
+    void this.#answer()
   }
 
   /** Aborts when another handle has become the owner, because this one did not answer. */
@@ -78,30 +89,32 @@ export class Lease {
    */
   keep(rows: readonly Row[] | undefined): readonly Write[] {
     const owner = parseOwner(rows)
-    if (owner.fence !== this.fence || !owner.isHeld) throw new LostError()
+    if (owner.holder !== this.#holder) throw new LostError()
     if (owner.answered >= owner.asked) return []
-    return [this.#write({ ...owner, answered: owner.asked })]
+    return [writeOwner(this.#options.table, { ...owner, answered: owner.asked })]
   }
 
   /** Notes that another handle is the owner. */
   lose(): void {
-    if (this.#isReleased || this.#lost.signal.aborted) return
+    if (this.#releasing !== undefined || this.#lost.signal.aborted) return
     this.#leave()
     this.#lost.abort()
   }
 
   /** Passes ownership to the next standby. */
-  async release(): Promise<void> {
-    if (this.#isReleased || this.#lost.signal.aborted) return
-    this.#isReleased = true
+  release(): Promise<void> {
+    this.#releasing ??= this.#release()
+    return this.#releasing
+  }
+
+  async #release(): Promise<void> {
+    if (this.#lost.signal.aborted) return
+    const { database, table } = this.#options
     try {
-      await this.#options.database.transact([this.read], ({ rows: [rows] }) => {
-        const owner = parseOwner(rows)
-        const isOurs = owner.fence === this.fence && owner.isHeld
-        return {
-          writes: isOurs ? [this.#write({ ...owner, isHeld: false })] : [],
-          result: undefined,
-        }
+      await database.transact([this.read], ({ rows: [rows] }) => {
+        const { fence, holder } = parseOwner(rows)
+        const writes = holder === this.#holder ? [writeOwner(table, { ...nobody, fence })] : []
+        return { writes, result: undefined }
       })
     } finally {
       this.#leave()
@@ -111,8 +124,8 @@ export class Lease {
   async #answer(): Promise<void> {
     try {
       await this.#options.database.transact([this.read], ({ rows: [rows], history }) => {
-        // A database that has lost its rows knows no owner. The holder finds that out itself.
-        const isOver = this.#isReleased || history !== this.#history
+        // A database that has lost its rows knows no owner. The holder's next transaction tells.
+        const isOver = this.#releasing !== undefined || history !== this.#history
         return { writes: isOver ? [] : this.keep(rows), result: undefined }
       })
     } catch (error) {
@@ -123,122 +136,134 @@ export class Lease {
 
   #leave(): void {
     this.#stopWatching()
-    this.#lock?.then((lock) => lock.release()).catch(() => undefined)
-  }
-
-  #write(owner: OwnerRow): Write {
-    return { table: this.#options.table, key: KEY, value: JSON.stringify(owner) }
+    this.#unlock?.()
   }
 }
 
 /**
  * Waits until this handle is the owner, without a time limit. A former owner that released its
  * ownership, or whose lock is free, is followed at once; one that leaves a question unanswered
- * for `leaseMs` is put off. An owner that answers is asked again after half of that.
+ * for `leaseMs` is put off. A handle waits for a table once at a time, since it does not hear
+ * itself.
  *
  * Rejects with an `AbortError` when the signal aborts, and with what the database rejects with.
  */
 export async function acquireLease(options: LeaseOptions): Promise<Lease> {
-  const { database, table, clock, leaseMs, signal, onAnswer } = options
-  const waiting = new Waiting(options)
-  const queued = new AbortController()
-  let lock = database.lock?.(table, { signal: queued.signal })
-  const granted = { isLocked: false }
-  lock?.then(
-    () => {
-      granted.isLocked = true
-      waiting.wake()
-    },
-    () => undefined,
-  )
-  let question: { readonly asked: number; readonly fence: number; dueAt: number } | undefined
+  const claim = new Claim(options)
   try {
-    for (;;) {
-      if (signal.aborted) throw abortError()
-      const now = clock.now()
-      if (question !== undefined && now - question.dueAt > LATE_TIMER_MS) question = undefined
-      const asked = question
-      const seen = await database.transact([{ table, key: KEY }], ({ rows: [rows], history }) => {
-        const owner = parseOwner(rows)
-        const isSame = asked?.fence === owner.fence
-        const isAnswered = isSame && owner.answered >= asked.asked
-        const isSilent = isSame && !isAnswered && now >= asked.dueAt
-        const mayTake = !owner.isHeld || granted.isLocked || isSilent
-        const mayAsk = !isSame || (isAnswered && now >= asked.dueAt - leaseMs / 2)
-        let next = owner
-        if (mayTake) next = { ...nobody, fence: owner.fence + 1, isHeld: true }
-        else if (mayAsk) next = { ...owner, asked: owner.asked + 1 }
-        const writes = next === owner ? [] : [{ table, key: KEY, value: JSON.stringify(next) }]
-        return { writes, result: { owner: next, history, mayTake, mayAsk, isAnswered } }
-      })
-      if (seen.mayTake) {
-        if (!granted.isLocked && lock !== undefined) {
-          queued.abort()
-          lock = database.lock?.(table, { signal, steal: true })
-          lock?.catch(() => undefined)
-        }
-        const lease = new Lease(options, { fence: seen.owner.fence, history: seen.history }, lock)
-        if (!signal.aborted) return lease
-        await lease.release()
-        throw abortError()
-      }
-      if (seen.isAnswered) onAnswer?.()
-      if (seen.mayAsk) {
-        const { asked: number, fence } = seen.owner
-        question = { asked: number, fence, dueAt: clock.now() + leaseMs }
-      }
-      const dueAt = question?.dueAt ?? now
-      await waiting.until(seen.isAnswered && !seen.mayAsk ? dueAt - leaseMs / 2 : dueAt)
-    }
-  } catch (error) {
-    queued.abort()
-    lock?.then((held) => held.release()).catch(() => undefined)
-    throw error
+    return await claim.win()
   } finally {
-    waiting.end()
+    claim.end()
   }
 }
 
-/** Waits for a time, a change by another handle, or the end of the wait. */
-class Waiting {
-  readonly #clock: Clock
-  readonly #signal: AbortSignal
-  readonly #stopWatching: () => void
-  #isChanged = false
-  #resume: () => void = () => undefined
-  #timer: TimerHandle
+/** One wait for ownership. */
+class Claim {
+  readonly #options: LeaseOptions
+  readonly #holder = createUuid()
+  readonly #waiting: Waiting
+  #question: AskedOwner | undefined
+  /** The owner whose lock this handle waits for. */
+  #queue: { readonly holder: string; readonly controller: AbortController } | undefined
+  /** The owner whose lock was free: it has ended, and never comes back. */
+  #goneHolder: string | undefined
 
-  constructor({ clock, database, signal }: LeaseOptions) {
-    this.#clock = clock
-    this.#signal = signal
-    this.#stopWatching = database.watch(this.wake)
-    signal.addEventListener('abort', this.wake)
+  constructor(options: LeaseOptions) {
+    this.#options = options
+    this.#waiting = new Waiting(options.clock, options.database, options.signal)
   }
 
-  readonly wake = (): void => {
-    this.#isChanged = true
-    this.#clock.clearTimeout(this.#timer)
-    this.#resume()
-  }
-
-  async until(dueAt: number): Promise<void> {
-    if (!this.#isChanged) {
-      await new Promise<void>((resume) => {
-        this.#resume = resume
-        this.#timer = this.#clock.setTimeout(this.wake, dueAt - this.#clock.now())
-      })
+  async win(): Promise<Lease> {
+    const { signal, clock } = this.#options
+    // Held before the row says so: whoever gets the lock of an owner knows that it has ended.
+    const unlock = await this.#lock(this.#holder, signal)?.catch(() => undefined)
+    try {
+      for (;;) {
+        const seen = await this.#look(unlock !== undefined)
+        const { owner } = seen
+        if (owner.holder === this.#holder) {
+          const lease = new Lease(this.#options, seen, unlock)
+          if (!signal.aborted) return lease
+          await lease.release()
+          throw abortError()
+        }
+        this.#waitForLock(owner)
+        const { dueAt, isAnswered } = this.#question ?? { dueAt: clock.now(), isAnswered: false }
+        // The lock tells when such an owner ends. A look at each of its writes would slow it down.
+        const needsChanges = !isAnswered || unlock === undefined || !owner.hasLock
+        await this.#waiting.until(dueAt, needsChanges)
+      }
+    } catch (error) {
+      unlock?.()
+      throw error
     }
-    this.#isChanged = false
   }
 
   end(): void {
-    this.#clock.clearTimeout(this.#timer)
-    this.#stopWatching()
-    this.#signal.removeEventListener('abort', this.wake)
+    this.#queue?.controller.abort()
+    this.#waiting.end()
+  }
+
+  /** Reads who the owner is; becomes it, or asks it, where that is due. */
+  async #look(hasLock: boolean): Promise<Seen> {
+    const { database, table, clock, leaseMs, signal, onAnswer } = this.#options
+    if (signal.aborted) throw abortError()
+    const now = clock.now()
+    const question = extend(this.#question, now, leaseMs)
+    const seen = await database.transact([readOwner(table)], ({ rows: [rows], history }) => {
+      const owner = parseOwner(rows)
+      const { fence, holder } = owner
+      const isSame = question !== undefined && question.holder === holder
+      const isAnswered = isSame && owner.answered >= question.asked
+      const isDue = !isSame || now >= question.dueAt
+      const isSilent = isSame && isDue && !isAnswered
+      let next = owner
+      if (holder === undefined || holder === this.#goneHolder || isSilent) {
+        next = { ...nobody, fence: fence + 1, holder: this.#holder, hasLock }
+      } else if (isDue) {
+        next = { ...owner, asked: owner.asked + 1 }
+      }
+      const writes = next === owner ? [] : [writeOwner(table, next)]
+      return { writes, result: { owner: next, history, isAnswered, isDue } }
+    })
+    if (seen.isAnswered && question?.isAnswered === false) onAnswer?.()
+    const { holder, asked } = seen.owner
+    this.#question =
+      question === undefined || seen.isDue
+        ? { holder, asked, dueAt: clock.now() + leaseMs, isAnswered: false, isExtended: false }
+        : { ...question, isAnswered: seen.isAnswered }
+    return seen
+  }
+
+  #waitForLock({ holder, hasLock }: OwnerRow): void {
+    if (this.#queue?.holder === holder || holder === undefined) return
+    this.#queue?.controller.abort()
+    const controller = new AbortController()
+    this.#queue = { holder, controller }
+    if (!hasLock) return
+    this.#lock(holder, controller.signal)?.then(
+      (unlock) => {
+        unlock()
+        this.#goneHolder = holder
+        this.#waiting.wake()
+      },
+      // Without locks the owner's answers are all that there is.
+      () => undefined,
+    )
+  }
+
+  #lock(holder: string, signal: AbortSignal): Promise<() => void> | undefined {
+    const { database, table } = this.#options
+    return database.lock?.(`${table}:${holder}`, signal)
   }
 }
 
-function parseOwner(rows: readonly Row[] | undefined): OwnerRow {
-  const [row] = rows ?? []
-  return row === undefined ? nobody : (JSON.parse(row.value) as OwnerRow)
+/**
+ * Gives an owner the same time once more when the timer was late: the owner may have slept too.
+ * Only once, since in a hidden page every timer is late.
+ */
+function extend(question: AskedOwner | undefined, now: number, leaseMs: number) {
+  if (question === undefined || question.isAnswered || question.isExtended) return question
+  if (now - question.dueAt <= LATE_TIMER_MS) return question
+  return { ...question, dueAt: now + leaseMs, isExtended: true }
 }

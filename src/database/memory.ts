@@ -7,6 +7,7 @@ import {
   type Read,
   type Write,
 } from './database.js'
+import { Watchers } from './watchers.js'
 
 /** A database in memory. Further handles on the same rows compete as tabs and processes do. */
 export interface MemoryDatabase extends Database {
@@ -63,10 +64,12 @@ class MemoryRows {
     this.history = createUuid()
   }
 
-  #read({ table, key, after = '' }: Read): Found['rows'][number] {
+  #read({ table, key, after }: Read): Found['rows'][number] {
     const rows = [...(this.#tables.get(table) ?? [])].map(([name, value]) => ({ key: name, value }))
     if (key !== undefined) return rows.filter((row) => row.key === key)
-    return rows.filter((row) => row.key > after).sort((a, b) => (a.key < b.key ? -1 : 1))
+    return rows
+      .filter((row) => after === undefined || row.key > after)
+      .sort((a, b) => (a.key < b.key ? -1 : 1))
   }
 
   #write({ table, key, value }: Write): void {
@@ -79,7 +82,7 @@ class MemoryRows {
 
 class MemoryHandle implements MemoryDatabase {
   readonly #rows: MemoryRows
-  readonly #watchers = new Set<{ readonly changed: () => void }>()
+  readonly #watchers = new Watchers()
   #state: 'open' | 'closed' | 'crashed' = 'open'
   /** Settles when the last transaction is done. */
   #last: Promise<unknown> = Promise.resolve()
@@ -103,16 +106,11 @@ class MemoryHandle implements MemoryDatabase {
   }
 
   watch(changed: () => void): () => void {
-    // An object of its own, so that a function that was added twice is called twice.
-    const watcher = { changed }
-    this.#watchers.add(watcher)
-    return () => {
-      this.#watchers.delete(watcher)
-    }
+    return this.#watchers.add(changed)
   }
 
   async close(): Promise<void> {
-    if (this.#state !== 'open') return
+    if (this.#state === 'crashed') return
     this.#state = 'closed'
     await this.#last
     this.#leave()
@@ -125,11 +123,12 @@ class MemoryHandle implements MemoryDatabase {
 
   freeze(): () => void {
     let resume: () => void = () => undefined
-    this.#thaw = new Promise((resolve) => {
+    const thaw = new Promise<void>((resolve) => {
       resume = resolve
     })
+    this.#thaw = thaw
     return () => {
-      this.#thaw = undefined
+      if (this.#thaw === thaw) this.#thaw = undefined
       resume()
       this.tell()
     }
@@ -144,18 +143,13 @@ class MemoryHandle implements MemoryDatabase {
     for (const handle of this.#rows.handles) handle.tell()
   }
 
-  /** Tells the watchers, each in a microtask: what one does or throws affects nothing else. */
   tell(): void {
-    if (this.#thaw !== undefined) return
-    for (const watcher of this.#watchers) {
-      void Promise.resolve().then(() => {
-        if (this.#watchers.has(watcher)) watcher.changed()
-      })
-    }
+    if (this.#thaw === undefined) this.#watchers.tell()
   }
 
   async #run<T>(reads: readonly Read[], change: (found: Found) => Change<T>): Promise<T> {
-    await this.#thaw
+    // It may be frozen again by then.
+    while (this.#thaw !== undefined) await this.#thaw
     // A crash between the call and the change loses the change.
     if (this.#state === 'crashed') return await new Promise<never>(() => undefined)
     const { writes = [], result } = this.#rows.transact(reads, change)

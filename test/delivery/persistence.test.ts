@@ -18,7 +18,7 @@ function createPlace() {
     },
     settle: () => world.clock.advanceAsync(0),
     /** Waits until an owner that does not answer is put off. */
-    takeOver: () => world.clock.advanceAsync(7_500),
+    takeOver: () => world.clock.advanceAsync(10_000),
   }
 }
 

@@ -2,7 +2,7 @@ import type { BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { eventually } from '../eventually.js'
 import type { OutboxTabGlobal } from './outbox-page.js'
-import { openTabs, type Tabs } from './tabs.js'
+import { openTabs, tabEnds, type Tabs } from './tabs.js'
 
 let tabs: Tabs
 let profile: BrowserContext
@@ -64,21 +64,7 @@ describe('an outbox in tabs of Chromium', () => {
     expect([await fenceOf(other), await fenceOf(third)]).toEqual([undefined, undefined])
   })
 
-  const ends: [string, (tab: Page) => Promise<unknown>][] = [
-    ['is closed', (tab) => tab.close()],
-    ['is reloaded', (tab) => tab.reload()],
-    ['closes its handle', (tab) => ask(tab, (globals) => globals.close())],
-    [
-      'crashes',
-      async (tab) => {
-        const session = await profile.newCDPSession(tab)
-        const crashed = new Promise((resolve) => tab.once('crash', resolve))
-        session.send('Page.crash').catch(() => undefined)
-        await crashed
-      },
-    ],
-  ]
-  for (const [what, end] of ends) {
+  for (const [what, end] of tabEnds) {
     it(`[KEEP-10] passes on at once when the owner’s tab ${what}`, async () => {
       const { owner, other, fence } = await openPair()
       await end(owner)

@@ -13,6 +13,22 @@ export interface Tabs {
   close(): Promise<void>
 }
 
+/** How a tab ends, or the handle that it has as `tab`. */
+export const tabEnds: readonly [name: string, end: (tab: Page) => Promise<unknown>][] = [
+  ['is closed', (tab) => tab.close()],
+  ['is reloaded', (tab) => tab.reload()],
+  ['closes its handle', (tab) => tab.evaluate('globalThis.tab.close()')],
+  [
+    'crashes',
+    async (tab) => {
+      const session = await tab.context().newCDPSession(tab)
+      const crashed = new Promise((resolve) => tab.once('crash', resolve))
+      session.send('Page.crash').catch(() => undefined)
+      await crashed
+    },
+  ],
+]
+
 /** Starts Chromium, and serves a page with a script of this folder. */
 export async function openTabs(page: string): Promise<Tabs> {
   const served = await servePage(page)

@@ -59,7 +59,7 @@ export function judge({ sent, server, isKept, life, witness, ...evidence }: Evid
         claim(times.length > 0, 'is nowhere')
         if (outcome.possibleDuplicate === true) {
           witness('possibleDuplicate')
-          claim(hasForgotten || one.mayBeTwice, 'nothing was forgotten')
+          claim(hasForgotten || one.mayBeTwice || hasStorageFailed, 'nothing was forgotten')
         } else {
           const isOnce = times.length === 1 || isAmbiguous || one.mayBeTwice
           claim(isOnce, `is there ${times.length} times`)
@@ -69,7 +69,8 @@ export function judge({ sent, server, isKept, life, witness, ...evidence }: Evid
         claim(handedPlain.has(text), 'never left')
         break
       case 'notSent':
-        claim(transmittedIn === undefined && times.length === 0, 'left')
+        const isUnsent = transmittedIn === undefined && times.length === 0
+        claim(isUnsent || one.mayBeTwice, 'left')
         break
       case 'refused':
         claim(times.length === 0 || hasForgotten, 'is there')

@@ -42,7 +42,7 @@ async function holds(
 
 describe('a client with delivery, under any faults', { timeout: 120_000 }, () => {
   it('[DLV-20] is told the truth about each message, and has the state of the server', async () => {
-    await holds({ canCrash: false, numRuns: 250 }, witnesses)
+    await holds({ canCrash: false, numRuns: 300 }, witnesses)
   })
 
   it('[DLV-20] [OUT-14] loses nothing that is persisted when it is killed', async () => {

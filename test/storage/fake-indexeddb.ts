@@ -1,7 +1,7 @@
 // What idb looks for on the page.
 import 'fake-indexeddb/auto'
 import * as fake from 'fake-indexeddb'
-import type { IndexedDbFactory } from '../../src/delivery/store/indexeddb.js'
+import type { IndexedDbFactory } from '../../src/database/indexeddb.js'
 
 /** A database as the tests meddle with it. */
 export interface FakeDatabase {
@@ -27,7 +27,9 @@ export interface FakeFactory extends IndexedDbFactory {
 // Its types are the DOM's, which Node's tests do without.
 const { IDBFactory, IDBObjectStore } = fake as unknown as {
   readonly IDBFactory: new () => FakeFactory
-  readonly IDBObjectStore: { readonly prototype: { add(value: unknown): unknown } }
+  readonly IDBObjectStore: {
+    readonly prototype: { add(value: unknown): unknown; put(value: unknown): unknown }
+  }
 }
 
 /** Makes an `indexedDB` with nothing in it. */

@@ -50,6 +50,10 @@ const breaking: Record<string, [from: string, to: string][]> = {
     ['src/storage/a.ts', '../state/b.js'],
     ['src/storage/a.ts', '../delivery/store/b.js'],
   ],
+  database: [
+    ['src/database/a.ts', '../storage/b.js'],
+    ['src/database/a.ts', '../schemas/b.js'],
+  ],
   streams: [
     ['src/streams/a.ts', '../machines/b.js'],
     ['src/streams/a.ts', '../delivery/b.js'],
@@ -150,11 +154,13 @@ it('lets each layer import those below it', async () => {
       'src/transport/websocket.ts': "import WebSocket from 'isomorphic-ws'; export { WebSocket }",
       'src/state/fold.ts': "export * from '../schemas/protocol.js'",
       'src/storage/node-file.ts': "export * from 'node:fs'",
+      'src/database/indexeddb.ts': "export * from '../base/errors.js'; export * from 'idb'",
       'src/streams/streams.ts': "export * from '../state/fold.js'; export * from 'rxjs'",
       'src/machines/connection.ts': "export * from '../transport/websocket.js'",
       'src/delivery/port.ts':
         "export * from '../machines/connection.js'; export * from '../streams/streams.js'",
-      'src/delivery/store/node.ts': "export * from 'node:fs'; export * from 'idb'",
+      'src/delivery/store/node.ts':
+        "export * from 'node:fs'; export * from '../../database/indexeddb.js'",
       'src/client.ts': "export * from './delivery/port.js'",
       'src/index.ts': "export * from './client.js'",
       'src/session/index.ts': "export * from '../machines/connection.js'",

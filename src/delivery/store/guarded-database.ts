@@ -41,7 +41,7 @@ export class GuardedDatabase implements Database {
   constructor(database: Database, options: GuardOptions) {
     this.#database = database
     this.#options = options
-    if (database.lock !== undefined) this.lock = (name, lock) => this.#waitForLock(name, lock)
+    if (database.lock !== undefined) this.lock = database.lock.bind(database)
   }
 
   /** Whether the last transaction that ended was made. */
@@ -103,12 +103,6 @@ export class GuardedDatabase implements Database {
       if (clock.now() - dueAt <= LATE_TIMER_MS) break
     }
     this.#fail('hangs')
-  }
-
-  // Locks are a short cut: without one, ownership is decided by the lease.
-  async #waitForLock(name: string, options: LockOptions): Promise<HeldLock> {
-    const lock = await this.#database.lock?.(name, options)
-    return lock ?? { release: () => undefined }
   }
 
   #note(isWorking: boolean): void {

@@ -10,8 +10,6 @@ export type {
   Change,
   Database,
   Found,
-  HeldLock,
-  LockOptions,
   Read,
   Row,
   Write,

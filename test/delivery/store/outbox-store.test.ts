@@ -54,7 +54,7 @@ function createPlace(clock = createManualClock(), database = createMemoryDatabas
     async own() {
       const handle = open()
       handle.store.acquire()
-      await clock.advanceAsync(8_000)
+      await clock.advanceAsync(6_000)
       return { ...handle, outbox: handle.owned[0]! }
     },
     async settle() {
@@ -151,7 +151,7 @@ describe('a stored outbox', () => {
     last.store.acquire()
     await place.settle()
     next.database.crash()
-    await place.clock.advanceAsync(7_500)
+    await place.clock.advanceAsync(10_000)
     expect(last.told).toEqual(['owned'])
   })
 
