@@ -5,8 +5,6 @@ import type {
   Change,
   Database,
   Found,
-  HeldLock,
-  LockOptions,
   Read,
 } from '../../database/database.js'
 

@@ -58,7 +58,7 @@ export class OutboxStore {
       clock,
       closing: this.#closing.signal,
       hasWork: () => !this.#isGone && (this.#lease !== undefined || this.#isPullWanted),
-      // Another handle would send what is added now a second time.
+      // Another handle would send a second time what is sent from memory.
       isHeld: () => this.#isGone || this.#role === 'memory',
       write: (batch) => this.#write(batch),
       failed: (error) => this.#noteFailed(error),
@@ -179,7 +179,7 @@ export class OutboxStore {
     else if (error instanceof GoneError) this.#leave()
     else {
       // The next try also shows whether the storage works again.
-      this.#isPullWanted = this.#role !== 'memory'
+      this.#pull()
       return true
     }
     return false
@@ -284,6 +284,7 @@ export class OutboxStore {
   #ownInMemory(): void {
     if (this.#role !== 'standby') return
     this.#role = 'memory'
+    this.#isPullWanted = false
     const identity = this.#inMemory(this.#options.makeId())
     this.#options.events.owned({ identity, messages: [], isRenewed: false })
   }
