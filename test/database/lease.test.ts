@@ -136,7 +136,7 @@ for (const hasLocks of [true, false]) {
       const { place, owner } = await openOwner({ hasLocks })
       const standby = await openStandby(place)
       place.rows.clear()
-      await drain()
+      await place.pass(leaseMs)
       expect(await place.writers()).toEqual([standby])
       // Its next transaction tells it, together with the other history.
       owner.lease?.lose()
