@@ -29,32 +29,7 @@ export async function findSqlite(): Promise<OpenSqlite> {
   // A static import of `node:sqlite` would fail on Node 20, which has none.
   const found: unknown = process.getBuiltinModule('node:sqlite') ?? (await importPeer())
   const { DatabaseSync } = found as SqliteModule
-  return (path) => new TidyConnection(new DatabaseSync(path))
-}
-
-/** Ends its statements on `close`: while one is left, `@photostructure/sqlite` keeps the files open. */
-class TidyConnection implements SqliteConnection {
-  readonly #connection: SqliteConnection
-  readonly #statements = new Map<string, SqliteStatement & Partial<Disposable>>()
-
-  constructor(connection: SqliteConnection) {
-    this.#connection = connection
-  }
-
-  exec(sql: string): void {
-    this.#connection.exec(sql)
-  }
-
-  prepare(sql: string): SqliteStatement {
-    const statement = this.#statements.get(sql) ?? this.#connection.prepare(sql)
-    this.#statements.set(sql, statement)
-    return statement
-  }
-
-  close(): void {
-    for (const statement of this.#statements.values()) statement[Symbol.dispose]?.()
-    this.#connection.close()
-  }
+  return (path) => new DatabaseSync(path)
 }
 
 async function importPeer(): Promise<unknown> {
@@ -69,30 +44,39 @@ async function importPeer(): Promise<unknown> {
   }
 }
 
-const BUSY = resultCodes({ BUSY: 5, PROTOCOL: 15 })
-// A damaged header can also make a database read-only (8), or its schema another one (1).
-const DAMAGED = resultCodes({ CORRUPT: 11, NOTADB: 26, READONLY: 8, ERROR: 1 })
+/** A result code of SQLite: its number, name and text. */
+type ResultCode = readonly [number: number, name: string, text: string]
+
+const BUSY: readonly ResultCode[] = [
+  [5, 'SQLITE_BUSY', 'database is locked'],
+  [15, 'SQLITE_PROTOCOL', 'locking protocol'],
+]
+// A damaged header can also make a database read-only, and a damaged schema cause a logic error.
+const UNREADABLE: readonly ResultCode[] = [
+  [11, 'SQLITE_CORRUPT', 'database disk image is malformed'],
+  [26, 'SQLITE_NOTADB', 'file is not a database'],
+  [8, 'SQLITE_READONLY', 'attempt to write a readonly database'],
+  [1, 'SQLITE_ERROR', 'SQL logic error'],
+]
 
 /** Whether a statement failed because another connection is writing. */
 export function isBusy(error: unknown): boolean {
-  return BUSY(error)
+  return BUSY.some((result) => isResult(error, result))
 }
 
 /** Whether SQLite could not make sense of the file. */
 export function isUnreadable(error: unknown): boolean {
-  return DAMAGED(error)
+  return UNREADABLE.some((result) => isResult(error, result))
 }
 
 /**
- * Tells errors of SQLite by their result codes. `node:sqlite` gives the extended code as `errcode`,
- * whose last byte is the code. The others give the name, `SQLITE_BUSY_SNAPSHOT`, as `code`.
+ * Tells an error of SQLite. `node:sqlite` gives the extended number as `errcode`, whose last byte
+ * is the number. `better-sqlite3` and `libsql` give the extended name, such as
+ * `SQLITE_BUSY_SNAPSHOT`. `all` of `@photostructure/sqlite` gives only the text.
  */
-function resultCodes(codes: Readonly<Record<string, number>>): (error: unknown) => boolean {
-  const names = new RegExp(`^SQLITE_(${Object.keys(codes).join('|')})(_|$)`)
-  const numbers = new Set(Object.values(codes))
-  return (error) => {
-    const { code, errcode } = error as { readonly code?: unknown; readonly errcode?: unknown }
-    if (typeof errcode === 'number') return numbers.has(errcode & 0xff)
-    return typeof code === 'string' && names.test(code)
-  }
+function isResult(error: unknown, [number, name, text]: ResultCode): boolean {
+  const { code, errcode, message } = error as Readonly<Record<string, unknown>>
+  if (typeof errcode === 'number') return (errcode & 0xff) === number
+  if (code === 'ERR_SQLITE_ERROR') return message === text
+  return typeof code === 'string' && `${code}_`.startsWith(`${name}_`)
 }

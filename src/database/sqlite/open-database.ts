@@ -1,7 +1,7 @@
 import { createUuid } from '../../base/uuid.js'
 import type { Change, Found, Read, Row } from '../database.js'
 import { CheckedRows, createRows } from './checked-rows.js'
-import type { SqliteConnection } from './connection.js'
+import type { SqliteConnection, SqliteStatement } from './connection.js'
 import { CommitCount, type DatabaseFile } from './database-file.js'
 import { databaseList, inTransaction, repairRows } from './repair.js'
 
@@ -22,6 +22,7 @@ export class OpenDatabase {
   readonly #file: DatabaseFile | undefined
   readonly #count: CommitCount | undefined
   readonly #reportLoss: () => void
+  readonly #readVersion: SqliteStatement
   #rows: CheckedRows | undefined
 
   constructor(
@@ -36,6 +37,7 @@ export class OpenDatabase {
     connection.exec('PRAGMA busy_timeout = 0')
     connection.exec('PRAGMA journal_mode = WAL')
     connection.exec('PRAGMA synchronous = FULL')
+    this.#readVersion = connection.prepare('PRAGMA data_version')
     const { file: path } = databaseList(connection)
     this.#count = path === '' ? undefined : new CommitCount(path)
   }
@@ -47,7 +49,7 @@ export class OpenDatabase {
 
   /** A number that changes with each commit of another connection. */
   get version(): number {
-    const { data_version: version } = this.#connection.prepare('PRAGMA data_version').get() as {
+    const { data_version: version } = this.#readVersion.get() as {
       readonly data_version: number | bigint
     }
     return Number(version)
@@ -102,10 +104,15 @@ export class OpenDatabase {
   }
 
   #isNew(): boolean {
-    // A database of others may have tables of theirs, but in ours no name can be another.
-    const ours = this.#file === undefined ? "WHERE name = 'statewire'" : ''
-    const found = this.#connection.prepare(`SELECT name FROM sqlite_schema ${ours}`).all()
-    return found.length === 0
+    const all = this.#connection.prepare('SELECT name FROM sqlite_schema').all()
+    // In a file of ours nothing but the first page of a new database may be without the table.
+    if (this.#file !== undefined) return all.length === 0 && this.#pages() <= 1
+    return !all.some((entry) => (entry as { readonly name: unknown }).name === 'statewire')
+  }
+
+  #pages(): number {
+    const found = this.#connection.prepare('PRAGMA page_count').get()
+    return Number((found as { readonly page_count: unknown }).page_count)
   }
 
   #assertInPlace(): void {
