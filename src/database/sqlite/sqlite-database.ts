@@ -142,7 +142,11 @@ class SqliteDatabase implements Database {
           continue
         }
         repairs += 1
-        if (repairs > MOST_REPAIRS || !this.#mayRepair(error)) throw error
+        if (repairs > MOST_REPAIRS || !this.#mayRepair(error)) {
+          // Another connection may do better at the next use.
+          this.#leave()
+          throw error
+        }
       }
     }
   }
