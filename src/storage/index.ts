@@ -9,6 +9,7 @@ export {
   type WebStorage,
   type WebStoreParts,
 } from './browser.js'
+export { createDatabaseStore } from './database.js'
 export { createMemoryStore } from './memory.js'
 export {
   createResilientStore,

@@ -9,6 +9,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { type CheckedRows, createRows, DamageError, Salvage } from './checked-rows.js'
+import { lockFile } from './file-lock.js'
 import { isBusy, type OpenSqlite, type SqliteConnection } from './connection.js'
 import {
   CommitCount,
@@ -75,20 +76,6 @@ export function replaceDatabase(file: DatabaseFile, open: OpenSqlite): boolean {
     // Who waits for the removed file finds that the database was replaced.
     rmSync(`${path}-repair`, { force: true })
     lock.close()
-  }
-}
-
-/** Takes a lock that its holder loses at once when it ends, however it ends. Closing gives it back. */
-export function lockFile(path: string, open: OpenSqlite): SqliteConnection {
-  createPrivateFile(path)
-  const lock = open(path)
-  try {
-    lock.exec('PRAGMA busy_timeout = 0')
-    lock.exec('BEGIN EXCLUSIVE')
-    return lock
-  } catch (error) {
-    lock.close()
-    throw error
   }
 }
 

@@ -1,11 +1,5 @@
 import { resolve } from 'node:path'
-import {
-  type Clock,
-  createSystemClock,
-  type Random,
-  sleep,
-  type TimerHandle,
-} from '../../base/clock.js'
+import { type Clock, createSystemClock, type Random, type TimerHandle } from '../../base/clock.js'
 import { assertThat, type ReportError, SyncError } from '../../base/errors.js'
 import { assertDuration, assertOptionalFunction, guardReport } from '../../base/options.js'
 import { type Change, closedError, type Database, type Found, type Read } from '../database.js'
@@ -18,6 +12,7 @@ import {
   type SqliteConnection,
 } from './connection.js'
 import { DatabaseFile } from './database-file.js'
+import { type Patience, pause } from './file-lock.js'
 import { ChangeError, OpenDatabase, ReplacedError } from './open-database.js'
 import { replaceDatabase } from './repair.js'
 
@@ -34,7 +29,6 @@ export interface SqliteDatabaseOptions {
   readonly onError?: ReportError
 }
 
-const LONGEST_PAUSE_MS = 50
 // What is damaged again and again stands on a disk that does not work.
 const MOST_REPAIRS = 3
 
@@ -71,7 +65,7 @@ export function createSqliteDatabase(
 class SqliteDatabase implements Database {
   readonly #source: string | SqliteConnection
   readonly #clock: Clock
-  readonly #random: Random
+  readonly #patience: Patience
   readonly #pollMs: number
   readonly #report: ReportError
   readonly #watchers = new Set<{ readonly changed: () => void }>()
@@ -90,7 +84,7 @@ class SqliteDatabase implements Database {
   constructor(source: string | SqliteConnection, options: SqliteDatabaseOptions) {
     this.#source = source
     this.#clock = options.clock ?? createSystemClock()
-    this.#random = options.random ?? Math.random
+    this.#patience = { clock: this.#clock, random: options.random ?? Math.random }
     this.#pollMs = options.pollMs ?? 1_000
     this.#report = guardReport(options.onError)
   }
@@ -134,7 +128,7 @@ class SqliteDatabase implements Database {
       } catch (error) {
         if (error instanceof ChangeError) throw error.cause
         if (isBusy(error)) {
-          await this.#pause(attempt)
+          await pause(this.#patience, attempt)
           continue
         }
         if (error instanceof ReplacedError) {
@@ -221,11 +215,6 @@ class SqliteDatabase implements Database {
         if (this.#watchers.has(watcher)) watcher.changed()
       })
     }
-  }
-
-  async #pause(attempt: number): Promise<void> {
-    const pauseMs = Math.min(2 ** attempt, LONGEST_PAUSE_MS)
-    await sleep(this.#clock, pauseMs * (1 + this.#random() / 2))
   }
 
   #reportDamage(): void {

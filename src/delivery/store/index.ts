@@ -1,6 +1,6 @@
 /**
- * `statewire/storage`: small values by key, and the contract of a storage for an outbox. For files
- * see `statewire/storage/node`, for the system's keychain `statewire/storage/node-keychain`, for an
+ * `statewire/storage`: small values by key, and the contract of a storage for an outbox. For a
+ * database in Node see `statewire/storage/sqlite`, for files `statewire/storage/node`, for the system's keychain `statewire/storage/node-keychain`, for an
  * outbox in a browser `statewire/storage/indexeddb`.
  *
  * @module

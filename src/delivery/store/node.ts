@@ -1,7 +1,6 @@
 /**
- * `statewire/storage/node`: files in Node, for values by key and for an outbox.
+ * `statewire/storage/node`: an outbox in files, in Node.
  *
  * @module
  */
-export { createFileStore, type FileStoreOptions } from '../../storage/node.js'
 export { createFileOutboxStore, type FileOutboxOptions } from './node-outbox.js'
