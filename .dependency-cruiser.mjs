@@ -12,7 +12,12 @@ const client = '^src/client(\\.ts$|/)'
 const kullServer = '^src/kull/server(\\.ts$|/)'
 const lower = [inSrc('base|schemas|transport|state|database|storage')]
 const library = [...lower, inSrc('streams|machines|delivery'), client]
-const usesNode = ['^src/server/', kullServer, '^src/(storage|delivery/store)/node', inSrc('database/sqlite')]
+const usesNode = [
+  '^src/server/',
+  kullServer,
+  '^src/(storage|delivery/store)/node',
+  inSrc('database/sqlite'),
+]
 
 /**
  * @param {string} name
