@@ -1,6 +1,5 @@
 import { crc32 } from 'node:zlib'
 import { createUuid } from '../../base/uuid.js'
-import { isRecord, parseJson } from '../../base/values.js'
 import type { Row } from '../database.js'
 import type { SqliteConnection, SqliteStatement } from './connection.js'
 
@@ -34,12 +33,12 @@ export interface StoredRow {
 }
 
 // The table without a name has the digest of each other table, and the root under the empty key.
-const DIGESTS = ''
-const ROOT = ''
+export const DIGESTS = ''
+export const ROOT = ''
 const EMPTY: Digest = { count: 0, sum: 0 }
 const SCHEMA =
   'CREATE TABLE statewire (name TEXT, key TEXT, value TEXT, crc INTEGER, PRIMARY KEY (name, key)) WITHOUT ROWID'
-const COLUMNS = 'SELECT name, key, value, crc FROM statewire'
+export const COLUMNS = 'SELECT name, key, value, crc FROM statewire'
 
 /** Makes the table of a new database. */
 export function createRows(connection: SqliteConnection): CheckedRows {
@@ -185,56 +184,8 @@ export class CheckedRows {
   }
 }
 
-/** What can still be read of a damaged database. */
-export class Salvage {
-  readonly #rows = new Map<string, StoredRow>()
-  /** The largest count of commits that was seen. */
-  commits = 0
-
-  /** The rows that are whole, without digests and root. */
-  get rows(): Iterable<StoredRow> {
-    return this.#rows.values()
-  }
-
-  /** Reads from both ends, since a page that cannot be read ends the way from one. */
-  read(connection: SqliteConnection): void {
-    this.#follow(connection, '>', 'ASC', '')
-    this.#follow(connection, '<', 'DESC', '\u{10ffff}')
-  }
-
-  #follow(connection: SqliteConnection, comparison: string, order: string, start: string): void {
-    const seen = new Set<string>()
-    let last = { name: start, key: start }
-    try {
-      const next = connection.prepare(
-        `${COLUMNS} WHERE (name, key) ${comparison} (?, ?) ORDER BY name ${order}, key ${order} LIMIT 1`,
-      )
-      // Pages that point at each other in a circle give rows again.
-      while (!seen.has(id(last))) {
-        seen.add(id(last))
-        const row = next.get(last.name, last.key) as StoredRow | undefined
-        if (row === undefined) return
-        this.#keep(row)
-        last = row
-      }
-    } catch {
-      // Here begins what cannot be read.
-    }
-  }
-
-  #keep(row: StoredRow): void {
-    if (!isWhole(row)) return
-    if (row.name !== DIGESTS) this.#rows.set(id(row), row)
-    const root = row.name === DIGESTS && row.key === ROOT ? parseJson(row.value) : undefined
-    if (isRecord(root)) this.commits = Math.max(this.commits, Number(root['commits']))
-  }
-}
-
-function id({ name, key }: { readonly name: string; readonly key: string }): string {
-  return `${name}\0${key}`
-}
-
-function isWhole({ name, key, value, crc }: StoredRow): boolean {
+/** Whether a row is as it was written. */
+export function isWhole({ name, key, value, crc }: StoredRow): boolean {
   const isText = [name, key, value].every((text: unknown) => typeof text === 'string')
   return isText && checksum(name, key, value) === Number(crc)
 }

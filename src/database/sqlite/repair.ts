@@ -8,7 +8,7 @@ import {
   rmSync,
   writeSync,
 } from 'node:fs'
-import { type CheckedRows, createRows, DamageError, Salvage } from './checked-rows.js'
+import { type CheckedRows, createRows, DamageError } from './checked-rows.js'
 import { lockFile } from './file-lock.js'
 import { isBusy, type OpenSqlite, type SqliteConnection } from './connection.js'
 import {
@@ -19,6 +19,7 @@ import {
   succeed,
   successorOf,
 } from './database-file.js'
+import { Salvage } from './salvage.js'
 
 /**
  * Repairs a database whose rows are damaged while its structure is sound, after it has copied the
