@@ -1,6 +1,6 @@
 // Who may import whom. Each folder of src/ is a layer with a rule of its own:
 //
-//   base <- schemas <- transport, state, storage, database <- streams, machines <- delivery <- client <- index
+//   base <- schemas <- transport, state, database <- storage <- streams, machines <- delivery <- client <- index
 //
 // Layers that stand side by side do not import each other. `session`, `kull` and `testing` stand on
 // the library, which never imports them. `server` shares the lower layers with the client.
@@ -10,9 +10,14 @@
 const inSrc = (folders) => `^src/(${folders})/`
 const client = '^src/client(\\.ts$|/)'
 const kullServer = '^src/kull/server(\\.ts$|/)'
-const lower = [inSrc('base|schemas|transport|state|storage|database')]
+const lower = [inSrc('base|schemas|transport|state|database|storage')]
 const library = [...lower, inSrc('streams|machines|delivery'), client]
-const usesNode = ['^src/server/', kullServer, '^src/(storage|delivery/store)/node']
+const usesNode = [
+  '^src/server/',
+  kullServer,
+  '^src/(storage|delivery/store)/node',
+  inSrc('database/sqlite'),
+]
 
 /**
  * @param {string} name
@@ -48,8 +53,13 @@ export default {
       [inSrc('base|schemas')],
       'Folds do not know how messages travel.',
     ),
-    layer('storage', inSrc('storage'), [inSrc('base|schemas')], 'Storage holds values by key.'),
-    layer('database', inSrc('database'), [inSrc('base')], 'A database holds rows of text.'),
+    layer('database', inSrc('database'), [inSrc('base')], 'A database holds rows of any meaning.'),
+    layer(
+      'storage',
+      inSrc('storage'),
+      [inSrc('base|schemas|database')],
+      'Storage holds values by key.',
+    ),
     layer('streams', inSrc('streams'), lower, 'Streams stand beside machines, below delivery.'),
     layer('machines', inSrc('machines'), lower, 'A machine declares what it asks for as a port.'),
     layer(

@@ -94,6 +94,7 @@ export default defineConfig(
       'src/server/**',
       'src/kull/server{.ts,/**}',
       'src/{storage,delivery/store}/node*',
+      'src/database/sqlite/**',
     ],
     rules: {
       'no-restricted-globals': ['error', ...injected],

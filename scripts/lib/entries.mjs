@@ -28,7 +28,7 @@ export function entries() {
       file: target.default,
       types: target.types,
       source: target.default.replace('/dist/', '/src/').replace(/\.js$/, '.ts'),
-      isForServers: /\b(server|node)\b/.test(path),
+      isForServers: /\b(server|node|sqlite)\b/.test(path),
     }
   })
 }

@@ -14,6 +14,7 @@ export type SyncErrorCode =
   | 'transport-threw'
   | 'testing-misuse'
   | 'storage-failed'
+  | 'storage-damaged'
   | 'api-threw'
   | 'sync-threw'
   | 'notifier-failed'

@@ -1,4 +1,12 @@
-/** Small values by key. `statewire/storage` offers them together with the storages of an outbox. */
+/**
+ * `statewire/storage`: small values by key, and the database that an outbox, a server's log and
+ * values are stored in. For SQLite see `statewire/storage/sqlite`, for browsers
+ * `statewire/storage/indexeddb`, for the system's keychain `statewire/storage/node-keychain`.
+ *
+ * @module
+ */
+export type { Change, Database, Found, Read, Row, Write } from '../database/database.js'
+export { createMemoryDatabase, type MemoryDatabase } from '../database/memory.js'
 export {
   type BrowserStoreOptions,
   createBrowserStore,
@@ -9,6 +17,7 @@ export {
   type WebStorage,
   type WebStoreParts,
 } from './browser.js'
+export { createDatabaseStore } from './database.js'
 export { createMemoryStore } from './memory.js'
 export {
   createResilientStore,

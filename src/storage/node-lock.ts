@@ -198,6 +198,6 @@ function parseHolder(text: string): Holder | undefined {
 }
 
 /** The error of a lock that another process has. */
-export function lockedError(message: string): Error {
+function lockedError(message: string): Error {
   return Object.assign(new Error(message), { code: 'ELOCKED' })
 }

@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { createSystemClock } from '../../src/base/clock.js'
+import { createSqliteDatabase } from '../../src/database/sqlite/index.js'
 import { createDeviceId } from '../../src/session/device-id.js'
+import { createDatabaseStore } from '../../src/storage/database.js'
 import { createWebStore } from '../../src/storage/browser.js'
 import { createMemoryStore } from '../../src/storage/memory.js'
-import { createFileStore } from '../../src/storage/node.js'
 import { createResilientStore } from '../../src/storage/resilient.js'
 import { createFakeOrigin } from '../storage/fake-browser.js'
 
@@ -43,7 +44,7 @@ describe('the device id', () => {
       expect(new Set(ids).size).toBe(1)
     }
     const directory = await mkdtemp(join(tmpdir(), 'statewire-'))
-    const store = () => createFileStore({ directory })
+    const store = () => createDatabaseStore(createSqliteDatabase(join(directory, 'app.db')))
     const ids = await Promise.all([1, 2, 3].map(() => createDeviceId({ store: store() }).get()))
     expect(new Set(ids).size).toBe(1)
     await rm(directory, { recursive: true })

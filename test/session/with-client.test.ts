@@ -4,10 +4,11 @@ import { join } from 'node:path'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import * as z from 'zod/mini'
 import { createSyncClient } from '../../src/client.js'
+import { createSqliteDatabase } from '../../src/database/sqlite/index.js'
 import { defineProtocol } from '../../src/schemas/protocol.js'
 import { createSession, type Session } from '../../src/session/session.js'
+import { createDatabaseStore } from '../../src/storage/database.js'
 import { createMemoryStore } from '../../src/storage/memory.js'
-import { createFileStore } from '../../src/storage/node.js'
 import type { KeyValueStore } from '../../src/storage/store.js'
 import { createManualClock } from '../../src/testing/clock.js'
 import { createFakeTransport } from '../../src/testing/fake-transport.js'
@@ -166,7 +167,7 @@ describe('a session and a client', () => {
   it('[SESS-10] are back after a restart of the process, from a file', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'statewire-'))
     onTestFinished(() => rm(directory, { recursive: true }))
-    const store = createFileStore({ directory })
+    const store = createDatabaseStore(createSqliteDatabase(join(directory, 'app.db')))
     await store.set(
       'session',
       JSON.stringify({

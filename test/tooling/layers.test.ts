@@ -46,6 +46,10 @@ const breaking: Record<string, [from: string, to: string][]> = {
     ['src/state/a.ts', '../transport/b.js'],
     ['src/state/a.ts', '../machines/b.js'],
   ],
+  database: [
+    ['src/database/a.ts', '../storage/b.js'],
+    ['src/database/a.ts', '../schemas/b.js'],
+  ],
   storage: [
     ['src/storage/a.ts', '../state/b.js'],
     ['src/storage/a.ts', '../delivery/store/b.js'],
@@ -109,6 +113,7 @@ const breaking: Record<string, [from: string, to: string][]> = {
   ws: [['src/machines/a.ts', 'ws']],
   node: [
     ['src/storage/memory.ts', 'node:fs'],
+    ['src/database/memory.ts', 'node:fs'],
     ['src/delivery/store/memory.ts', 'node:fs'],
     ['src/kull/a.ts', 'node:http'],
   ],
@@ -153,7 +158,10 @@ it('lets each layer import those below it', async () => {
       'src/schemas/kull.ts': "export * from './protocol.js'",
       'src/transport/websocket.ts': "import WebSocket from 'isomorphic-ws'; export { WebSocket }",
       'src/state/fold.ts': "export * from '../schemas/protocol.js'",
-      'src/storage/node-file.ts': "export * from 'node:fs'",
+      'src/database/sqlite/index.ts':
+        "export * from 'node:fs'; export * from '../../base/errors.js'",
+      'src/storage/node-file.ts':
+        "export * from 'node:fs'; export * from '../database/sqlite/index.js'",
       'src/database/indexeddb.ts': "export * from '../base/errors.js'; export * from 'idb'",
       'src/streams/streams.ts': "export * from '../state/fold.js'; export * from 'rxjs'",
       'src/machines/connection.ts': "export * from '../transport/websocket.js'",

@@ -1,0 +1,225 @@
+import { resolve } from 'node:path'
+import { type Clock, createSystemClock, type Random, type TimerHandle } from '../../base/clock.js'
+import { assertThat, type ReportError, SyncError } from '../../base/errors.js'
+import { assertDuration, assertOptionalFunction, guardReport } from '../../base/options.js'
+import { type Change, closedError, type Database, type Found, type Read } from '../database.js'
+import { DamageError } from './checked-rows.js'
+import {
+  findSqlite,
+  isBusy,
+  isUnreadable,
+  type OpenSqlite,
+  type SqliteConnection,
+} from './connection.js'
+import { DatabaseFile } from './database-file.js'
+import { type Patience, pause } from './file-lock.js'
+import { ChangeError, OpenDatabase, ReplacedError } from './open-database.js'
+import { replaceDatabase } from './repair.js'
+
+/** Options of {@link createSqliteDatabase}. */
+export interface SqliteDatabaseOptions {
+  /** How often {@link Database.watch} looks for changes by others, in milliseconds. Default 1,000. */
+  readonly pollMs?: number
+  readonly clock?: Clock
+  readonly random?: Random
+  /**
+   * Called with `storage-damaged` when the database was damaged, or has lost commits. The history
+   * of the database is then another.
+   */
+  readonly onError?: ReportError
+}
+
+// What is damaged again and again stands on a disk that does not work.
+const MOST_REPAIRS = 3
+
+/**
+ * Makes a database in SQLite: for Node, and for all processes of one machine.
+ *
+ * A path needs `node:sqlite` (Node 22.13 and later) or the optional package
+ * `@photostructure/sqlite`. The file is opened at the first use. Folder and file are made readable
+ * by their owner only. A database that is handed in stays open on `close`; it is set to WAL,
+ * `synchronous=FULL` and `busy_timeout=0`, and must not be within a transaction when it is used.
+ *
+ * Each call of SQLite blocks the process until the disk is done. Network file systems are not
+ * supported.
+ *
+ * @throws SyncError `option-invalid` if an option is not usable. Methods reject with it if there is
+ * no SQLite.
+ *
+ * @example
+ * const database = createSqliteDatabase('data/app.db', { onError: console.error })
+ */
+export function createSqliteDatabase(
+  database: string | SqliteConnection,
+  options: SqliteDatabaseOptions = {},
+): Database {
+  const isPath = typeof database === 'string'
+  assertThat(database !== '', 'option-invalid', 'a path must not be empty')
+  const { pollMs = 1_000, onError } = options
+  assertDuration('pollMs', pollMs)
+  assertOptionalFunction('onError', onError)
+  return new SqliteDatabase(isPath ? resolve(database) : database, options)
+}
+
+/** Puts transactions in order, waits while others write, and has damage repaired. */
+class SqliteDatabase implements Database {
+  readonly #source: string | SqliteConnection
+  readonly #clock: Clock
+  readonly #patience: Patience
+  readonly #pollMs: number
+  readonly #report: ReportError
+  readonly #watchers = new Set<{ readonly changed: () => void }>()
+  #isClosed = false
+  /** Settles when the last transaction is done. */
+  #last: Promise<unknown> = Promise.resolve()
+  #openSqlite: OpenSqlite | undefined
+  #file: DatabaseFile | undefined
+  #opened: OpenDatabase | undefined
+  /** What is to be repaired before the next transaction. */
+  #damage: 'none' | 'rows' | 'structure' = 'none'
+  /** The version that the watchers know of. */
+  #version: number | undefined
+  #timer: TimerHandle
+
+  constructor(source: string | SqliteConnection, options: SqliteDatabaseOptions) {
+    this.#source = source
+    this.#clock = options.clock ?? createSystemClock()
+    this.#patience = { clock: this.#clock, random: options.random ?? Math.random }
+    this.#pollMs = options.pollMs ?? 1_000
+    this.#report = guardReport(options.onError)
+  }
+
+  transact<T>(reads: readonly Read[], change: (found: Found) => Change<T>): Promise<T> {
+    if (this.#isClosed) return Promise.reject(closedError())
+    return this.#inTurn(() => this.#run((opened) => opened.transact(reads, change)))
+  }
+
+  watch(changed: () => void): () => void {
+    // An object of its own, so that a function that was added twice is called twice.
+    const watcher = { changed }
+    this.#watchers.add(watcher)
+    if (this.#watchers.size === 1 && !this.#isClosed) this.#poll()
+    return () => {
+      this.#watchers.delete(watcher)
+      if (this.#watchers.size === 0) this.#clock.clearTimeout(this.#timer)
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#clock.clearTimeout(this.#timer)
+    await this.#last
+    this.#watchers.clear()
+    this.#leave()
+  }
+
+  #inTurn<T>(run: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(run)
+    this.#last = turn.catch(() => undefined)
+    return turn
+  }
+
+  async #run<T>(use: (opened: OpenDatabase) => T): Promise<T> {
+    let repairs = 0
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        return use(await this.#ready())
+      } catch (error) {
+        if (error instanceof ChangeError) throw error.cause
+        if (isBusy(error)) {
+          await pause(this.#patience, attempt)
+          continue
+        }
+        if (error instanceof ReplacedError) {
+          this.#leave()
+          continue
+        }
+        repairs += 1
+        if (repairs > MOST_REPAIRS || !this.#mayRepair(error)) {
+          // Another connection may do better at the next use.
+          this.#leave()
+          throw error
+        }
+      }
+    }
+  }
+
+  /** Repairs what is to be repaired, and opens what is not open. */
+  async #ready(): Promise<OpenDatabase> {
+    if (this.#damage === 'rows' && this.#opened?.repair() === true) this.#reportDamage()
+    if (this.#damage === 'structure') this.#replace()
+    this.#damage = 'none'
+    this.#opened ??= await this.#open()
+    this.#version ??= this.#opened.version
+    return this.#opened
+  }
+
+  /** Notes what an error says is damaged. Gives `false` where nothing can be done about it. */
+  #mayRepair(error: unknown): boolean {
+    const isDamage = error instanceof DamageError
+    const isStructure = isDamage ? this.#damage === 'rows' : isUnreadable(error)
+    const isHandedIn = typeof this.#source !== 'string'
+    if ((!isDamage && !isStructure) || (isStructure && isHandedIn)) {
+      this.#damage = 'none'
+      return false
+    }
+    this.#damage = isStructure ? 'structure' : 'rows'
+    return true
+  }
+
+  async #open(): Promise<OpenDatabase> {
+    const source = this.#source
+    const report = (): void => this.#reportDamage()
+    if (typeof source !== 'string') return new OpenDatabase(source, undefined, report)
+    this.#openSqlite ??= await findSqlite()
+    const file = new DatabaseFile(source)
+    this.#file = file
+    if (file.hasSuccessor) this.#replace()
+    const connection = this.#openSqlite(source)
+    try {
+      return new OpenDatabase(connection, file, report)
+    } catch (error) {
+      connection.close()
+      throw error
+    }
+  }
+
+  #replace(): void {
+    if (this.#file === undefined || this.#openSqlite === undefined) return
+    if (replaceDatabase(this.#file, this.#openSqlite)) this.#reportDamage()
+    this.#leave()
+  }
+
+  #leave(): void {
+    this.#opened?.close()
+    this.#opened = undefined
+    // Watchers know nothing of the next database.
+    if (this.#version !== undefined) this.#version = -1
+  }
+
+  #poll(): void {
+    this.#timer = this.#clock.setTimeout(() => this.#poll(), this.#pollMs)
+    // What fails here is found by the next transaction.
+    void this.#inTurn(async () => this.#look(await this.#ready())).catch(() => undefined)
+  }
+
+  #look(opened: OpenDatabase): void {
+    if (opened.isReplaced) this.#leave()
+    const version = this.#opened?.version
+    if (version === this.#version) return
+    this.#version = version
+    for (const watcher of this.#watchers) {
+      // Each in a microtask: what one does or throws affects nothing else.
+      void Promise.resolve().then(() => {
+        if (this.#watchers.has(watcher)) watcher.changed()
+      })
+    }
+  }
+
+  #reportDamage(): void {
+    this.#report(
+      new SyncError('storage-damaged', 'The database was damaged or is older than it was.'),
+    )
+  }
+}
