@@ -1,7 +1,7 @@
 // A client process: a device that receives and, if its plan says so, sends.
 import { createSyncClient, type Receipt } from 'statewire'
 import { createDelivery } from 'statewire/delivery'
-import { createFileOutboxStore } from 'statewire/storage/node'
+import { createSqliteDatabase } from 'statewire/storage/sqlite'
 import { describeAudit } from './audit.js'
 import { Hearing } from './hearing.js'
 import { onOrder, readPlan, say } from './process-side.js'
@@ -11,6 +11,7 @@ import type { ClientPlan, ClientReport } from './reports.js'
 const plan = readPlan() as ClientPlan
 const problems: string[] = []
 const sends = plan.directory !== ''
+const database = sends ? createSqliteDatabase(`${plan.directory}.db`, { pollMs: 200 }) : undefined
 
 const sync = createSyncClient(storm, {
   url: plan.url,
@@ -26,10 +27,7 @@ const sync = createSyncClient(storm, {
     // Room for the messages that several killed runs left behind.
     maxMessages: 10_000,
     maxBytes: 2 ** 24,
-    ...(sends && {
-      store: () =>
-        createFileOutboxStore({ directory: plan.directory, leaseMs: plan.leaseMs, pollMs: 200 }),
-    }),
+    ...(database && { database, leaseMs: plan.leaseMs }),
   }),
 })
 const hearing = new Hearing(

@@ -86,6 +86,10 @@ class Client<R extends MessageSchemas, S extends MessageSchemas, State extends o
   readonly #actors: ClientActors
   readonly #signal: AbortSignal | undefined
   #isDisposed = false
+  #noteDisposed: () => void = () => undefined
+  readonly disposed = new Promise<void>((resolve) => {
+    this.#noteDisposed = resolve
+  })
 
   constructor(protocol: Protocol<R, S, State>, options: UntypedOptions) {
     const resolved = resolveOptions(protocol, options)
@@ -218,7 +222,7 @@ class Client<R extends MessageSchemas, S extends MessageSchemas, State extends o
     this.stop()
     this.#isDisposed = true
     this.#signal?.removeEventListener('abort', this.dispose)
-    this.#delivery.dispose()
+    void this.#delivery.dispose().then(this.#noteDisposed)
     this.#root.stop()
     this.#publisher.complete()
   }

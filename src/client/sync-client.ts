@@ -97,5 +97,10 @@ export interface SyncClient<
 
   /** Stops for good: streams complete, and `start` and `connect` throw from then on. */
   dispose(): void
+  /**
+   * Resolves once `dispose` has let everything go: what was to be stored is stored, and another
+   * client may own the outbox. Then its database can be closed. Takes no longer than 3 s.
+   */
+  readonly disposed: Promise<void>
   [Symbol.dispose](): void
 }

@@ -107,8 +107,8 @@ class ClientDelivery implements AttachedDelivery {
     this.gate.forgetPosition()
   }
 
-  dispose(): void {
-    this.#outboxes.dispose()
+  dispose(): Promise<unknown> {
+    return this.#outboxes.dispose()
   }
 
   #goOffline(): void {

@@ -159,7 +159,7 @@ export class Outbox implements TransmittedOutbox {
   }
 
   /** Settles all receipts and closes the storage, which keeps its messages for the next run. */
-  dispose(): void {
+  async dispose(): Promise<void> {
     if (this.#disposal.signal.aborted) return
     this.#disposal.abort()
     this.transmission.close()
@@ -167,7 +167,7 @@ export class Outbox implements TransmittedOutbox {
       const isLost = persistence === 'none' && !wasTransmitted
       receipt?.settle(isLost ? notSent('disposed') : unknownOutcome('disposed'))
     }
-    void this.store?.close()
+    await this.store?.close()
   }
 
   settle(entry: OutboxEntry, outcome: SendOutcome): void {

@@ -64,8 +64,8 @@ export class Outboxes implements OutboxActions {
     this.#tellMachine({ type: 'channel.closed' })
   }
 
-  dispose(): void {
-    for (const outbox of this.#opened.values()) outbox.dispose()
+  dispose(): Promise<unknown> {
+    return Promise.all([...this.#opened.values()].map((outbox) => outbox.dispose()))
   }
 
   // What the machine asks for.

@@ -82,7 +82,8 @@ export interface AttachedDelivery {
   connectionDropped(failure: ConnectionFailure | undefined): void
   /** The client's state was cleared: no message can follow it. */
   forgetPosition(): void
-  dispose(): void
+  /** Resolves once the outboxes are released. */
+  dispose(): Promise<unknown>
 }
 
 const idle = fromCallback(() => undefined)
@@ -106,7 +107,7 @@ export const noDelivery: Delivery = {
       forgetPosition() {
         connections = 0
       },
-      dispose() {},
+      dispose: () => Promise.resolve(),
     }
   },
 }

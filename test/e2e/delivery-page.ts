@@ -2,7 +2,7 @@
 import { createSyncClient } from 'statewire'
 import { createDelivery } from 'statewire/delivery'
 import { kull } from 'statewire/kull'
-import { createIndexedDbOutboxStore } from 'statewire/storage/indexeddb'
+import { createIndexedDbDatabase } from 'statewire/storage/indexeddb'
 
 const parameters = new URLSearchParams(location.search)
 const leaseMs = Number(parameters.get('leaseMs'))
@@ -14,7 +14,8 @@ const sync = createSyncClient(
     credentials: { userId: 'ada', deviceId: 'WEB' },
     backoff: { stepsMs: [50], jitter: 'none', maxAttempts: Number.POSITIVE_INFINITY },
     delivery: createDelivery({
-      store: () => createIndexedDbOutboxStore({ name: 'e2e', leaseMs }),
+      leaseMs,
+      database: createIndexedDbDatabase({ name: 'e2e', pollMs: Math.min(leaseMs / 2, 5_000) }),
     }),
   },
 )

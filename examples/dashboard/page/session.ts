@@ -10,8 +10,8 @@ import {
   type kull,
 } from 'statewire/kull'
 import { createSession, type Session } from 'statewire/session'
-import { createMemoryOutboxStore, type KeyValueStore } from 'statewire/storage'
-import { createIndexedDbOutboxStore } from 'statewire/storage/indexeddb'
+import type { KeyValueStore } from 'statewire/storage'
+import { createIndexedDbDatabase } from 'statewire/storage/indexeddb'
 import { signedInKull } from '../access-proof.js'
 import type { PageQuery } from './address.js'
 import { invalidText, messageText, unknownText } from './log-text.js'
@@ -71,9 +71,7 @@ export function createEnvironmentSession(options: {
     },
     delivery: createDelivery({
       key: () => user && [environment.name, user, deviceId].map(encodeURIComponent).join('/'),
-      // The outbox of a signed-out device is not persisted.
-      store: (key) =>
-        key === '' ? createMemoryOutboxStore().open() : createIndexedDbOutboxStore({ name: key }),
+      database: createIndexedDbDatabase(),
     }),
     onError,
     ...options.timing,

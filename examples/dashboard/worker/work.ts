@@ -1,9 +1,9 @@
-import { basename } from 'node:path'
+import { basename, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { createSyncClient, type SyncError } from 'statewire'
 import { createDelivery } from 'statewire/delivery'
 import { kull, type ShootProgress } from 'statewire/kull'
-import { createFileOutboxStore } from 'statewire/storage/node'
+import { createSqliteDatabase } from 'statewire/storage/sqlite'
 import { analyzePhoto, cullShoot, findShoots, type Shoot } from '../photos/index.js'
 import { openAccount } from './account.js'
 import type { JobProgress, WorkerJob, WorkerReport } from './job.js'
@@ -42,12 +42,11 @@ export async function work(
   const stop = new AbortController()
   const either = AbortSignal.any([signal, stop.signal])
   const { userId, deviceId } = job
-  using sync = createSyncClient(kull, {
+  const database = createSqliteDatabase(join(job.outboxFolder, 'outbox.db'))
+  const sync = createSyncClient(kull, {
     url: job.webSocketUrl,
     credentials: { userId, deviceId },
-    delivery: createDelivery({
-      store: () => createFileOutboxStore({ directory: job.outboxFolder }),
-    }),
+    delivery: createDelivery({ database }),
     backoff,
     onError,
   })
@@ -106,6 +105,10 @@ export async function work(
     await reports.delivered(AbortSignal.timeout(farewellMs)).catch(() => undefined)
     // The aborted operation may have thrown an error of its own.
     throw either.aborted ? either.reason : error
+  } finally {
+    sync.dispose()
+    await sync.disposed
+    await database.close()
   }
 }
 

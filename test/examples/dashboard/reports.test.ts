@@ -1,7 +1,8 @@
+import { join } from 'node:path'
 import { createSyncClient } from 'statewire'
 import { createDelivery } from 'statewire/delivery'
 import { kull, type ShootProgress } from 'statewire/kull'
-import { createFileOutboxStore } from 'statewire/storage/node'
+import { createSqliteDatabase } from 'statewire/storage/sqlite'
 import { expect, it, onTestFinished } from 'vitest'
 import { openBreakableProxy } from '../../../examples/dashboard/once/breakable-proxy.js'
 import { startEnvironment } from '../../../examples/dashboard/server/environment-server.js'
@@ -28,16 +29,21 @@ async function createBench() {
   onTestFinished(() => environment.stop())
   const proxy = await openBreakableProxy(environment.port)
   onTestFinished(() => proxy[Symbol.asyncDispose]())
-  const directory = await temporaryFolder()
+  const path = join(await temporaryFolder(), 'outbox.db')
   /** A run of the worker, on the outbox of the runs before. */
   function run() {
+    const database = createSqliteDatabase(path)
     const sync = createSyncClient(kull, {
       url: `ws://127.0.0.1:${proxy.port}/ws`,
       credentials: { userId, deviceId },
-      delivery: createDelivery({ store: () => createFileOutboxStore({ directory }) }),
+      delivery: createDelivery({ database }),
       backoff: { stepsMs: [20], jitter: 'none', maxAttempts: 1_000 },
     })
-    onTestFinished(() => sync.dispose())
+    onTestFinished(async () => {
+      sync.dispose()
+      await sync.disposed
+      await database.close()
+    })
     return { sync, reports: createReports(sync) }
   }
   const arrived: string[] = []
