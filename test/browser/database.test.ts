@@ -12,6 +12,7 @@ const POLL_MS = 50
 function prepare(parts: IndexedDbParts) {
   const name = `rows ${crypto.randomUUID()}`
   return {
+    tellsAtEachPoll: true,
     open: () => createIndexedDbDatabase({ name, pollMs: POLL_MS, parts }),
     poll: () => new Promise<void>((resolve) => setTimeout(resolve, 4 * POLL_MS)),
     close: () => Promise.resolve(indexedDB.deleteDatabase(name)).then(() => undefined),

@@ -10,6 +10,7 @@ import { createManualClock } from '../../src/testing/clock.js'
 import { settle, until } from '../compliance/real-time.js'
 import { createFakeIndexedDb, type FakeFactory, tablePrototype } from '../storage/fake-indexeddb.js'
 import { createFakeLocks } from '../storage/fake-locks.js'
+import { describeDatabase } from './compliance.js'
 
 const never = new AbortController().signal
 const pollMs = 5_000
@@ -370,3 +371,20 @@ describe('IndexedDB that fails', () => {
     }
   })
 })
+
+for (const hasLocks of [true, false]) {
+  describeDatabase(`IndexedDB with${hasLocks ? '' : 'out'} locks`, () => {
+    const clock = createManualClock()
+    const { locks, ...parts } = createBrowser()
+    const name = newName()
+    return {
+      tellsAtEachPoll: true,
+      open: () =>
+        createIndexedDbDatabase({ name, clock, parts: hasLocks ? { ...parts, locks } : parts }),
+      async poll() {
+        await clock.advanceAsync(pollMs)
+        await settle()
+      },
+    }
+  })
+}

@@ -2,6 +2,7 @@ import { defineProtocol, type Resync } from 'statewire'
 import { createMemoryDatabase, type MemoryDatabase } from 'statewire/storage'
 import * as z from 'zod'
 import { describe, expect, it } from 'vitest'
+import { noDelivery } from '../../src/delivery/port.js'
 import { createBench, createWorld, readMessages } from './harness.js'
 
 const delivered = { outcome: 'delivered' }
@@ -239,11 +240,8 @@ describe('resync$', () => {
   })
 
   it('[DLV-21] tells of each connection to a plain server but the first', async () => {
-    for (const delivery of [{}, undefined]) {
-      const bench = createBench({
-        delivery: {},
-        ...(delivery === undefined && { client: { delivery: undefined } }),
-      })
+    for (const client of [{}, { delivery: noDelivery as never }]) {
+      const bench = createBench({ client })
       bench.server.behaviour.isPlain = true
       const reasons = listen(bench)
       bench.sync.start()

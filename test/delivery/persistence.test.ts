@@ -105,7 +105,7 @@ describe('an outbox with a storage', () => {
   })
 
   it('[OUT-16] is sent by one of several clients, whoever accepted what', async () => {
-    const { run, server, settle, takeOver } = createPlace()
+    const { run, server, settle } = createPlace()
     const owner = run()
     await settle()
     const follower = run()

@@ -1,4 +1,4 @@
-import type { OutboxLocks } from '../../src/delivery/store/indexeddb.js'
+import type { TabLocks } from '../../src/database/indexeddb.js'
 
 interface Request {
   readonly run: () => Promise<void>
@@ -6,8 +6,8 @@ interface Request {
   readonly reject: (error: unknown) => void
 }
 
-/** Makes `navigator.locks`, as the specification has them: a queue, signals, and theft. */
-export function createFakeLocks(): OutboxLocks {
+/** Makes `navigator.locks`, as the specification has them: a queue, and signals. */
+export function createFakeLocks(): TabLocks {
   const queues = new Map<string, Request[]>()
   const held = new Map<string, Request>()
 
@@ -30,7 +30,7 @@ export function createFakeLocks(): OutboxLocks {
   }
 
   return {
-    request(name, { signal, steal = false }, run) {
+    request(name, { signal }, run) {
       return new Promise<void>((resolve, reject) => {
         const request = { run, resolve, reject }
         if (signal?.aborted === true) {
@@ -46,13 +46,7 @@ export function createFakeLocks(): OutboxLocks {
           )
           reject(new DOMException('aborted', 'AbortError'))
         })
-        if (steal) {
-          held.get(name)?.reject(new DOMException('stolen', 'AbortError'))
-          held.delete(name)
-          queueOf(name).unshift(request)
-        } else {
-          queueOf(name).push(request)
-        }
+        queueOf(name).push(request)
         grantNext(name)
       })
     },
