@@ -69,8 +69,8 @@ export function judge({ sent, server, isKept, life, witness, ...evidence }: Evid
         claim(handedPlain.has(text), 'never left')
         break
       case 'notSent':
-        const isUnsent = transmittedIn === undefined && times.length === 0
-        claim(isUnsent || one.mayBeTwice, 'left')
+        claim(transmittedIn === undefined || one.mayBeTwice, 'left')
+        claim(times.length === 0 || one.mayBeTwice, 'is there')
         break
       case 'refused':
         claim(times.length === 0 || hasForgotten, 'is there')

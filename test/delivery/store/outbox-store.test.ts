@@ -337,7 +337,7 @@ async function createFlakyOwner() {
 
 describe('a storage that does not work for a while', () => {
   it('[KEEP-14] is replaced by memory, tried again, and told of once', async () => {
-    const { place, flaky, store, reports, database } = await createFlakyOwner()
+    const { place, flaky, store, reports } = await createFlakyOwner()
     flaky.mode = 'rejects'
     const results = [store.add(message('b')), store.put([message('a')], 1)]
     await place.settle()
@@ -360,7 +360,6 @@ describe('a storage that does not work for a while', () => {
     await place.clock.advanceAsync(30_000)
     expect(store.isDurable).toBe(true)
     expect(await store.add(message('d'))).toBe(true)
-    void database
     await store.close()
     expect(await place.find()).toEqual(['b', 'd'])
   })
