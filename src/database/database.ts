@@ -35,6 +35,7 @@ export interface Database {
 
 /** Which rows of a table a transaction reads. */
 export interface Read {
+  /** The name of the table: any text that is not empty, without U+0000 and lone surrogates. */
   readonly table: string
   /** The row with this key. */
   readonly key?: string
@@ -44,7 +45,9 @@ export interface Read {
 
 /** One row of a table. */
 export interface Row {
+  /** Any text that is not empty, without U+0000 and lone surrogates. */
   readonly key: string
+  /** Any text. */
   readonly value: string
 }
 

@@ -1,4 +1,3 @@
-import { DatabaseSync } from '@photostructure/sqlite'
 import {
   copyFileSync,
   mkdirSync,
@@ -12,9 +11,13 @@ import {
 import { join } from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { Database } from '../../src/database/database.js'
+import { findSqlite } from '../../src/database/sqlite/connection.js'
 import { createSqliteDatabase } from '../../src/database/sqlite/index.js'
 import { historyOf, increment, keys, read, write } from './compliance.js'
 import { makeFolder } from './folder.js'
+
+// The one that a path takes: two copies of SQLite in one process do not see each other's locks.
+const openSqlite = await findSqlite()
 
 const NAME = 'test.db'
 const TABLES = ['t0', 't1', 't2']
@@ -67,7 +70,7 @@ function damagedFiles(folder: string): string[] {
 
 /** Writes all of the log into the database, and empties the log. */
 function checkpoint(folder: string): void {
-  const connection = new DatabaseSync(join(folder, NAME))
+  const connection = openSqlite(join(folder, NAME))
   connection.exec('PRAGMA wal_checkpoint(TRUNCATE)')
   connection.close()
 }
@@ -176,7 +179,7 @@ describe('one flipped bit', () => {
   it('[DB-13] is found in a row that vanished without a trace', async () => {
     const place = join(folder, 'vanished')
     copy(join(folder, 'written'), place)
-    const connection = new DatabaseSync(join(place, NAME))
+    const connection = openSqlite(join(place, NAME))
     connection.exec("DELETE FROM statewire WHERE name = 't1' AND key = '7'")
     connection.close()
     const { database, told } = open(place)
@@ -285,7 +288,7 @@ describe('a database that cannot be read', () => {
   it('[DB-15] is repaired by one process at a time', async () => {
     const place = join(folder, 'written')
     breakStructure(place)
-    const lock = new DatabaseSync(join(place, `${NAME}-repair`))
+    const lock = openSqlite(join(place, `${NAME}-repair`))
     lock.exec('BEGIN EXCLUSIVE')
     const { database, told } = open(place)
     const waiting = increment(database)
@@ -361,7 +364,7 @@ describe('lost commits', () => {
 
 describe('a damaged connection that was handed in', () => {
   it('[DB-16] is repaired where its structure is sound', async () => {
-    const connection = new DatabaseSync(':memory:')
+    const connection = openSqlite(':memory:')
     const told: string[] = []
     const database = createSqliteDatabase(connection, { onError: ({ code }) => told.push(code) })
     await write(database, { key: 'a', value: '1' }, { key: 'b', value: '2' })
@@ -378,7 +381,7 @@ describe('a damaged connection that was handed in', () => {
     const bytes = readFileSync(join(place, NAME))
     bytes[Math.floor(bytes.indexOf('"at":31,') / 4_096) * 4_096] = 0xff
     writeFileSync(join(place, NAME), bytes)
-    const connection = new DatabaseSync(join(place, NAME))
+    const connection = openSqlite(join(place, NAME))
     const database = createSqliteDatabase(connection)
     await expect(contents(database)).rejects.toThrow()
     await expect(contents(database)).rejects.toThrow()

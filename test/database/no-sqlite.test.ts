@@ -23,16 +23,12 @@ describe('a path', () => {
   })
 
   it('[DB-17] is opened by node:sqlite where there is one', async () => {
-    const opened: string[] = []
-    class DatabaseSync {
-      constructor(path: string) {
-        opened.push(path)
-        throw new Error('opened')
-      }
-    }
+    const DatabaseSync = vi.fn(function open() {
+      throw new Error('opened')
+    })
     vi.spyOn(process, 'getBuiltinModule').mockReturnValue({ DatabaseSync })
     const path = join(makeFolder(), 'test.db')
     await expect(increment(createSqliteDatabase(path))).rejects.toThrow('opened')
-    expect(opened).toEqual([path])
+    expect(DatabaseSync.mock.calls).toEqual([[path]])
   })
 })

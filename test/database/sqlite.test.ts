@@ -2,11 +2,14 @@ import { DatabaseSync } from '@photostructure/sqlite'
 import { chmodSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, vi } from 'vitest'
-import { isBusy, isUnreadable } from '../../src/database/sqlite/connection.js'
+import { findSqlite, isBusy, isUnreadable } from '../../src/database/sqlite/connection.js'
 import { createSqliteDatabase } from '../../src/database/sqlite/index.js'
 import { createManualClock } from '../../src/testing/index.js'
 import { describeDatabase, increment, read, write } from './compliance.js'
 import { makeFolder } from './folder.js'
+
+// The one that a path takes: two copies of SQLite in one process do not see each other's locks.
+const openSqlite = await findSqlite()
 
 describeDatabase('SQLite', () => {
   const path = join(makeFolder(), 'test.db')
@@ -21,7 +24,7 @@ describeDatabase('a SQLite connection that was handed in', () => {
   const path = join(makeFolder(), 'test.db')
   const clock = createManualClock()
   return {
-    open: () => createSqliteDatabase(new DatabaseSync(path), { clock }),
+    open: () => createSqliteDatabase(openSqlite(path), { clock }),
     poll: () => clock.advanceAsync(1_000),
   }
 })
@@ -81,7 +84,7 @@ describe('another writer', () => {
     const clock = createManualClock()
     const database = createSqliteDatabase(path, { clock, random: () => 0.5 })
     await increment(database)
-    const other = new DatabaseSync(path)
+    const other = openSqlite(path)
     other.exec('BEGIN IMMEDIATE')
     const first = write(database, { key: 'a', value: '1' })
     const second = write(database, { key: 'a', value: '2' })
@@ -151,7 +154,7 @@ describe('another writer', () => {
 
 describe('a connection that was handed in', () => {
   it('[DB-16] stays open, and may have tables of others', async () => {
-    const connection = new DatabaseSync(':memory:')
+    const connection = openSqlite(':memory:')
     connection.exec("CREATE TABLE own (a TEXT); INSERT INTO own VALUES ('mine')")
     const database = createSqliteDatabase(connection)
     await increment(database)
@@ -172,7 +175,7 @@ describe('a connection that was handed in', () => {
   })
 
   it('[DB-16] rejects within a transaction of its owner', async () => {
-    const connection = new DatabaseSync(':memory:')
+    const connection = openSqlite(':memory:')
     const database = createSqliteDatabase(connection)
     connection.exec('BEGIN')
     await expect(increment(database)).rejects.toThrow('transaction')

@@ -41,7 +41,8 @@ const MOST_REPAIRS = 3
  * `synchronous=FULL` and `busy_timeout=0`, and must not be within a transaction when it is used.
  *
  * Each call of SQLite blocks the process until the disk is done. Network file systems are not
- * supported.
+ * supported. A process must not open one file by two copies of SQLite, such as `node:sqlite` and
+ * `better-sqlite3`: they do not see each other's locks.
  *
  * @throws SyncError `option-invalid` if an option is not usable. Methods reject with it if there is
  * no SQLite.
