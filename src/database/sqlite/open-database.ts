@@ -1,3 +1,4 @@
+import { assertThat } from '../../base/errors.js'
 import { createUuid } from '../../base/uuid.js'
 import type { Change, Found, Read, Row } from '../database.js'
 import { CheckedRows, createRows } from './checked-rows.js'
@@ -35,7 +36,7 @@ export class OpenDatabase {
     this.#reportLoss = reportLoss
     // A timeout of SQLite would block the process while another one writes.
     connection.exec('PRAGMA busy_timeout = 0')
-    connection.exec('PRAGMA journal_mode = WAL')
+    assertLog(connection)
     connection.exec('PRAGMA synchronous = FULL')
     this.#readVersion = connection.prepare('PRAGMA data_version')
     const { file: path } = databaseList(connection)
@@ -118,6 +119,19 @@ export class OpenDatabase {
   #assertInPlace(): void {
     if (this.isReplaced) throw new ReplacedError()
   }
+}
+
+/** Throws where SQLite cannot keep its log: it needs memory that the processes of one machine share. */
+function assertLog(connection: SqliteConnection): void {
+  const found = connection.prepare('PRAGMA journal_mode = WAL').get()
+  const { journal_mode: mode } = found as { readonly journal_mode: unknown }
+  // A database in memory has no log.
+  const isUsable = mode === 'wal' || mode === 'memory'
+  assertThat(
+    isUsable,
+    'option-invalid',
+    'SQLite cannot write its log there; network file systems are not supported',
+  )
 }
 
 function select(rows: CheckedRows, { table, key, after = '' }: Read): readonly Row[] {

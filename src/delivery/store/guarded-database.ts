@@ -1,12 +1,7 @@
 import type { Clock } from '../../base/clock.js'
 import { nameThrown, withDeadline } from '../../base/deadline.js'
 import { type ReportError, SyncError } from '../../base/errors.js'
-import type {
-  Change,
-  Database,
-  Found,
-  Read,
-} from '../../database/database.js'
+import type { Change, Database, Found, Read } from '../../database/database.js'
 
 /** Options of {@link GuardedDatabase}. */
 export interface GuardOptions {
