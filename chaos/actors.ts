@@ -8,6 +8,8 @@ import { Tally } from './tally.js'
 /** What actors are made with. */
 export interface ActorOptions {
   readonly scripts: Scripts
+  /** The Node that clients run on. Default: this process's. */
+  readonly node?: string
   /** Hears each problem, in words. */
   readonly problem: (what: string) => void
 }
@@ -45,7 +47,7 @@ export class ServerActor {
   start(): void {
     this.counts.begin()
     this.#child = startChild<ServerReport>(
-      this.#options.scripts.server,
+      { script: this.#options.scripts.server },
       this.#plan,
       (report) => this.#hear(report),
       (what) => this.#options.problem(`server: ${what}`),
@@ -106,8 +108,9 @@ export class ClientActor {
     this.counts.begin()
     const run = this.#run
     const { stays: _, ...plan } = this.role
+    const { node, scripts } = this.#options
     this.#child = startChild<ClientReport>(
-      this.#options.scripts.client,
+      { script: scripts.client, ...(node !== undefined && { node }) },
       // With no messages left to accept, the outbox may still have some to transmit.
       { ...plan, url: `ws://127.0.0.1:${this.proxy.port}/ws`, run, count: this.left },
       (report) => {

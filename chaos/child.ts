@@ -31,12 +31,12 @@ export function killAll(): void {
  * process fails by itself.
  */
 export function startChild<Report>(
-  script: string,
+  { script, node = process.execPath }: { readonly script: string; readonly node?: string },
   plan: ServerPlan | ClientPlan,
   heard: (report: Report) => void,
   died: (what: string) => void,
 ): Child<Report> {
-  const child = spawn(process.execPath, [script, JSON.stringify(plan)], {
+  const child = spawn(node, [script, JSON.stringify(plan)], {
     stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
   })
   children.add(child)

@@ -64,8 +64,8 @@ export class OutboxOwner {
   }
 
   get identity(): OutboxIdentity {
-    const { cid, start, past, numbered } = this.#record
-    return { cid, start, past, numbered, fence: this.lease.fence }
+    const { cid, start, past, numbered, firstFence } = this.#record
+    return { cid, start, past, numbered, fence: this.lease.fence - firstFence + 1 }
   }
 
   /** Begins a start of the outbox: notes its token, and moves the inbox behind the messages. */
@@ -87,7 +87,7 @@ export class OutboxOwner {
       const isWhole = before?.history === history
       const record: OutboxRecord = isWhole
         ? { ...before, start, past: pastOf(before) }
-        : { history, cid: newCid, numbered: 0, start, past: [] }
+        : { history, cid: newCid, numbered: 0, start, past: [], firstFence: lease.fence }
       const owner = new OutboxOwner(options, record, outcomes)
       for (const row of messages) owner.#note(row.key, parseRow(row) as MessageRecord)
       const moved = owner.#moveInbox(inbox)
@@ -125,8 +125,13 @@ export class OutboxOwner {
     return arrived.filter((record) => record.by !== by).map(({ message }) => message)
   }
 
+  /** Begins a new `cid`; the next batch writes it. */
+  renew(cid: string): void {
+    this.#record = { ...this.#record, cid, numbered: 0, past: [], firstFence: this.lease.fence }
+  }
+
   /** Changes the record; the next batch writes it. */
-  change(changes: Partial<Pick<OutboxRecord, 'cid' | 'numbered' | 'past' | 'cursor'>>): void {
+  change(changes: Partial<Pick<OutboxRecord, 'numbered' | 'past' | 'cursor'>>): void {
     this.#record = { ...this.#record, ...changes }
   }
 

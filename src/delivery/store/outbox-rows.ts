@@ -34,6 +34,8 @@ export class OutboxTables {
 export interface OutboxRecord extends Omit<OutboxIdentity, 'fence'> {
   /** The history of the database that it was written in. */
   readonly history: string
+  /** The fence of the owner that made the `cid`: servers count from there. */
+  readonly firstFence: number
   /** The last numbered message of the server that was applied. */
   readonly cursor?: CursorPosition | undefined
 }

@@ -16,6 +16,9 @@ const PATIENCE_MS = 3_000
 /** How often a cursor that moves is written, in milliseconds. */
 const CURSOR_MS = 1_000
 
+/** What a transaction throws that begins too late. */
+class LateError extends Error {}
+
 /**
  * One handle on one stored outbox: it adds messages, waits to own the outbox, and then changes it.
  * All that comes in one turn of the event loop is written in one transaction. No method rejects.
@@ -120,7 +123,7 @@ export class OutboxStore {
     const cid = this.#options.makeId()
     const owner = this.#owner
     if (owner === undefined) return this.#role === 'memory' ? this.#inMemory(cid) : undefined
-    owner.change({ cid, numbered: 0, past: [] })
+    owner.renew(cid)
     this.#writer.batch.hasRecord = true
     return (await this.#written()) === 'lost' ? undefined : owner.identity
   }
@@ -194,7 +197,7 @@ export class OutboxStore {
       return
     }
     if (this.#role === 'standby') {
-      this.#tellOutcomes(await this.#standby.write(batch, this.#assertSame))
+      this.#tellOutcomes(await this.#standby.write(batch, this.#assertStandby))
     }
     if (this.#lease === undefined) return
     await this.#begin(this.#lease)
@@ -218,6 +221,12 @@ export class OutboxStore {
   readonly #assertSame = (history: string): void => {
     this.#history ??= history
     if (this.#history !== history) throw new GoneError()
+  }
+
+  // A transaction that was held up may begin when its messages are sent from memory already.
+  readonly #assertStandby = (history: string): void => {
+    this.#assertSame(history)
+    if (this.#role !== 'standby') throw new LateError()
   }
 
   #tellOutcomes(outcomes: readonly OutcomeRecord[]): void {

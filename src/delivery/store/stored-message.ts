@@ -21,7 +21,7 @@ export interface StoredMessage {
 export interface OutboxIdentity {
   /** The id of the outbox on the wire: a UUID. */
   readonly cid: string
-  /** The fencing token: larger than that of every owner before. */
+  /** The fencing token: larger than that of every owner of this `cid` before; from 1. */
   readonly fence: number
   /** A random text, new for each owner. A copy of the outbox has owners of its own. */
   readonly start: string
