@@ -53,6 +53,8 @@ export const toServer = {
     seq: z.optional(count),
     cid: z.optional(z.string()),
     fence: z.optional(count),
+    start: z.optional(z.string()),
+    past: z.optional(z.array(z.string())),
   }),
   $pong: null,
 } as const

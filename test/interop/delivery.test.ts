@@ -5,7 +5,7 @@ import { type CommonOptions, createSyncClient, type SyncError } from 'statewire'
 import { createDelivery } from 'statewire/delivery'
 import { kull } from 'statewire/kull'
 import { createMemoryLog, createSyncServer, type SyncServerOptions } from 'statewire/server'
-import { type FileLog, openFileLog } from 'statewire/server/file-log'
+import { createSqliteLog, type DatabaseLog } from 'statewire/server/sqlite'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { openProxy, type TcpProxy } from '../../chaos/proxy.js'
 
@@ -100,10 +100,10 @@ const upTo = (count: number): number[] => Array.from({ length: count }, (_, at) 
 const delivered = { outcome: 'delivered' }
 const shootsOf = ({ sync }: Pick<Device, 'sync'>) => [...sync.state.activeShootProgress]
 
-async function makeLog(): Promise<() => Promise<FileLog>> {
+async function makeLog(): Promise<() => Promise<DatabaseLog>> {
   const directory = await mkdtemp(join(tmpdir(), 'statewire-'))
   disposals.push(() => rm(directory, { recursive: true, force: true }))
-  return () => openFileLog({ directory, lockTimeoutMs: 10_000 })
+  return () => createSqliteLog(join(directory, 'log.sqlite'))
 }
 
 /** A gate that `accept` waits at. */

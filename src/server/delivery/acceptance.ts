@@ -1,7 +1,7 @@
+import { type Settled, withDeadline } from '../../base/deadline.js'
 import { SyncError } from '../../base/errors.js'
-import { askUserCode } from '../ask.js'
-import { encodeData, type UnnumberedMessage } from './logged-message.js'
 import type { ServerDeliveryContext } from './context.js'
+import { encodeData, type UnnumberedMessage } from './logged-message.js'
 import type { MessageRefusal } from './options.js'
 import type { NumberedInput } from './port.js'
 
@@ -25,51 +25,40 @@ const LONGEST_ACCEPT_MS = 10_000
 
 type AcceptanceContext = Pick<ServerDeliveryContext, 'clock' | 'options' | 'reporting'>
 
-/**
- * Decides about a numbered message: by its schema, by what JSON can hold, and by `accept`. Calls
- * `decided` once; before it returns unless `accept` gives a promise.
- */
-export function decideMessage(
+/** Decides about a numbered message: by its schema, by what JSON can hold, and by `accept`. */
+export async function decideMessage(
   context: AcceptanceContext,
   deviceId: string,
   input: NumberedInput,
-  decided: (decision: MessageDecision) => void,
-): void {
-  if (input.kind === 'unacceptable') {
-    decided(refuse(input.code, false))
-    return
-  }
+): Promise<MessageDecision> {
+  if (input.kind === 'unacceptable') return refuse(input.code, false)
   const relayed = encodeRelayed(context, deviceId, input)
-  if (relayed === 'failed') {
-    decided(refuse('failed', false))
-    return
-  }
+  if (relayed === 'failed') return refuse('failed', false)
   const accepted: MessageDecision = { kind: 'accept', relayed, handle: input.handle }
   const { clock, options, reporting } = context
   const { accept } = options
-  if (accept === undefined) {
-    decided(accepted)
-    return
-  }
-  function failed(what: string, cause?: unknown): void {
-    reporting.report(new SyncError('handler-threw', `delivery.accept ${what}.`, { cause }))
-    decided(refuse('failed', true))
-  }
-  askUserCode({
-    // `accept` is typed by the protocol, whose reader made the message.
-    ask: () => accept(input.message as never),
-    clock,
-    timeoutMs: LONGEST_ACCEPT_MS,
-    answered(answer) {
-      const { refuse: code, retry } = (answer ?? {}) as Partial<
-        Record<keyof MessageRefusal, unknown>
-      >
-      if (answer === undefined || answer === null) decided(accepted)
-      else if (typeof code === 'string') decided(refuse(code, retry === true))
-      else failed('gave neither nothing nor a code')
-    },
-    failed,
-  })
+  if (accept === undefined) return accepted
+  // `accept` is typed by the protocol, whose reader made the message.
+  const asked = await withDeadline({ clock, limitMs: LONGEST_ACCEPT_MS }, () =>
+    accept(input.message as never),
+  )
+  const answer = readAnswer(asked)
+  if (answer === 'accepted') return accepted
+  if (typeof answer !== 'string') return answer
+  const cause = asked.kind === 'threw' ? asked.error : undefined
+  reporting.report(new SyncError('handler-threw', `delivery.accept ${answer}.`, { cause }))
+  return refuse('failed', true)
+}
+
+/** What `accept` said; a text that completes a sentence where that was no answer. */
+function readAnswer(asked: Settled<MessageRefusal | undefined>): string | MessageDecision {
+  if (asked.kind === 'threw') return 'threw'
+  if (asked.kind !== 'value') return `gave no answer within ${LONGEST_ACCEPT_MS} ms`
+  // The value may come from code that no compiler checked.
+  const answer = asked.value as Partial<Record<keyof MessageRefusal, unknown>> | null | undefined
+  if (answer === undefined || answer === null) return 'accepted'
+  const { refuse: code, retry } = answer
+  return typeof code === 'string' ? refuse(code, retry === true) : 'gave neither nothing nor a code'
 }
 
 function encodeRelayed(

@@ -1,7 +1,6 @@
 import { SyncError } from '../../base/errors.js'
 import type { ResetReason } from '../../schemas/control.js'
-import { isThenable } from '../../base/values.js'
-import type { ClientMark, LogChange, LoggedMessage, UserLog } from '../log/delivery-log.js'
+import type { ClientMark, LoggedMessage, UserLog } from '../log/delivery-log.js'
 import {
   applyChange,
   createUserLog,
@@ -9,17 +8,34 @@ import {
   readUserLog,
   type UserLogState,
 } from '../log/user-log.js'
-import { encodeNumbered, loggedSizeOf } from './logged-message.js'
+import { nextTurn } from '../turn.js'
 import type { ServerDeliveryContext } from './context.js'
+import { LogDraft } from './log-draft.js'
+import { encodeNumbered, loggedSizeOf, sendToPlain } from './logged-message.js'
 import type { ResolvedDeliveryOptions } from './options.js'
 import type { CreateSharedState, SharedState } from './shared-state.js'
-import { LogDraft, WriteQueue } from './write-queue.js'
 
-/** A connection that is sent numbered messages as fast as it takes them. */
+/** A connection that is sent numbered messages as fast as it takes them. No method throws. */
 export interface LogReader {
-  readonly isOpen: boolean
-  /** Sends what the log has and the reader was not sent yet. Does not throw. */
+  /** Sends what the log has and the reader was not sent yet. */
   pump(): void
+  /** Closes the connection: the client comes back and begins anew. */
+  giveUp(): void
+}
+
+/** What a mailbox needs beside what all of delivery shares. */
+export interface MailboxOptions {
+  readonly userId: string
+  readonly createState: CreateSharedState | undefined
+  /** The outboxes that a connection sends from, by the keys of their marks, which are kept. */
+  readonly activeOutboxes: ReadonlyMap<string, unknown>
+  readonly becameIdle: () => void
+}
+
+/** One step of work on a log, done in its turn. */
+interface Write {
+  readonly stage: (draft: LogDraft) => void
+  readonly resolve: (isWritten: boolean) => void
 }
 
 // How many frames of the newest messages are cached: several connections are sent the same one at
@@ -29,39 +45,32 @@ const MOST_FRAMES = 256
 const KEPT_BY_TRIM = 0.9
 
 /**
- * One user's log in memory: what is written, and the queue of what is about to be. It is read from
- * the log when it is first needed. It describes the new state of the log from the moment that the
- * first write of a draft settles.
+ * One user's log in memory, which is what is written, and the writes that wait. What comes in one
+ * turn of the event loop, or while a change is being written, goes into one change.
  */
-export class Mailbox extends WriteQueue {
+export class Mailbox {
   readonly userId: string
   readonly readers = new Set<LogReader>()
-  /** The keys of the outboxes that a connection sends from: their marks are not forgotten. */
-  readonly activeOutboxes = new Set<string>()
   readonly #context: ServerDeliveryContext
-  readonly #createState: CreateSharedState | undefined
-  readonly #becameIdle: (mailbox: Mailbox) => void
+  readonly #options: MailboxOptions
   readonly #frames = new Map<number, Uint8Array>()
   #log: UserLogState = createUserLog('')
   #state: SharedState | undefined
-  /** What is being committed: one draft at a time. */
-  #change: LogChange | undefined
-  #isLoaded = false
-  #isTrimming = false
   /** The size of all messages, see {@link loggedSizeOf}. */
   #bytes = 0
+  /** Reading the log: whether that succeeded. `undefined`: the log is to be read. */
+  #loading: Promise<boolean> | undefined
+  #isLoaded = false
+  #waiting: Write[] = []
+  /** Resolves once no write waits any more. */
+  #working: Promise<void> | undefined
+  #isWriting = false
+  #mustTrim = false
 
-  constructor(
-    userId: string,
-    context: ServerDeliveryContext,
-    createState: CreateSharedState | undefined,
-    becameIdle: (mailbox: Mailbox) => void,
-  ) {
-    super(context.options.maxEntries)
-    this.userId = userId
+  constructor(context: ServerDeliveryContext, options: MailboxOptions) {
+    this.userId = options.userId
     this.#context = context
-    this.#createState = createState
-    this.#becameIdle = becameIdle
+    this.#options = options
   }
 
   get epoch(): string {
@@ -80,6 +89,11 @@ export class Mailbox extends WriteQueue {
 
   get isLoaded(): boolean {
     return this.#isLoaded
+  }
+
+  /** Resolves once no write waits any more; `undefined` if none does. */
+  get working(): Promise<void> | undefined {
+    return this.#working
   }
 
   /** How far an outbox has come, as far as that is written. */
@@ -114,50 +128,104 @@ export class Mailbox extends WriteQueue {
     return { seq: wasHere ? this.first - 1 : this.head }
   }
 
-  protected open(): unknown {
-    const opened = this.#context.options.log.open(this.userId)
-    if (isThenable(opened)) return opened.then((log) => this.#load(log))
-    this.#load(opened)
-    return undefined
+  /** Reads the log, unless that was done. Resolves with whether it could be read. */
+  async load(): Promise<boolean> {
+    this.#loading ??= this.#read()
+    const loading = this.#loading
+    const isLoaded = await loading
+    if (!isLoaded && this.#loading === loading) this.#loading = undefined
+    return isLoaded
   }
 
-  #load(opened: UserLog): void {
+  /**
+   * Writes, in its turn, what `stage` puts into the draft. Resolves, after what follows from the
+   * draft, with whether that was written. Not so if the log fails, or if too many writes wait;
+   * `stage` may not even be called then.
+   */
+  write(stage: (draft: LogDraft) => void): Promise<boolean> {
+    if (this.#isWriting && this.#waiting.length >= this.#context.options.maxEntries) {
+      return Promise.resolve(false)
+    }
+    return new Promise((resolve) => {
+      this.#waiting.push({ stage, resolve })
+      this.#working ??= this.#work()
+    })
+  }
+
+  async #work(): Promise<void> {
+    await nextTurn()
+    this.#isWriting = true
+    while (this.#waiting.length > 0 || this.#mustTrim) {
+      const writes = this.#waiting
+      this.#waiting = []
+      const isWritten = await this.#writeTogether(writes)
+      for (const { resolve } of writes) resolve(isWritten)
+    }
+    this.#isWriting = false
+    this.#working = undefined
+    this.#options.becameIdle()
+  }
+
+  async #writeTogether(writes: readonly Write[]): Promise<boolean> {
+    const mustTrim = this.#mustTrim
+    this.#mustTrim = false
+    if (!(await this.load())) return false
+    const draft = new LogDraft(this.#log)
+    for (const { stage } of writes) stage(draft)
+    if (mustTrim) this.#trim(draft)
+    if (!(await this.#commit(draft))) return false
+    for (const reader of this.readers) reader.pump()
+    for (const answer of draft.answers) answer()
+    for (const messages of draft.published) sendToPlain(this.#context, this.userId, messages)
+    for (const handle of draft.handlers) handle()
+    return true
+  }
+
+  async #commit(draft: LogDraft): Promise<boolean> {
+    const { log, maxEntries, maxLogBytes } = this.#context.options
+    const change = draft.toChange(this.#marksToForget(draft.marks))
+    if (change === undefined) return true
+    try {
+      await log.commit(this.userId, change)
+    } catch (cause) {
+      // Nobody knows whether it was written.
+      this.#loading = undefined
+      this.#reportFailure(cause)
+      return false
+    }
+    applyChange(this.#log, change)
+    this.#state?.fold(draft.appended)
+    if (change.trim !== undefined) this.#bytes = totalSizeOf(this.#log.messages)
+    else this.#bytes += totalSizeOf(draft.appended)
+    this.#mustTrim = this.#log.messages.length > maxEntries || this.#bytes > maxLogBytes
+    return true
+  }
+
+  async #read(): Promise<boolean> {
+    try {
+      this.#use(await this.#context.options.log.open(this.userId))
+      return true
+    } catch (cause) {
+      this.#reportFailure(cause)
+      return false
+    }
+  }
+
+  #use(opened: UserLog): void {
+    const isOtherEpoch = this.#isLoaded && opened.epoch !== this.epoch
     this.#log = readUserLog(opened)
     this.#bytes = totalSizeOf(this.#log.messages)
-    this.#state = this.#createState?.(this.userId, this.#log)
+    this.#state = this.#options.createState?.(this.userId, this.#log)
+    this.#frames.clear()
     this.#isLoaded = true
+    // The log has lost something.
+    if (isOtherEpoch) for (const reader of this.readers) reader.giveUp()
   }
 
-  protected begin(): LogDraft {
-    return new LogDraft(this.#log)
-  }
-
-  protected commit(draft: LogDraft): unknown {
-    this.#change = undefined
-    if (draft.isEmpty) return undefined
-    this.#change = draft.toChange(this.#marksToForget(draft.marks))
-    return this.#context.options.log.commit(this.userId, this.#change)
-  }
-
-  protected committed({ appended }: LogDraft): void {
-    const change = this.#change
-    if (change === undefined) return
-    applyChange(this.#log, change)
-    for (const message of appended) this.#bytes += loggedSizeOf(message)
-    this.#state?.fold(appended)
-    if (change.trim !== undefined) this.#bytes = totalSizeOf(this.#log.messages)
-    this.#trimIfNeeded()
-    for (const reader of this.readers) reader.pump()
-  }
-
-  protected failed(cause: unknown): void {
+  #reportFailure(cause: unknown): void {
     const { counters, reporting } = this.#context
     counters.logFailures += 1
     reporting.report(new SyncError('log-failed', 'The delivery log failed.', { cause }))
-  }
-
-  protected becameIdle(): void {
-    this.#becameIdle(this)
   }
 
   /** The least recently used marks, as many as are too many once `added` are added. */
@@ -169,31 +237,18 @@ export class Mailbox extends WriteQueue {
     const forgotten: ClientMark[] = []
     for (const [key, mark] of marks) {
       if (excess <= 0) break
-      if (added.has(key) || this.activeOutboxes.has(key)) continue
+      if (added.has(key) || this.#options.activeOutboxes.has(key)) continue
       forgotten.push(mark)
       excess -= 1
     }
     return forgotten
   }
 
-  #trimIfNeeded(): void {
+  #trim(draft: LogDraft): void {
     const { messages } = this.#log
-    const { maxEntries, maxLogBytes } = this.#context.options
-    if (this.#isTrimming || (messages.length <= maxEntries && this.#bytes <= maxLogBytes)) return
-    const first = this.#log.first + countToTrim(messages, this.#bytes, this.#context.options)
-    const done = () => {
-      this.#isTrimming = false
-    }
-    this.#isTrimming = true
-    this.push({
-      stage: (draft) => {
-        const state = this.#state?.take()
-        const seq = this.head
-        draft.trim = { first, ...(state !== undefined && { checkpoint: { seq, state } }) }
-      },
-      settle: done,
-      fail: done,
-    })
+    const first = this.first + countToTrim(messages, this.#bytes, this.#context.options)
+    const state = this.#state?.take()
+    draft.trim = { first, ...(state !== undefined && { checkpoint: { seq: this.head, state } }) }
   }
 }
 

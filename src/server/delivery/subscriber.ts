@@ -3,14 +3,14 @@ import { DELIVERY_VERSION, type ResetReason, type Resume, toServer } from '../..
 import { createValidate } from '../../schemas/schema.js'
 import { encodeMessage } from '../outgoing.js'
 import type { ClientOutbox, OutboxMark, OutboxSender } from './client-outbox.js'
-import type { LogReader, Mailbox } from './mailbox.js'
-import type { LoadedUser } from './mailboxes.js'
 import type { ServerDeliveryContext } from './context.js'
+import type { LogReader, Mailbox } from './mailbox.js'
 import type { ControlResult, NumberedInput, SubscriberConnection, Subscription } from './port.js'
+import type { ServedUser } from './users.js'
 
 /** What {@link Subscriber} needs beside what all of delivery shares. */
 export interface SubscriberOptions {
-  readonly user: LoadedUser
+  readonly user: ServedUser
   readonly deviceId: string
   readonly connection: SubscriberConnection
   /** Announces to the connection which devices are present. */
@@ -18,8 +18,10 @@ export interface SubscriberOptions {
   readonly left: (subscriber: Subscriber) => void
 }
 
-/** The longest accepted id of an outbox: it is text that the client chose, and is stored. */
+// Limits on text that the client chooses and the server stores or compares.
 const LONGEST_CID = 128
+const LONGEST_START = 64
+const MOST_PAST_STARTS = 32
 
 const validateResume = createValidate(toServer.$resume)
 
@@ -52,10 +54,6 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
     options.connection.onFlushed(() => this.pump())
   }
 
-  get isOpen(): boolean {
-    return this.#options.connection.isOpen
-  }
-
   get hasRoster(): boolean {
     return this.#sent !== undefined
   }
@@ -73,12 +71,12 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
     if (type !== '$resume') return 'handled'
     const validated = validateResume(payload)
     if (!validated.ok || !isComplete(validated.value)) return 'invalid'
-    this.#resume(validated.value)
+    void this.#resume(validated.value)
     return 'handled'
   }
 
   receive(input: NumberedInput): void {
-    if (this.#outbox?.cid === input.cid) this.#outbox.receive(this, input)
+    if (this.#outbox?.cid === input.cid) void this.#outbox.receive(this, input)
     else this.#context.counters.fenced += 1
   }
 
@@ -125,7 +123,7 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
     this.#options.left(this)
   }
 
-  /** Acknowledges messages: with one frame for all of one read of the socket, or of one batch. */
+  /** Acknowledges messages: with one frame for all of one change, or of one read of the socket. */
   acknowledge(cid: string, n: number): void {
     if (this.#unsentAck === undefined) queueMicrotask(() => this.#sendAck())
     else if (this.#unsentAck.cid !== cid) this.#sendAck()
@@ -133,7 +131,9 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
   }
 
   refuse(cid: string, n: number, code: string, retry: boolean): void {
-    this.#sendAck()
+    // A later acknowledgement covers a message that is refused for good, but not one that is to be
+    // sent again.
+    if (retry) this.#sendAck()
     this.#send('$nack', { cid, n, code, retry })
   }
 
@@ -141,17 +141,20 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
     this.#options.connection.close(1011, 'Unavailable')
   }
 
-  #resume(resume: Resume): void {
+  async #resume(resume: Resume): Promise<void> {
     const { deviceId, user } = this.#options
-    const { cid, fence } = resume
-    if (cid === undefined || fence === undefined) {
-      this.#turnTo(undefined)
-      this.#mailbox.push({ settle: () => this.#answer(resume), fail: () => this.giveUp() })
+    const { cid, fence, start = '', past = [] } = resume
+    if (cid !== undefined && fence !== undefined) {
+      const outbox = user.outbox(deviceId, cid)
+      this.#turnTo(outbox)
+      await outbox.resume(this, { fence, start, past }, (mark) => this.#answer(resume, mark))
       return
     }
-    const outbox = user.outbox(deviceId, cid)
-    this.#turnTo(outbox)
-    outbox.resume(this, fence, (mark) => this.#answer(resume, mark))
+    this.#turnTo(undefined)
+    const isAnswered = await this.#mailbox.write((draft) => {
+      draft.answers.push(() => this.#answer(resume))
+    })
+    if (!isAnswered) this.giveUp()
   }
 
   // A connection sends from one outbox at a time, so that it cannot keep many in memory.
@@ -161,7 +164,7 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
   }
 
   #answer(resume: Resume, mark?: OutboxMark): void {
-    if (!this.isOpen) return
+    if (!this.#options.connection.isOpen) return
     this.#sendAck()
     this.#context.counters.resumes += 1
     const why = resetReasonOf(resume, this.#mailbox)
@@ -225,8 +228,10 @@ function resetReasonOf({ epoch, seq }: Resume, mailbox: Mailbox): ResetReason | 
 }
 
 // A cursor needs both an epoch and a number; a claim needs both an outbox and a fencing token.
-function isComplete({ epoch, seq, cid, fence }: Resume): boolean {
+function isComplete({ epoch, seq, cid, fence, start = '', past = [] }: Resume): boolean {
   if ((epoch === undefined) !== (seq === undefined)) return false
   if ((cid === undefined) !== (fence === undefined)) return false
+  if (past.length > MOST_PAST_STARTS) return false
+  if ([start, ...past].some(({ length }) => length > LONGEST_START)) return false
   return cid === undefined || (cid !== '' && cid.length <= LONGEST_CID)
 }

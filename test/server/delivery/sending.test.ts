@@ -3,14 +3,22 @@ import type { AnyIncomingMessage, DeliveryLog, LogChange } from '../../../src/se
 import { createMemoryLog } from '../../../src/server/index.js'
 import type { receive, send } from '../../../src/schemas/kull.js'
 import { createManualClock } from '../../../src/testing/clock.js'
-import { claim, createHeldLog, progress, startServer, toDeliveryClient, until } from './support.js'
+import {
+  claim,
+  createHeldLog,
+  progress,
+  startServer,
+  toDeliveryClient,
+  turn,
+  until,
+} from './support.js'
 
 type Incoming = AnyIncomingMessage<typeof receive, typeof send>
 
 function spyOn(log: DeliveryLog): DeliveryLog & { readonly changes: LogChange[] } {
   const changes: LogChange[] = []
   return {
-    ...log,
+    open: (userId) => log.open(userId),
     changes,
     commit(userId, change) {
       changes.push(change)
@@ -18,8 +26,6 @@ function spyOn(log: DeliveryLog): DeliveryLog & { readonly changes: LogChange[] 
     },
   }
 }
-
-const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
 
 describe('what goes to all devices', () => {
   it('[DSRV-9] is numbered, whoever causes it, and the same to plain clients as ever', async () => {
@@ -93,6 +99,7 @@ describe('what goes to all devices', () => {
     plain.report(1)
     plain.say({ type: 'SUBSCRIBE' })
     plain.say({ type: '$resume', payload: {} })
+    await until(plain, () => plain.types.length === 3)
     plain.say({ type: 'PING' })
     await until(plain, () => plain.types.includes('PONG'))
     expect(plain.types).toEqual(['DEVICE_CONNECTED', 'SHOOT_PROGRESS', 'SHOOT_PROGRESS', 'PONG'])
@@ -184,6 +191,7 @@ describe('what a client sends', () => {
     // As invalid a second time, and out of turn: neither changes anything.
     mac.say(broken(1))
     mac.say(broken(9))
+    await until(mac, () => mac.of('$nack').length === 2)
     mac.report(3)
     await until(mac, () => mac.of('$ack').some(({ n }) => n === 3))
     expect(mac.of('$nack')).toEqual([
@@ -477,16 +485,18 @@ describe('a log that takes its time', () => {
     const mac = await connectDevice('ada:mac')
     await mac.resume(claim)
     held.hold()
-    const outcomesOf = Promise.allSettled(
-      Array.from({ length: 8 }, () => sync.publishToUser('ada', 'PING')),
-    )
+    // What comes in one turn goes into one change, however much it is.
+    const published = Array.from({ length: 8 }, () => sync.publishToUser('ada', 'PING'))
+    await turn()
+    published.push(...Array.from({ length: 7 }, () => sync.publishToUser('ada', 'PING')))
+    const outcomesOf = Promise.allSettled(published)
     mac.report(1)
     await mac.settled()
     expect(mac.of('$nack')).toEqual([{ cid: 'out-1', n: 1, code: 'unavailable', retry: true }])
     held.release()
     const outcomes = await outcomesOf
     expect(outcomes.map(({ status }) => status)).toEqual([
-      ...Array.from({ length: 6 }, () => 'fulfilled'),
+      ...Array.from({ length: 8 + 5 }, () => 'fulfilled'),
       ...['rejected', 'rejected'],
     ])
     mac.report(1)
