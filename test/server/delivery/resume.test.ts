@@ -265,6 +265,9 @@ describe('resuming', () => {
       { seq: -1, epoch: 'epoch-1' },
       { cid: '', fence: 1 },
       { cid: 'x'.repeat(129), fence: 1 },
+      { cid: 'out-1', fence: 1, start: 'x'.repeat(65) },
+      { cid: 'out-1', fence: 1, past: ['x'.repeat(65)] },
+      { cid: 'out-1', fence: 1, past: Array.from({ length: 33 }, () => 'x') },
     ]
     for (const payload of wrong) mac.say({ type: '$resume', payload })
     mac.say({ type: '$pong' })

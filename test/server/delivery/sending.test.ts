@@ -345,6 +345,69 @@ describe('what a client sends', () => {
     expect(sync.stats().delivery).toMatchObject({ fenced: 2, taken: 1 })
   })
 
+  it('[DSRV-24] is accepted of the start that was heard last, or of one that knows it', async () => {
+    const { connectDevice, sync } = await startServer()
+    const original = await connectDevice('ada:mac')
+    const cid = 'out-1'
+    expect(await original.resume({ cid, fence: 5, start: 'a' })).toMatchObject({ known: false })
+    original.report(1)
+    await until(original, () => original.of('$ack').length === 1)
+    // Both copies of the outbox continue from start a: the first is heard.
+    const left = await connectDevice('ada:mac')
+    const right = await connectDevice('ada:mac')
+    expect(await left.resume({ cid, fence: 6, start: 'b', past: ['a'] })).toMatchObject({ hwm: 1 })
+    expect(await right.resume({ cid, fence: 6, start: 'c', past: ['a'] })).not.toHaveProperty('hwm')
+    right.report(2, 99)
+    await right.settled()
+    left.report(2)
+    await until(left, () => left.of('$ack').length === 1)
+    // A claim that does not count has not changed anything. The answer to b may have been lost.
+    expect(await left.resume({ cid, fence: 6, start: 'b', past: ['a'] })).toMatchObject({ hwm: 2 })
+    // Restored from a backup: it knows neither b nor a.
+    const restored = await connectDevice('ada:mac')
+    const old = { cid, fence: 7, start: 'd', past: ['x', 'y'] }
+    expect(await restored.resume(old)).not.toHaveProperty('hwm')
+    // Two starts that this server has not heard of are in between.
+    const later = { cid, fence: 9, start: 'g', past: ['b', 'e', 'f'] }
+    expect(await left.resume(later)).toMatchObject({ hwm: 2, known: true })
+    expect(await left.resume({ cid, fence: 9, start: 'g' })).toMatchObject({ hwm: 2 })
+    // No start is the start '': that of a client that knows of none.
+    expect(await left.resume({ cid, fence: 9 })).not.toHaveProperty('hwm')
+    expect(sync.stats().delivery).toMatchObject({ taken: 2, fenced: 1 })
+    // Its new outbox begins anew.
+    const anew = await right.resume({ cid: 'out-2', fence: 1, start: 'c' })
+    expect(anew).toMatchObject({ hwm: 0, known: false })
+  })
+
+  it('[DSRV-24] is accepted with a fence that grows by bounded steps', async () => {
+    const { connectDevice } = await startServer()
+    const mac = await connectDevice('ada:mac')
+    const resume = (fence: number, cid = 'out-1') => mac.resume({ cid, fence, start: 's' })
+    expect(await resume(1_025)).not.toHaveProperty('hwm')
+    expect(await resume(1_024)).toMatchObject({ known: false })
+    for (const fence of [2 ** 53 - 1, 2_049, 1_023]) {
+      expect(await resume(fence)).not.toHaveProperty('hwm')
+    }
+    expect(await resume(2_048)).toMatchObject({ known: true })
+    // The owner continues, whatever others claimed.
+    mac.report(1)
+    await until(mac, () => mac.of('$ack').length === 1)
+  })
+
+  it('[DSRV-15] [DSRV-24] has its start in the log before the resume is answered', async () => {
+    const log = spyOn(createMemoryLog())
+    const { connectDevice } = await startServer({ log })
+    const mac = await connectDevice('ada:mac')
+    await mac.resume({ cid: 'out-1', fence: 1, start: 'a' })
+    await mac.resume({ cid: 'out-1', fence: 1, start: 'a' })
+    await mac.resume({ cid: 'out-1', fence: 1, start: 'b', past: ['a'] })
+    await mac.resume({ cid: 'out-1', fence: 2, start: 'a', past: [] })
+    expect(log.changes.map(({ marks }) => marks)).toMatchObject([
+      [{ fence: 1, start: 'a' }],
+      [{ fence: 1, start: 'b' }],
+    ])
+  })
+
   it('[DSRV-15] is settled before the answer to a resume, which marks a new outbox first', async () => {
     const held = createHeldLog()
     const log = spyOn(held)
