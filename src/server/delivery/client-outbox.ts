@@ -2,8 +2,7 @@ import type { ClientMark } from '../log/delivery-log.js'
 import { markKey } from '../log/user-log.js'
 import { decideMessage, type MessageDecision } from './acceptance.js'
 import type { ServerDeliveryContext } from './context.js'
-import type { LogDraft } from './log-draft.js'
-import type { Mailbox } from './mailbox.js'
+import type { LogDraft, LogWriter } from './log-draft.js'
 import type { NumberedInput } from './port.js'
 
 /** What a client says of itself when it claims an outbox. */
@@ -22,7 +21,7 @@ export interface OutboxMark extends Pick<ClientMark, 'hwm' | 'refused'> {
 export interface OutboxSender {
   acknowledge(cid: string, n: number): void
   refuse(cid: string, n: number, code: string, retry: boolean): void
-  /** The log cannot be read or written: the connection is closed, and the client comes back. */
+  /** The log cannot be written: the connection is closed, and the client comes back. */
   giveUp(): void
 }
 
@@ -33,7 +32,7 @@ export interface OutboxSender {
 const LONGEST_FENCE_STEP = 1_024
 
 /**
- * The server's side of one client's outbox. Its mailbox is loaded.
+ * The server's side of one client's outbox. The log is loaded.
  *
  * A message is received, decided about, written, and then acknowledged or refused. Claims and
  * messages are handled in the order in which they come. The next one is decided about while the one
@@ -41,8 +40,7 @@ const LONGEST_FENCE_STEP = 1_024
  */
 export class ClientOutbox {
   readonly cid: string
-  readonly #deviceId: string
-  readonly #mailbox: Mailbox
+  readonly #log: LogWriter
   readonly #context: ServerDeliveryContext
   readonly #ended: () => void
   readonly #key: string
@@ -56,24 +54,24 @@ export class ClientOutbox {
   #next: number
   /** How many claims and messages were received and are not settled. */
   #unsettled = 0
-  readonly #turns = new Turns()
+  /** Resolves once everything received before is decided about. */
+  #turn: Promise<void> = Promise.resolve()
   #hasEnded = false
 
   /** `ended` is called once no connection sends from it any more, and nothing of it is unsettled. */
   constructor(
     { deviceId, cid }: Pick<ClientMark, 'deviceId' | 'cid'>,
-    mailbox: Mailbox,
+    log: LogWriter,
     context: ServerDeliveryContext,
     ended: () => void,
   ) {
     this.cid = cid
-    this.#deviceId = deviceId
-    this.#mailbox = mailbox
+    this.#log = log
     this.#context = context
     this.#ended = ended
     this.#key = markKey({ deviceId, cid })
     this.#newMark = { deviceId, cid, hwm: 0, fence: 0, start: '', refused: [] }
-    this.#latest = mailbox.mark(this.#key)
+    this.#latest = log.mark(this.#key)
     this.#next = this.#hwm + 1
   }
 
@@ -91,10 +89,9 @@ export class ClientOutbox {
       this.#latest = claim
       this.#owner = sender
     }
-    this.#unsettled += 1
-    const endTurn = await this.#turns.take()
-    const written = this.#mailbox.write((draft) => {
-      if (counts) this.#mark(draft, claim, answer)
+    const endTurn = await this.#takeTurn()
+    const written = this.#log.write((draft) => {
+      if (counts) this.#stageClaim(draft, claim, answer)
       else draft.answers.push(answer)
     })
     endTurn()
@@ -102,26 +99,21 @@ export class ClientOutbox {
     this.#settled()
   }
 
-  /** A numbered message came. */
   async receive(sender: OutboxSender, input: NumberedInput): Promise<void> {
     const { counters, options } = this.#context
-    if (sender !== this.#owner) {
-      counters.fenced += 1
-      return
-    }
-    if (this.#unsettled >= options.window) {
-      counters.gaps += 1
-      return
-    }
-    this.#unsettled += 1
-    const endTurn = await this.#turns.take()
-    if (this.#isNext(sender, input.n)) {
-      const decision = await decideMessage(this.#context, this.#deviceId, input)
-      const settled = this.#settle(sender, input.n, decision)
+    if (sender !== this.#owner) counters.fenced += 1
+    else if (this.#unsettled >= options.window) counters.gaps += 1
+    else {
+      const endTurn = await this.#takeTurn()
+      let written: Promise<void> | undefined
+      if (this.#isDue(sender, input.n, this.#next)) {
+        const decision = await decideMessage(this.#context, this.#newMark.deviceId, input)
+        written = this.#write(sender, input.n, decision)
+      }
       endTurn()
-      await settled
-    } else endTurn()
-    this.#settled()
+      await written
+      this.#settled()
+    }
   }
 
   /** A connection closed, or turned to another outbox. */
@@ -130,35 +122,39 @@ export class ClientOutbox {
     this.#endIfUnused()
   }
 
-  /** The number of the last message that was accepted or refused for good, as far as that is written. */
+  /** The number of the last message that is settled, as far as that is written. */
   get #hwm(): number {
-    return this.#mailbox.mark(this.#key)?.hwm ?? 0
+    return this.#log.mark(this.#key)?.hwm ?? 0
   }
 
-  /** Whether a message is the next one. A message that is not is ignored, or acknowledged again. */
-  #isNext(sender: OutboxSender, n: number): boolean {
-    const { counters } = this.#context
-    if (n === this.#next) return true
-    if (n > this.#next) counters.gaps += 1
-    else {
-      counters.duplicates += 1
-      // A message that is being written is acknowledged once it is written.
-      if (n <= this.#hwm) sender.acknowledge(this.cid, this.#hwm)
-    }
+  /** Waits until everything received before is decided about. Gives the function that ends the turn. */
+  async #takeTurn(): Promise<() => void> {
+    const before = this.#turn
+    let end!: () => void
+    this.#turn = new Promise((resolve) => {
+      end = resolve
+    })
+    this.#unsettled += 1
+    await before
+    return end
+  }
+
+  /** Whether a message is the next one. One that is written already is acknowledged again. */
+  #isDue(sender: OutboxSender, n: number, next: number): boolean {
+    if (n === next) return true
+    this.#context.counters[n < next ? 'duplicates' : 'gaps'] += 1
+    if (n <= this.#hwm) sender.acknowledge(this.cid, this.#hwm)
     return false
   }
 
-  /** Writes what was decided, answers the client, and has the message handled. */
-  async #settle(sender: OutboxSender, n: number, decision: MessageDecision): Promise<void> {
-    // While it was decided about, a message before it may have failed. The client sends that one
-    // again first.
-    if (n !== this.#next) {
-      this.#context.counters.gaps += 1
-      return
-    }
-    if (decision.kind === 'accept' || !decision.retry) this.#next = n + 1
-    const isWritten = await this.#mailbox.write((draft) => {
-      this.#stage(draft, sender, n, decision)
+  /** Writes what was decided. A message that cannot be written is refused for now. */
+  async #write(sender: OutboxSender, n: number, decision: MessageDecision): Promise<void> {
+    const usesUp = decision.kind === 'accept' || !decision.retry
+    if (n === this.#next && usesUp) this.#next = n + 1
+    const isWritten = await this.#log.write((draft) => {
+      // A message before it may have failed meanwhile. The client sends that one again first.
+      const mark = draft.mark(this.#key) ?? this.#newMark
+      if (this.#isDue(sender, n, mark.hwm + 1)) this.#stage(draft, mark, sender, decision)
     })
     if (isWritten) return
     this.#next = Math.min(this.#next, n)
@@ -166,20 +162,11 @@ export class ClientOutbox {
     if (n === this.#next) sender.refuse(this.cid, n, 'unavailable', true)
   }
 
-  /** Puts a decision into the draft, unless the log has another number next. */
-  #stage(draft: LogDraft, sender: OutboxSender, n: number, decision: MessageDecision): void {
+  /** Puts a decision about the next message into the draft. */
+  #stage(draft: LogDraft, mark: ClientMark, sender: OutboxSender, decision: MessageDecision): void {
     const { cid } = this
     const { counters, options } = this.#context
-    const mark = draft.mark(this.#key) ?? this.#newMark
-    if (n > mark.hwm + 1) {
-      counters.gaps += 1
-      return
-    }
-    // A change that seemed to have failed was written all the same.
-    if (n <= mark.hwm) {
-      draft.answers.push(() => sender.acknowledge(cid, n))
-      return
-    }
+    const n = mark.hwm + 1
     const refused = mark.refused.filter(([number]) => number > n - options.window)
     if (decision.kind === 'refuse') {
       const { code, retry } = decision
@@ -193,25 +180,29 @@ export class ClientOutbox {
       draft.handlers.push(decision.handle)
       if (decision.relayed !== undefined) draft.publish([decision.relayed])
     }
+    draft.putMark({ ...mark, hwm: n, refused })
     draft.answers.push(() => {
       if (decision.kind === 'accept') counters.taken += 1
       sender.acknowledge(cid, n)
     })
-    draft.putMark({ ...mark, hwm: n, refused })
   }
 
   /**
    * Puts a claim into the draft. The mark is written before the answer, so `known: false` after an
    * earlier answer means that the log was lost.
    */
-  #mark(draft: LogDraft, { fence, start }: OutboxClaim, answer: (mark: OutboxMark) => void): void {
+  #stageClaim(
+    draft: LogDraft,
+    { fence, start }: OutboxClaim,
+    answer: (mark: OutboxMark) => void,
+  ): void {
     const known = draft.mark(this.#key)
-    const mark = known ?? this.#newMark
-    if (known?.fence !== fence || known.start !== start) draft.putMark({ ...mark, fence, start })
-    this.#next = mark.hwm + 1
-    draft.answers.push(() => {
-      answer({ hwm: mark.hwm, known: known !== undefined, refused: mark.refused })
-    })
+    const { hwm, refused } = known ?? this.#newMark
+    if (known?.fence !== fence || known.start !== start) {
+      draft.putMark({ ...this.#newMark, ...known, fence, start })
+    }
+    this.#next = hwm + 1
+    draft.answers.push(() => answer({ hwm, known: known !== undefined, refused }))
   }
 
   #settled(): void {
@@ -232,25 +223,8 @@ export class ClientOutbox {
  */
 function doesCount(
   { fence, start, past }: OutboxClaim,
-  latest: Pick<ClientMark, 'fence' | 'start'> | undefined,
+  latest: Pick<ClientMark, 'fence' | 'start'> = { fence: 0, start },
 ): boolean {
-  const { fence: former, start: known } = latest ?? { fence: 0, start }
-  const isLatest = start === known || past.includes(known)
-  return isLatest && fence >= former && fence <= former + LONGEST_FENCE_STEP
-}
-
-/** Lets one caller after another go on, in the order in which they come. */
-class Turns {
-  #last: Promise<void> = Promise.resolve()
-
-  /** Resolves once all turns before have ended, with the function that ends this one. */
-  async take(): Promise<() => void> {
-    const before = this.#last
-    let end!: () => void
-    this.#last = new Promise((resolve) => {
-      end = resolve
-    })
-    await before
-    return end
-  }
+  const isLatest = start === latest.start || past.includes(latest.start)
+  return isLatest && fence >= latest.fence && fence <= latest.fence + LONGEST_FENCE_STEP
 }

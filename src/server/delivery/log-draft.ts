@@ -2,18 +2,30 @@ import type { ClientMark, LogChange, LoggedMessage } from '../log/delivery-log.j
 import { headOf, markKey, type UserLogState } from '../log/user-log.js'
 import type { UnnumberedMessage } from './logged-message.js'
 
+/** Where drafts are written. */
+export interface LogWriter {
+  /** How far an outbox has come, as far as that is written. */
+  mark(key: string): ClientMark | undefined
+  /**
+   * Writes, in its turn, what `stage` puts into the draft. Resolves, after what follows from the
+   * draft, with whether that was written. Not so if the log fails, or if too many writes wait;
+   * `stage` may not even be called then.
+   */
+  write(stage: (draft: LogDraft) => void): Promise<boolean>
+}
+
 /** What is about to be written to one user's log in one change, and what follows once it is. */
 export class LogDraft {
-  /** What plain clients are sent afterwards, each entry in one step. */
-  readonly published: (readonly UnnumberedMessage[])[] = []
-  /** What clients are answered afterwards. No function throws. */
-  readonly answers: (() => void)[] = []
-  /** Handlers of messages, which run last. No function throws. */
-  readonly handlers: (() => void)[] = []
   readonly appended: LoggedMessage[] = []
   /** New marks by {@link markKey}. */
   readonly marks = new Map<string, ClientMark>()
   trim: LogChange['trim']
+  /** What clients are answered. */
+  readonly answers: (() => void)[] = []
+  /** What plain clients are sent, each entry in one step. */
+  readonly published: (readonly UnnumberedMessage[])[] = []
+  /** The handlers of messages, which run last. */
+  readonly handlers: (() => void)[] = []
   readonly #log: UserLogState
 
   constructor(log: UserLogState) {
@@ -24,10 +36,7 @@ export class LogDraft {
   publish(messages: readonly UnnumberedMessage[]): number {
     this.published.push(messages)
     let seq = headOf(this.#log) + this.appended.length
-    for (const message of messages) {
-      seq += 1
-      this.appended.push({ seq, ...message })
-    }
+    for (const message of messages) this.appended.push({ seq: (seq += 1), ...message })
     return seq
   }
 
@@ -38,20 +47,5 @@ export class LogDraft {
 
   putMark(mark: ClientMark): void {
     this.marks.set(markKey(mark), mark)
-  }
-
-  /**
-   * The change that writes the draft, and deletes some marks to make room for the new ones;
-   * `undefined` if there is nothing to write.
-   */
-  toChange(forget: readonly ClientMark[]): LogChange | undefined {
-    const { appended, marks, trim } = this
-    if (appended.length === 0 && marks.size === 0 && trim === undefined) return undefined
-    return {
-      epoch: this.#log.epoch,
-      ...(appended.length > 0 && { append: appended }),
-      ...(marks.size > 0 && { marks: [...marks.values()], forget }),
-      ...(trim !== undefined && { trim }),
-    }
   }
 }

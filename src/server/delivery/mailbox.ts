@@ -1,16 +1,18 @@
 import { SyncError } from '../../base/errors.js'
 import type { ResetReason } from '../../schemas/control.js'
-import type { ClientMark, LoggedMessage, UserLog } from '../log/delivery-log.js'
+import type { ClientMark, LogChange, LoggedMessage, UserLog } from '../log/delivery-log.js'
 import {
   applyChange,
   createUserLog,
   headOf,
+  markKey,
   readUserLog,
   type UserLogState,
 } from '../log/user-log.js'
 import { nextTurn } from '../turn.js'
+import { ClientOutbox } from './client-outbox.js'
 import type { ServerDeliveryContext } from './context.js'
-import { LogDraft } from './log-draft.js'
+import { LogDraft, type LogWriter } from './log-draft.js'
 import { encodeNumbered, loggedSizeOf, sendToPlain } from './logged-message.js'
 import type { ResolvedDeliveryOptions } from './options.js'
 import type { CreateSharedState, SharedState } from './shared-state.js'
@@ -21,15 +23,6 @@ export interface LogReader {
   pump(): void
   /** Closes the connection: the client comes back and begins anew. */
   giveUp(): void
-}
-
-/** What a mailbox needs beside what all of delivery shares. */
-export interface MailboxOptions {
-  readonly userId: string
-  readonly createState: CreateSharedState | undefined
-  /** The outboxes that a connection sends from, by the keys of their marks, which are kept. */
-  readonly activeOutboxes: ReadonlyMap<string, unknown>
-  readonly becameIdle: () => void
 }
 
 /** One step of work on a log, done in its turn. */
@@ -45,32 +38,42 @@ const MOST_FRAMES = 256
 const KEPT_BY_TRIM = 0.9
 
 /**
- * One user's log in memory, which is what is written, and the writes that wait. What comes in one
- * turn of the event loop, or while a change is being written, goes into one change.
+ * One user's log in memory, as it is written, and the writes that wait. What comes in one turn of
+ * the event loop, or while a change is being written, goes into one change.
  */
-export class Mailbox {
+export class Mailbox implements LogWriter {
   readonly userId: string
   readonly readers = new Set<LogReader>()
   readonly #context: ServerDeliveryContext
-  readonly #options: MailboxOptions
+  readonly #createState: CreateSharedState | undefined
+  readonly #release: (mailbox: Mailbox) => void
+  /** The outboxes that connections send from, by the keys of their marks. */
+  readonly #outboxes = new Map<string, ClientOutbox>()
   readonly #frames = new Map<number, Uint8Array>()
   #log: UserLogState = createUserLog('')
   #state: SharedState | undefined
   /** The size of all messages, see {@link loggedSizeOf}. */
   #bytes = 0
-  /** Reading the log: whether that succeeded. `undefined`: the log is to be read. */
+  /** Whether the log could be read; `undefined`: it is to be read. */
   #loading: Promise<boolean> | undefined
   #isLoaded = false
   #waiting: Write[] = []
-  /** Resolves once no write waits any more. */
+  /** Resolves once no write waits any more; `undefined` if none does. */
   #working: Promise<void> | undefined
   #isWriting = false
   #mustTrim = false
 
-  constructor(context: ServerDeliveryContext, options: MailboxOptions) {
-    this.userId = options.userId
+  /** `release` is called each time that the mailbox may have become unused. */
+  constructor(
+    userId: string,
+    context: ServerDeliveryContext,
+    createState: CreateSharedState | undefined,
+    release: (mailbox: Mailbox) => void,
+  ) {
+    this.userId = userId
     this.#context = context
-    this.#options = options
+    this.#createState = createState
+    this.#release = release
   }
 
   get epoch(): string {
@@ -91,14 +94,29 @@ export class Mailbox {
     return this.#isLoaded
   }
 
-  /** Resolves once no write waits any more; `undefined` if none does. */
   get working(): Promise<void> | undefined {
     return this.#working
   }
 
-  /** How far an outbox has come, as far as that is written. */
+  get isUsed(): boolean {
+    return this.#working !== undefined || this.readers.size > 0 || this.#outboxes.size > 0
+  }
+
   mark(key: string): ClientMark | undefined {
     return this.#log.marks.get(key)
+  }
+
+  /** The outbox of a client, made if no connection sends from it. The log is loaded. */
+  outbox(deviceId: string, cid: string): ClientOutbox {
+    const key = markKey({ deviceId, cid })
+    const known = this.#outboxes.get(key)
+    if (known !== undefined) return known
+    const outbox = new ClientOutbox({ deviceId, cid }, this, this.#context, () => {
+      this.#outboxes.delete(key)
+      this.#release(this)
+    })
+    this.#outboxes.set(key, outbox)
+    return outbox
   }
 
   /** The frame of a stored message. */
@@ -111,10 +129,8 @@ export class Mailbox {
     if (message === undefined) throw new RangeError(`message ${seq} is not stored`)
     const frame = encodeNumbered(this.#context.envelope, message, this.userId, epoch)
     frames.set(seq, frame)
-    for (const oldest of frames.keys()) {
-      if (frames.size <= MOST_FRAMES) break
-      frames.delete(oldest)
-    }
+    const [oldest] = frames.keys()
+    if (oldest !== undefined && frames.size > MOST_FRAMES) frames.delete(oldest)
     return frame
   }
 
@@ -137,11 +153,6 @@ export class Mailbox {
     return isLoaded
   }
 
-  /**
-   * Writes, in its turn, what `stage` puts into the draft. Resolves, after what follows from the
-   * draft, with whether that was written. Not so if the log fails, or if too many writes wait;
-   * `stage` may not even be called then.
-   */
   write(stage: (draft: LogDraft) => void): Promise<boolean> {
     if (this.#isWriting && this.#waiting.length >= this.#context.options.maxEntries) {
       return Promise.resolve(false)
@@ -163,7 +174,7 @@ export class Mailbox {
     }
     this.#isWriting = false
     this.#working = undefined
-    this.#options.becameIdle()
+    this.#release(this)
   }
 
   async #writeTogether(writes: readonly Write[]): Promise<boolean> {
@@ -172,7 +183,7 @@ export class Mailbox {
     if (!(await this.load())) return false
     const draft = new LogDraft(this.#log)
     for (const { stage } of writes) stage(draft)
-    if (mustTrim) this.#trim(draft)
+    if (mustTrim) draft.trim = this.#trim()
     if (!(await this.#commit(draft))) return false
     for (const reader of this.readers) reader.pump()
     for (const answer of draft.answers) answer()
@@ -181,10 +192,15 @@ export class Mailbox {
     return true
   }
 
-  async #commit(draft: LogDraft): Promise<boolean> {
+  async #commit({ appended, marks, trim }: LogDraft): Promise<boolean> {
     const { log, maxEntries, maxLogBytes } = this.#context.options
-    const change = draft.toChange(this.#marksToForget(draft.marks))
-    if (change === undefined) return true
+    if (appended.length === 0 && marks.size === 0 && trim === undefined) return true
+    const change: LogChange = {
+      epoch: this.epoch,
+      ...(appended.length > 0 && { append: appended }),
+      ...(marks.size > 0 && { marks: [...marks.values()], forget: this.#marksToForget(marks) }),
+      ...(trim !== undefined && { trim }),
+    }
     try {
       await log.commit(this.userId, change)
     } catch (cause) {
@@ -194,9 +210,8 @@ export class Mailbox {
       return false
     }
     applyChange(this.#log, change)
-    this.#state?.fold(draft.appended)
-    if (change.trim !== undefined) this.#bytes = totalSizeOf(this.#log.messages)
-    else this.#bytes += totalSizeOf(draft.appended)
+    this.#state?.fold(appended)
+    this.#bytes = trim ? totalSizeOf(this.#log.messages) : this.#bytes + totalSizeOf(appended)
     this.#mustTrim = this.#log.messages.length > maxEntries || this.#bytes > maxLogBytes
     return true
   }
@@ -215,7 +230,7 @@ export class Mailbox {
     const isOtherEpoch = this.#isLoaded && opened.epoch !== this.epoch
     this.#log = readUserLog(opened)
     this.#bytes = totalSizeOf(this.#log.messages)
-    this.#state = this.#options.createState?.(this.userId, this.#log)
+    this.#state = this.#createState?.(this.userId, this.#log)
     this.#frames.clear()
     this.#isLoaded = true
     // The log has lost something.
@@ -231,24 +246,18 @@ export class Mailbox {
   /** The least recently used marks, as many as are too many once `added` are added. */
   #marksToForget(added: ReadonlyMap<string, ClientMark>): readonly ClientMark[] {
     const { marks } = this.#log
-    if (added.size === 0) return []
     const unknown = [...added.keys()].filter((key) => !marks.has(key)).length
-    let excess = marks.size + unknown - this.#context.options.maxClients
-    const forgotten: ClientMark[] = []
-    for (const [key, mark] of marks) {
-      if (excess <= 0) break
-      if (added.has(key) || this.#options.activeOutboxes.has(key)) continue
-      forgotten.push(mark)
-      excess -= 1
-    }
-    return forgotten
+    const excess = marks.size + unknown - this.#context.options.maxClients
+    if (excess <= 0) return []
+    const unused = [...marks].filter(([key]) => !added.has(key) && !this.#outboxes.has(key))
+    return unused.slice(0, excess).map(([, mark]) => mark)
   }
 
-  #trim(draft: LogDraft): void {
-    const { messages } = this.#log
-    const first = this.first + countToTrim(messages, this.#bytes, this.#context.options)
+  #trim(): LogChange['trim'] {
+    const count = countToTrim(this.#log.messages, this.#bytes, this.#context.options)
     const state = this.#state?.take()
-    draft.trim = { first, ...(state !== undefined && { checkpoint: { seq: this.head, state } }) }
+    const checkpoint = state !== undefined && { checkpoint: { seq: this.head, state } }
+    return { first: this.first + count, ...checkpoint }
   }
 }
 

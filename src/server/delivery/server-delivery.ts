@@ -8,10 +8,10 @@ import { createDeliveryCounters } from '../stats.js'
 import { Ticker } from '../ticker.js'
 import type { ServerDeliveryContext } from './context.js'
 import { encodeData, type UnnumberedMessage } from './logged-message.js'
+import { Mailboxes } from './mailboxes.js'
 import { plainSubscription } from './no-delivery.js'
 import type { ServerDeliveryPort, SubscriberConnection, Subscription } from './port.js'
 import { Subscriber } from './subscriber.js'
-import { Users } from './users.js'
 
 /**
  * The delivery of a server: numbers what goes to all of a user's devices, writes it to the log, and
@@ -20,14 +20,14 @@ import { Users } from './users.js'
 export class ServerDelivery implements ServerDeliveryPort {
   readonly counters = createDeliveryCounters()
   readonly #context: ServerDeliveryContext
-  readonly #users: Users
+  readonly #mailboxes: Mailboxes
   /** Sends `$ping` to the subscribers. */
   readonly #pinger: Ticker<Subscriber>
   #isDraining = false
 
   constructor(context: Omit<ServerDeliveryContext, 'counters'>) {
     this.#context = { ...context, counters: this.counters }
-    this.#users = new Users(this.#context)
+    this.#mailboxes = new Mailboxes(this.#context)
     this.#pinger = new Ticker(context.clock, context.options.idleMs, (subscriber) => {
       subscriber.ping()
     })
@@ -44,22 +44,19 @@ export class ServerDelivery implements ServerDeliveryPort {
     sendRoster: () => void,
   ): Promise<Subscription | undefined> {
     if (!isDeliveryAskedFor(request)) return plainSubscription
-    const user = this.#users.of(userId)
-    user.arriving += 1
-    const isLoaded = await user.mailbox.load()
-    user.arriving -= 1
+    const mailbox = this.#mailboxes.of(userId)
     // 1011 is the server's fault: the client tries again.
-    if (!isLoaded) connection.close(1011, 'Unavailable')
+    if (!(await mailbox.load())) connection.close(1011, 'Unavailable')
     // Meanwhile the client may have left.
     if (!connection.isOpen) {
-      this.#users.release(user)
+      this.#mailboxes.release(mailbox)
       return undefined
     }
     const left = (gone: Subscriber) => {
       this.#pinger.delete(gone)
-      this.#users.release(user)
+      this.#mailboxes.release(mailbox)
     }
-    const options = { user, deviceId, connection, sendRoster, left }
+    const options = { mailbox, deviceId, connection, sendRoster, left }
     const subscriber = new Subscriber(this.#context, options)
     this.#pinger.add(subscriber)
     subscriber.greet()
@@ -88,7 +85,7 @@ export class ServerDelivery implements ServerDeliveryPort {
   }
 
   afterPending(userId: string, handle: () => void): void {
-    if (this.#users.isWriting(userId)) void this.#publish(userId, [], handle)
+    if (this.#mailboxes.isWriting(userId)) void this.#publish(userId, [], handle)
     else handle()
   }
 
@@ -98,7 +95,7 @@ export class ServerDelivery implements ServerDeliveryPort {
     for (const subscriber of this.#pinger.members) {
       subscriber.drain(Math.floor(options.random() * options.drainSpreadMs))
     }
-    await withDeadline({ clock, limitMs: graceMs }, () => this.#users.settled())
+    await withDeadline({ clock, limitMs: graceMs }, () => this.#mailboxes.settled())
   }
 
   /** Resolves with the position of the last message; with `undefined` where the log failed. */
@@ -107,7 +104,7 @@ export class ServerDelivery implements ServerDeliveryPort {
     messages: readonly UnnumberedMessage[],
     handle?: () => void,
   ): Promise<LogPosition | undefined> {
-    const { mailbox } = this.#users.of(userId)
+    const mailbox = this.#mailboxes.of(userId)
     let seq = 0
     const isWritten = await mailbox.write((draft) => {
       seq = draft.publish(messages)

@@ -6,11 +6,10 @@ import type { ClientOutbox, OutboxMark, OutboxSender } from './client-outbox.js'
 import type { ServerDeliveryContext } from './context.js'
 import type { LogReader, Mailbox } from './mailbox.js'
 import type { ControlResult, NumberedInput, SubscriberConnection, Subscription } from './port.js'
-import type { ServedUser } from './users.js'
 
 /** What {@link Subscriber} needs beside what all of delivery shares. */
 export interface SubscriberOptions {
-  readonly user: ServedUser
+  readonly mailbox: Mailbox
   readonly deviceId: string
   readonly connection: SubscriberConnection
   /** Announces to the connection which devices are present. */
@@ -48,7 +47,7 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
   constructor(context: ServerDeliveryContext, options: SubscriberOptions) {
     this.#context = context
     this.#options = options
-    this.#mailbox = options.user.mailbox
+    this.#mailbox = options.mailbox
     this.#highWaterBytes = Math.min(context.options.highWaterBytes, context.maxBufferedBytes)
     this.#mailbox.readers.add(this)
     options.connection.onFlushed(() => this.pump())
@@ -82,8 +81,7 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
 
   /** Sends the messages that were not sent yet, until the backlog of the connection is too large. */
   pump(): void {
-    const { connection } = this.#options
-    const mailbox = this.#mailbox
+    const { connection, mailbox } = this.#options
     // It is called again when the backlog has gone out.
     while (
       this.#sent !== undefined &&
@@ -91,18 +89,13 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
       connection.isOpen &&
       connection.bufferedBytes < this.#highWaterBytes
     ) {
-      if (this.#sent + 1 < mailbox.first) {
-        this.#reset('trimmed')
-        continue
+      const next = this.#sent + 1
+      if (next < mailbox.first) this.#reset('trimmed')
+      else {
+        this.#sendFrame(() => mailbox.frame(next))
+        this.#sent = next
+        if (next <= this.#replayedTo) this.#context.counters.replayed += 1
       }
-      try {
-        connection.send(mailbox.frame(this.#sent + 1))
-      } catch (cause) {
-        this.#fail(cause)
-        return
-      }
-      this.#sent += 1
-      if (this.#sent <= this.#replayedTo) this.#context.counters.replayed += 1
     }
   }
 
@@ -142,16 +135,15 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
   }
 
   async #resume(resume: Resume): Promise<void> {
-    const { deviceId, user } = this.#options
+    const { deviceId, mailbox } = this.#options
     const { cid, fence, start = '', past = [] } = resume
-    if (cid !== undefined && fence !== undefined) {
-      const outbox = user.outbox(deviceId, cid)
-      this.#turnTo(outbox)
-      await outbox.resume(this, { fence, start, past }, (mark) => this.#answer(resume, mark))
+    const claimed = cid === undefined ? undefined : mailbox.outbox(deviceId, cid)
+    this.#turnTo(claimed)
+    if (claimed !== undefined && fence !== undefined) {
+      await claimed.resume(this, { fence, start, past }, (mark) => this.#answer(resume, mark))
       return
     }
-    this.#turnTo(undefined)
-    const isAnswered = await this.#mailbox.write((draft) => {
+    const isAnswered = await mailbox.write((draft) => {
       draft.answers.push(() => this.#answer(resume))
     })
     if (!isAnswered) this.giveUp()
@@ -171,9 +163,7 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
     if (why === undefined) {
       const { epoch, head } = this.#mailbox
       this.#send('$resumed', { epoch, head, ...mark })
-      this.#sent = resume.seq
-      this.#replayedTo = head
-      this.#sendRoster()
+      this.#continueFrom(resume.seq)
     } else {
       this.#reset(why, mark)
     }
@@ -186,13 +176,13 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
     this.#context.counters.resets += 1
     this.#send('$reset', { why, epoch, head, ...mark })
     this.#send('$snapshot', { epoch, ...snapshot })
-    this.#sent = snapshot.seq
-    this.#replayedTo = head
-    this.#sendRoster()
+    this.#continueFrom(snapshot.seq)
   }
 
-  // Sent without a pause, so that no device comes or goes in between.
-  #sendRoster(): void {
+  #continueFrom(seq: number | undefined): void {
+    this.#sent = seq
+    this.#replayedTo = this.#mailbox.head
+    // Sent without a pause, so that no device comes or goes in between.
     this.#options.sendRoster()
     this.#send('$roster')
   }
@@ -204,18 +194,18 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
   }
 
   #send(type: string, data?: unknown): void {
-    try {
-      this.#options.connection.send(encodeMessage(this.#context.envelope, { type, data }, {}))
-    } catch (cause) {
-      this.#fail(cause)
-    }
+    this.#sendFrame(() => encodeMessage(this.#context.envelope, { type, data }, {}))
   }
 
-  // Closes the connection: otherwise the client would wait without end for the missing frame.
-  #fail(cause: unknown): void {
-    const error = new SyncError('handler-threw', 'The envelope threw.', { cause })
-    this.#context.reporting.report(error)
-    this.giveUp()
+  #sendFrame(encode: () => Uint8Array): void {
+    try {
+      this.#options.connection.send(encode())
+    } catch (cause) {
+      const error = new SyncError('handler-threw', 'The envelope threw.', { cause })
+      this.#context.reporting.report(error)
+      // Otherwise the client would wait without end for the missing frame.
+      this.giveUp()
+    }
   }
 }
 

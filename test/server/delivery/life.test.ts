@@ -4,7 +4,15 @@ import { createMemoryLog } from '../../../src/server/index.js'
 import type { receive, send } from '../../../src/schemas/kull.js'
 import { createManualClock } from '../../../src/testing/clock.js'
 import { kull } from '../support.js'
-import { claim, createHeldLog, progress, startServer, toDeliveryClient, turn, until } from './support.js'
+import {
+  claim,
+  createHeldLog,
+  progress,
+  startServer,
+  toDeliveryClient,
+  turn,
+  until,
+} from './support.js'
 
 describe('closing', () => {
   it('[DSRV-19] says when to come back, finishes what is being written, and then closes', async () => {

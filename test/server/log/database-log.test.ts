@@ -203,7 +203,8 @@ describe('a log that has lost rows', () => {
       }),
       { numRuns: 300 },
     )
-    for (const [what, times] of Object.entries(seen)) expect([what, times > 10]).toEqual([what, true])
+    for (const [what, times] of Object.entries(seen))
+      expect([what, times > 10]).toEqual([what, true])
   })
 
   it('[DSRV-34] notices a message that is missing, and a loss during its work', async () => {
