@@ -1,6 +1,7 @@
 // Who may import whom. Each folder of src/ is a layer with a rule of its own:
 //
 //   base <- schemas <- transport, state, storage <- streams, machines <- delivery <- client <- index
+//   base <- database <- storage, delivery, server
 //
 // Layers that stand side by side do not import each other. `session`, `kull` and `testing` stand on
 // the library, which never imports them. `server` shares the lower layers with the client.
@@ -48,19 +49,35 @@ export default {
       [inSrc('base|schemas')],
       'Folds do not know how messages travel.',
     ),
-    layer('storage', inSrc('storage'), [inSrc('base|schemas')], 'Storage holds values by key.'),
+    layer(
+      'database',
+      inSrc('database'),
+      [inSrc('base')],
+      'Rows do not know what is stored in them.',
+    ),
+    layer(
+      'storage',
+      inSrc('storage'),
+      [inSrc('base|schemas|database')],
+      'Storage holds values by key.',
+    ),
     layer('streams', inSrc('streams'), lower, 'Streams stand beside machines, below delivery.'),
     layer('machines', inSrc('machines'), lower, 'A machine declares what it asks for as a port.'),
     layer(
       'delivery',
       inSrc('delivery'),
-      [...lower, inSrc('streams|machines')],
+      [...lower, inSrc('streams|machines|database')],
       'Delivery is optional: the layers below it work without it.',
     ),
     layer('client', client, library, 'The client is where the layers meet.'),
     layer('index', '^src/index\\.ts$', library, 'The main entry is the library alone.'),
     layer('session', inSrc('session'), library, 'The session is for any product.'),
-    layer('server', inSrc('server'), lower, 'The server shares the lower layers with the client.'),
+    layer(
+      'server',
+      inSrc('server'),
+      [...lower, inSrc('database')],
+      'The server shares the lower layers with the client.',
+    ),
     layer(
       'kull',
       '^src/kull/(?!server(\\.ts$|/))',

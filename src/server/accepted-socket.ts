@@ -48,23 +48,27 @@ export class AcceptedSocket<R extends MessageSchemas, S extends MessageSchemas> 
     const { context, delivery, members } = this.#parts
     const connection = this.#connection
     const answer = await authenticateClient(request, context, this.#left.signal)
-    // Meanwhile the client, or the server, may have begun to close.
-    if (!connection.isOpen) return
     if (!answer.ok) {
-      context.counters.rejected += 1
-      this.#log('info', 'socket.rejected', { closeCode: answer.closeCode })
-      connection.close(answer.closeCode, answer.reason)
+      this.#reject(answer)
       return
     }
     const sendRoster = () => members.sendRoster(answer, connection)
     // Subscribing comes first: a client with delivery is greeted by the very first frame.
     const subscription = await delivery.subscribe(request, answer, connection, sendRoster)
-    if (connection.isOpen && subscription !== undefined) this.#join(answer, subscription)
+    // Meanwhile the client, or the server, may have begun to close.
+    if (subscription !== undefined && connection.isOpen) this.#join(answer, subscription)
     else subscription?.leave()
   }
 
   close(code: number, reason: string, graceMs: number): void {
     this.#connection.close(code, reason, graceMs)
+  }
+
+  #reject({ closeCode, reason }: Authentication & { readonly ok: false }): void {
+    if (!this.#connection.isOpen) return
+    this.#parts.context.counters.rejected += 1
+    this.#log('info', 'socket.rejected', { closeCode })
+    this.#connection.close(closeCode, reason)
   }
 
   #join(answer: Authentication & { readonly ok: true }, subscription: Subscription): void {

@@ -26,7 +26,7 @@ export interface LogReader {
 }
 
 /** One step of work on a log, done in its turn. */
-interface Write {
+interface QueuedWrite {
   readonly stage: (draft: LogDraft) => void
   readonly resolve: (isWritten: boolean) => void
 }
@@ -57,7 +57,7 @@ export class Mailbox implements LogWriter {
   /** Whether the log could be read; `undefined`: it is to be read. */
   #loading: Promise<boolean> | undefined
   #isLoaded = false
-  #waiting: Write[] = []
+  #waiting: QueuedWrite[] = []
   /** Resolves once no write waits any more; `undefined` if none does. */
   #working: Promise<void> | undefined
   #isWriting = false
@@ -177,7 +177,7 @@ export class Mailbox implements LogWriter {
     this.#release(this)
   }
 
-  async #writeTogether(writes: readonly Write[]): Promise<boolean> {
+  async #writeTogether(writes: readonly QueuedWrite[]): Promise<boolean> {
     const mustTrim = this.#mustTrim
     this.#mustTrim = false
     if (!(await this.load())) return false

@@ -51,7 +51,7 @@ export class Mailboxes {
 
   /** Resolves once nothing is being written. */
   async settled(): Promise<void> {
-    await Promise.all([...this.#mailboxes.values()].map(({ working }) => working))
+    for (const { working } of this.#mailboxes.values()) await working
   }
 
   #forget({ userId }: Mailbox): void {

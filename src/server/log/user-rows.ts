@@ -57,8 +57,8 @@ export function openUser(
   { rows: [userRows = [], messageRows = [], markRows = []], history }: Found,
   newEpoch: string,
 ): OpenedUser {
-  const header = parse<UserHeader>(userRows, HEADER)
-  const checkpoint = parse<LoggedCheckpoint>(userRows, CHECKPOINT)
+  const header = parse(userRows, HEADER) as UserHeader | undefined
+  const checkpoint = parse(userRows, CHECKPOINT) as LoggedCheckpoint | undefined
   const messages = messageRows.map(parseMessage)
   const marks = markRows.map(({ value }) => JSON.parse(value) as StoredMark)
   marks.sort((a, b) => a.at - b.at)
@@ -173,9 +173,9 @@ function isComplete(
   return messages.every(({ seq }, index) => seq === first + index)
 }
 
-function parse<T>(rows: readonly Row[], wanted: string): T | undefined {
+function parse(rows: readonly Row[], wanted: string): unknown {
   const row = rows.find(({ key }) => key === wanted)
-  return row === undefined ? undefined : (JSON.parse(row.value) as T)
+  return row === undefined ? undefined : JSON.parse(row.value)
 }
 
 function parseMessage({ key, value }: Row): LoggedMessage {
