@@ -1,7 +1,6 @@
 // Who may import whom. Each folder of src/ is a layer with a rule of its own:
 //
-//   base <- schemas <- transport, state, storage <- streams, machines <- delivery <- client <- index
-//   base <- database <- storage, delivery, server
+//   base <- schemas <- transport, state, database <- storage <- streams, machines <- delivery <- client <- index
 //
 // Layers that stand side by side do not import each other. `session`, `kull` and `testing` stand on
 // the library, which never imports them. `server` shares the lower layers with the client.
@@ -11,9 +10,14 @@
 const inSrc = (folders) => `^src/(${folders})/`
 const client = '^src/client(\\.ts$|/)'
 const kullServer = '^src/kull/server(\\.ts$|/)'
-const lower = [inSrc('base|schemas|transport|state|storage')]
+const lower = [inSrc('base|schemas|transport|state|database|storage')]
 const library = [...lower, inSrc('streams|machines|delivery'), client]
-const usesNode = ['^src/server/', kullServer, '^src/(storage|delivery/store)/node']
+const usesNode = [
+  '^src/server/',
+  kullServer,
+  '^src/(storage|delivery/store)/node',
+  inSrc('database/sqlite'),
+]
 
 /**
  * @param {string} name
@@ -49,12 +53,7 @@ export default {
       [inSrc('base|schemas')],
       'Folds do not know how messages travel.',
     ),
-    layer(
-      'database',
-      inSrc('database'),
-      [inSrc('base')],
-      'Rows do not know what is stored in them.',
-    ),
+    layer('database', inSrc('database'), [inSrc('base')], 'A database holds rows of any meaning.'),
     layer(
       'storage',
       inSrc('storage'),
@@ -66,18 +65,13 @@ export default {
     layer(
       'delivery',
       inSrc('delivery'),
-      [...lower, inSrc('streams|machines|database')],
+      [...lower, inSrc('streams|machines')],
       'Delivery is optional: the layers below it work without it.',
     ),
     layer('client', client, library, 'The client is where the layers meet.'),
     layer('index', '^src/index\\.ts$', library, 'The main entry is the library alone.'),
     layer('session', inSrc('session'), library, 'The session is for any product.'),
-    layer(
-      'server',
-      inSrc('server'),
-      [...lower, inSrc('database')],
-      'The server shares the lower layers with the client.',
-    ),
+    layer('server', inSrc('server'), lower, 'The server shares the lower layers with the client.'),
     layer(
       'kull',
       '^src/kull/(?!server(\\.ts$|/))',

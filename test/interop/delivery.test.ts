@@ -179,7 +179,7 @@ describe('delivery between our client and our server, over real sockets', () => 
     expect(delivery()).toMatchObject({ taken: 2, resets: 1 })
   })
 
-  it('[DLV-11] [DSRV-32] settles without a second sending what a log in files has', async () => {
+  it('[DLV-11] [DSRV-32] settles without a second sending what a log in SQLite has', async () => {
     const place = createPlace()
     const openLog = await makeLog()
     const log = await openLog()
@@ -258,7 +258,9 @@ describe('delivery between our client and our server, over real sockets', () => 
 
   it('[DSRV-8] lets a reader that does not read lag, and catch up', async () => {
     const place = createPlace()
-    const { server, delivery } = await place.serve({ delivery: { highWaterBytes: 64 * 1024 } })
+    const { server, delivery } = await place.serve({
+      delivery: { highWaterBytes: 64 * 1024, maxLogBytes: 2 ** 26 },
+    })
     const mac = await connectDevice(place, 'MAC')
     const phone = await connectDevice(place, 'PHONE')
     phone.proxy.blackhole()

@@ -47,8 +47,8 @@ const breaking: Record<string, [from: string, to: string][]> = {
     ['src/state/a.ts', '../machines/b.js'],
   ],
   database: [
-    ['src/database/a.ts', '../schemas/b.js'],
     ['src/database/a.ts', '../storage/b.js'],
+    ['src/database/a.ts', '../schemas/b.js'],
   ],
   storage: [
     ['src/storage/a.ts', '../state/b.js'],
