@@ -12,13 +12,16 @@ import { openUser, readsOf, type UserHeader, writesOf } from './user-rows.js'
 export interface DatabaseLogOptions {
   /**
    * How long a former owner of the log may be silent before it counts as gone, in milliseconds. So
-   * long a server waits that starts after another was killed. Default 3,000.
+   * long a server waits that starts after another was killed. The database must tell of changes
+   * sooner than that. Default 3,000.
    */
   readonly leaseMs?: number
   readonly clock?: Clock
   /** Makes the epoch of a user that the log does not know. Default: a UUID. */
   readonly makeEpoch?: () => string
 }
+
+export const DEFAULT_LEASE_MS = 3_000
 
 /** A log in a database. */
 export interface DatabaseLog extends DeliveryLog {
@@ -40,7 +43,11 @@ export async function createDatabaseLog(
   database: Database,
   options: DatabaseLogOptions = {},
 ): Promise<DatabaseLog> {
-  const { clock = createSystemClock(), leaseMs = 3_000, makeEpoch = randomUUID } = options
+  const {
+    clock = createSystemClock(),
+    leaseMs = DEFAULT_LEASE_MS,
+    makeEpoch = randomUUID,
+  } = options
   assertDuration('leaseMs', leaseMs)
   assertOptionalFunction('makeEpoch', makeEpoch)
   const refused = new AbortController()

@@ -1,7 +1,12 @@
 import type { ReportError } from '../../base/errors.js'
 import type { Database } from '../../database/database.js'
 import { createSqliteDatabase, type SqliteConnection } from '../../database/sqlite/index.js'
-import { createDatabaseLog, type DatabaseLog, type DatabaseLogOptions } from './database-log.js'
+import {
+  createDatabaseLog,
+  type DatabaseLog,
+  type DatabaseLogOptions,
+  DEFAULT_LEASE_MS,
+} from './database-log.js'
 
 export type {
   Change,
@@ -37,8 +42,10 @@ export async function createSqliteLog(
   { onError, ...options }: SqliteLogOptions = {},
 ): Promise<DatabaseLog> {
   if (isDatabase(pathOrDatabase)) return createDatabaseLog(pathOrDatabase, options)
-  const { clock } = options
+  const { clock, leaseMs = DEFAULT_LEASE_MS } = options
   const database = createSqliteDatabase(pathOrDatabase, {
+    // Often enough to see in time that another server asks whether this one is alive.
+    pollMs: leaseMs / 3,
     ...(clock !== undefined && { clock }),
     ...(onError !== undefined && { onError }),
   })

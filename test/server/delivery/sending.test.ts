@@ -542,6 +542,29 @@ describe('a log that takes its time', () => {
     expect(await mac.closed).toEqual({ code: 1011, reason: 'Unavailable' })
   })
 
+  it('[DSRV-18] that has lost something begins anew with every client', async () => {
+    const memory = createHeldLog()
+    let epoch = 'first'
+    const log: DeliveryLog = {
+      open: async (userId) => ({ ...(await memory.open(userId)), epoch }),
+      commit: (userId, change) => memory.commit(userId, change),
+    }
+    const { connectDevice, left, sync } = await startServer({ log })
+    const mac = await connectDevice('ada:mac')
+    await mac.resume(claim)
+    await sync.publishToUser('ada', 'PING')
+    memory.failNext()
+    epoch = 'second'
+    await expect(sync.publishToUser('ada', 'PING')).rejects.toMatchObject({ code: 'log-failed' })
+    expect(await sync.publishToUser('ada', 'PING')).toEqual({ epoch: 'second', seq: 2 })
+    expect(await mac.closed).toEqual({ code: 1011, reason: 'Unavailable' })
+    await left(1)
+    expect(mac.numbered.map(({ seq }) => seq)).toEqual([1])
+    const back = await connectDevice('ada:mac')
+    const answer = await back.resume({ ...claim, epoch: 'first', seq: 1 })
+    expect(answer).toMatchObject({ why: 'epoch', epoch: 'second', hwm: 0, known: true })
+  })
+
   it('[DSRV-18] whose queue is full accepts no more, until it has room again', async () => {
     const held = createHeldLog()
     const { connectDevice, sync } = await startServer({ log: held, maxEntries: 5 })

@@ -178,7 +178,8 @@ describe('a log that has lost rows', () => {
         // Rows vanish only if the history says so, but a gap is noticed anyway.
         if (isNoticed || losses > 0) watched.history = 'new'
         const opened = await log.open('ada')
-        expect(await log.open('ada')).toEqual(opened)
+        // A user of whom nothing is left has another epoch at each opening.
+        if (losses <= at) expect(await log.open('ada')).toEqual(opened)
         if (watched.history === '') {
           seen.same += 1
           expect(opened).toEqual(before)
