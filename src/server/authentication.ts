@@ -1,5 +1,4 @@
 import { withDeadline } from '../base/deadline.js'
-import { SyncError } from '../base/errors.js'
 import type { MessageSchemas } from '../schemas/schema.js'
 import type { Authentication, UpgradeRequest } from '../schemas/protocol.js'
 import { isSendableCloseCode } from './close-code.js'
@@ -27,13 +26,8 @@ export async function authenticateClient<R extends MessageSchemas, S extends Mes
   )
   if (asked.kind === 'aborted') return failed
   if (asked.kind === 'value' && isAuthentication(asked.value)) return asked.value
-  const cause = asked.kind === 'threw' ? asked.error : undefined
-  const what = {
-    value: 'gave neither an identity nor a close code that can be sent',
-    threw: 'threw',
-    late: `gave no answer within ${limitMs} ms`,
-  }[asked.kind]
-  reporting.report(new SyncError('authenticate-failed', `authenticate ${what}.`, { cause }))
+  const wrong = 'gave neither an identity nor a close code that can be sent'
+  reporting.reportNoAnswer('authenticate-failed', 'authenticate', asked, wrong)
   return failed
 }
 

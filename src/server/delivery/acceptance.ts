@@ -1,5 +1,4 @@
-import { type Settled, withDeadline } from '../../base/deadline.js'
-import { SyncError } from '../../base/errors.js'
+import { withDeadline } from '../../base/deadline.js'
 import type { ServerDeliveryContext } from './context.js'
 import { encodeData, type UnnumberedMessage } from './logged-message.js'
 import type { MessageRefusal } from './options.js'
@@ -23,6 +22,8 @@ export type MessageDecision =
 /** How long `accept` may take, in milliseconds. The messages after it in its outbox wait. */
 const LONGEST_ACCEPT_MS = 10_000
 
+type Unchecked<T> = { readonly [Field in keyof T]?: unknown }
+
 type AcceptanceContext = Pick<ServerDeliveryContext, 'clock' | 'options' | 'reporting'>
 
 /** Decides about a numbered message: by its schema, by what JSON can hold, and by `accept`. */
@@ -42,23 +43,15 @@ export async function decideMessage(
   const asked = await withDeadline({ clock, limitMs: LONGEST_ACCEPT_MS }, () =>
     accept(input.message as never),
   )
-  const answer = readAnswer(asked)
-  if (answer === 'accepted') return accepted
-  if (typeof answer !== 'string') return answer
-  const cause = asked.kind === 'threw' ? asked.error : undefined
-  reporting.report(new SyncError('handler-threw', `delivery.accept ${answer}.`, { cause }))
+  if (asked.kind === 'value') {
+    // It may come from code that no compiler checked.
+    const answer = (asked.value ?? undefined) as Unchecked<MessageRefusal> | undefined
+    if (answer === undefined) return accepted
+    if (typeof answer.refuse === 'string') return refuse(answer.refuse, answer.retry === true)
+  }
+  const wrong = 'gave neither nothing nor a code'
+  reporting.reportNoAnswer('handler-threw', 'delivery.accept', asked, wrong)
   return refuse('failed', true)
-}
-
-/** What `accept` said; a text that completes a sentence where that was no answer. */
-function readAnswer(asked: Settled<MessageRefusal | undefined>): string | MessageDecision {
-  if (asked.kind === 'threw') return 'threw'
-  if (asked.kind !== 'value') return `gave no answer within ${LONGEST_ACCEPT_MS} ms`
-  // The value may come from code that no compiler checked.
-  const answer = asked.value as Partial<Record<keyof MessageRefusal, unknown>> | null | undefined
-  if (answer === undefined || answer === null) return 'accepted'
-  const { refuse: code, retry } = answer
-  return typeof code === 'string' ? refuse(code, retry === true) : 'gave neither nothing nor a code'
 }
 
 function encodeRelayed(
