@@ -8,8 +8,9 @@ import type {
 } from './delivery-log.js'
 import { markKey } from './user-log.js'
 
-// The rows of one user: one row with a header, one with the checkpoint if there is one, and a row
-// for each message and each mark. A user id is any text, so it stands last in a table's name.
+// The rows of one user are in two tables. One has a row for each message. The other has a row with
+// the header, one with the checkpoint if there is one, and one for each mark. A user id is any text,
+// so it stands last in a table's name.
 
 /** What each commit writes anew, so that missing rows are noticed. */
 export interface UserHeader {
@@ -44,26 +45,29 @@ interface ReadUser {
 
 const HEADER = 'header'
 const CHECKPOINT = 'checkpoint'
+const MARK = 'mark '
 
 /** The reads that {@link openUser} needs. */
 export function readsOf(userId: string): readonly Read[] {
-  const { user, messages, marks } = tablesOf(userId)
-  return [{ table: user }, { table: messages }, { table: marks }]
+  const { user, messages } = tablesOf(userId)
+  return [{ table: user }, { table: messages }]
 }
 
 /** Reads a user from its rows. Where rows may be lost, the user gets the new epoch. */
 export function openUser(
   userId: string,
-  { rows: [userRows = [], messageRows = [], markRows = []], history }: Found,
+  { rows: [userRows = [], messageRows = []], history }: Found,
   newEpoch: string,
 ): OpenedUser {
   const header = parse(userRows, HEADER) as UserHeader | undefined
   const checkpoint = parse(userRows, CHECKPOINT) as LoggedCheckpoint | undefined
   const messages = messageRows.map(parseMessage)
-  const marks = markRows.map(({ value }) => JSON.parse(value) as StoredMark)
+  const marks = userRows
+    .filter(({ key }) => key.startsWith(MARK))
+    .map(({ value }) => JSON.parse(value) as StoredMark)
   marks.sort((a, b) => a.at - b.at)
   const user = { header, checkpoint, messages, marks }
-  if (userRows.length + messageRows.length + markRows.length === 0) {
+  if (userRows.length + messageRows.length === 0) {
     const fresh = { epoch: newEpoch, history, first: 1, head: 0, marksWritten: 0 }
     return { header: fresh, log: toLog(user, fresh), writes: [] }
   }
@@ -128,10 +132,10 @@ export function writesOf(
   for (const mark of marks) {
     marksWritten += 1
     const value = JSON.stringify({ ...mark, at: marksWritten } satisfies StoredMark)
-    writes.push({ table: tables.marks, key: markKey(mark), value })
+    writes.push({ table: tables.user, key: MARK + markKey(mark), value })
   }
   for (const mark of forget) {
-    writes.push({ table: tables.marks, key: markKey(mark), value: undefined })
+    writes.push({ table: tables.user, key: MARK + markKey(mark), value: undefined })
   }
   if (trim !== undefined) {
     for (; first < trim.first; first += 1) {
@@ -144,11 +148,7 @@ export function writesOf(
 }
 
 function tablesOf(userId: string) {
-  return {
-    user: `log/user/${userId}`,
-    messages: `log/messages/${userId}`,
-    marks: `log/marks/${userId}`,
-  }
+  return { user: `log/user/${userId}`, messages: `log/messages/${userId}` }
 }
 
 function toLog(

@@ -132,7 +132,7 @@ describe('the owner of a log', () => {
   })
 })
 
-const tables = ['log/user/ada', 'log/messages/ada', 'log/marks/ada']
+const tables = ['log/user/ada', 'log/messages/ada']
 
 /** Writes messages one by one; the state is the list of their timestamps. */
 async function fill(log: DeliveryLog, count: number, trimmedAt: number): Promise<string> {
