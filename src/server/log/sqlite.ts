@@ -8,16 +8,7 @@ import {
   DEFAULT_LEASE_MS,
 } from './database-log.js'
 
-export type {
-  Change,
-  Database,
-  Found,
-  HeldLock,
-  LockOptions,
-  Read,
-  Row,
-  Write,
-} from '../../database/database.js'
+export type { Change, Database, Found, Read, Row, Write } from '../../database/database.js'
 export type { SqliteConnection } from '../../database/sqlite/index.js'
 export { createDatabaseLog, type DatabaseLog, type DatabaseLogOptions } from './database-log.js'
 

@@ -45,7 +45,7 @@ interface ReadUser {
 
 const HEADER = 'header'
 const CHECKPOINT = 'checkpoint'
-const MARK = 'mark '
+const MARK_PREFIX = 'mark '
 
 /** The reads that {@link openUser} needs. */
 export function readsOf(userId: string): readonly Read[] {
@@ -63,7 +63,7 @@ export function openUser(
   const checkpoint = parse(userRows, CHECKPOINT) as LoggedCheckpoint | undefined
   const messages = messageRows.map(parseMessage)
   const marks = userRows
-    .filter(({ key }) => key.startsWith(MARK))
+    .filter(({ key }) => key.startsWith(MARK_PREFIX))
     .map(({ value }) => JSON.parse(value) as StoredMark)
   marks.sort((a, b) => a.at - b.at)
   const user = { header, checkpoint, messages, marks }
@@ -132,10 +132,10 @@ export function writesOf(
   for (const mark of marks) {
     marksWritten += 1
     const value = JSON.stringify({ ...mark, at: marksWritten } satisfies StoredMark)
-    writes.push({ table: tables.user, key: MARK + markKey(mark), value })
+    writes.push({ table: tables.user, key: MARK_PREFIX + markKey(mark), value })
   }
   for (const mark of forget) {
-    writes.push({ table: tables.user, key: MARK + markKey(mark), value: undefined })
+    writes.push({ table: tables.user, key: MARK_PREFIX + markKey(mark), value: undefined })
   }
   if (trim !== undefined) {
     for (; first < trim.first; first += 1) {
