@@ -55,7 +55,7 @@ export function createCast({ messages, seconds, directory }: CastOptions): Cast 
       broadcasts: { ada: say(shares.adaServer), bob: say(shares.bobServer) },
       // So few that a client that was stopped for some seconds needs a snapshot of the state.
       maxEntries: Math.max(200, Math.round((messages / seconds) * 2)),
-      maxJournalBytes: 2 ** 18,
+      leaseMs: 500,
     },
   }
 }

@@ -7,7 +7,8 @@ export interface ServerPlan {
   /** How many messages the server itself sends to each user, and how many per second. */
   readonly broadcasts: Readonly<Record<string, { readonly count: number; readonly rate: number }>>
   readonly maxEntries: number
-  readonly maxJournalBytes: number
+  /** How long the server before may be silent until it counts as gone. */
+  readonly leaseMs: number
 }
 
 /** What a client process is started with. */

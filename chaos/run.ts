@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openFileLog } from 'statewire/server/file-log'
+import { createSqliteLog } from 'statewire/server/sqlite'
 import { createSeededRandom } from 'statewire/testing'
 import { type ActorOptions, type ClientActor, createClientActor, ServerActor } from './actors.js'
 import type { Audit } from './audit.js'
@@ -153,7 +153,7 @@ async function waitUntil(
 }
 
 async function readAudits(directory: string, users: readonly string[]) {
-  const log = await openFileLog({ directory, lockTimeoutMs: 5_000 })
+  const log = await createSqliteLog(join(directory, 'log.sqlite'))
   try {
     const audits = new Map<string, Audit>()
     for (const user of users) audits.set(user, await readAudit(log, user))

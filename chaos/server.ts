@@ -1,6 +1,7 @@
 // The server process: it has a durable log, relays messages, and sends some of its own.
+import { join } from 'node:path'
 import { createSyncServer, type DeliveryLog } from 'statewire/server'
-import { openFileLog } from 'statewire/server/file-log'
+import { createSqliteLog } from 'statewire/server/sqlite'
 import type { Audit } from './audit.js'
 import { readAudit } from './read-log.js'
 import { storm } from './protocol.js'
@@ -10,12 +11,8 @@ import type { ServerPlan, ServerReport } from './reports.js'
 const plan = readPlan() as ServerPlan
 const tell = (report: ServerReport): void => say(report)
 const problems: string[] = []
-const log = await openFileLog({
-  directory: plan.directory,
-  maxJournalBytes: plan.maxJournalBytes,
-  // The process before may not have ended yet.
-  lockTimeoutMs: 5_000,
-})
+// The process before was killed: its ownership ends once it is silent.
+const log = await createSqliteLog(join(plan.directory, 'log.sqlite'), { leaseMs: plan.leaseMs })
 // This process continues where the log of the one before ends.
 const saidBefore = new Map<string, Audit>()
 for (const user of Object.keys(plan.broadcasts)) saidBefore.set(user, await readAudit(log, user))

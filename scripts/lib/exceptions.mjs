@@ -4,11 +4,7 @@
  *
  * @type {readonly { path: string, reason: string }[]}
  */
-export const exceptions = [
-  { path: 'src/delivery/store/', reason: 'One SQLite engine replaces these stores.' },
-  { path: 'src/storage/node-journal.ts', reason: 'The same engine replaces what uses it.' },
-  { path: 'src/server/file-log/', reason: 'The same engine replaces the log in files.' },
-]
+export const exceptions = []
 
 /** @param {string} file */
 export function isException(file) {

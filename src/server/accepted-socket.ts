@@ -1,11 +1,11 @@
 import type { WebSocket } from 'ws'
 import type { MessageSchemas } from '../schemas/schema.js'
 import type { Authentication, UpgradeRequest } from '../schemas/protocol.js'
-import { startAuthentication } from './authentication.js'
+import { authenticateClient } from './authentication.js'
 import type { SocketEnd } from './client.js'
 import { ClientConnection } from './client-connection.js'
 import type { ClientMessages } from './client-messages.js'
-import type { ServerDeliveryPort, Subscribe } from './delivery/port.js'
+import type { ServerDeliveryPort, Subscription } from './delivery/port.js'
 import type { Member, Members } from './members.js'
 import type { ServerContext } from './options.js'
 import type { Ticker } from './ticker.js'
@@ -25,7 +25,7 @@ export class AcceptedSocket<R extends MessageSchemas, S extends MessageSchemas> 
   readonly #parts: SocketParts<R, S>
   readonly #connection: ClientConnection
   #member: Member<R> | undefined
-  #abandonAuthentication = (): void => {}
+  readonly #left = new AbortController()
 
   /** `closed` is called once, before the socket's member leaves. */
   constructor(
@@ -44,43 +44,36 @@ export class AcceptedSocket<R extends MessageSchemas, S extends MessageSchemas> 
   }
 
   /** Asks who connects. An authenticated client becomes a member; another one is closed. */
-  authenticate(request: UpgradeRequest): void {
-    this.#abandonAuthentication = startAuthentication(request, this.#parts.context, (answer) => {
-      this.#authenticated(request, answer)
-    })
+  async authenticate(request: UpgradeRequest): Promise<void> {
+    const { context, delivery, members } = this.#parts
+    const connection = this.#connection
+    const answer = await authenticateClient(request, context, this.#left.signal)
+    if (!answer.ok) {
+      this.#reject(answer)
+      return
+    }
+    const sendRoster = () => members.sendRoster(answer, connection)
+    // Subscribing comes first: a client with delivery is greeted by the very first frame.
+    const subscription = await delivery.subscribe(request, answer, connection, sendRoster)
+    // Meanwhile the client, or the server, may have begun to close.
+    if (subscription !== undefined && connection.isOpen) this.#join(answer, subscription)
+    else subscription?.leave()
   }
 
   close(code: number, reason: string, graceMs: number): void {
     this.#connection.close(code, reason, graceMs)
   }
 
-  #authenticated(request: UpgradeRequest, answer: Authentication): void {
-    const { context, delivery } = this.#parts
-    const connection = this.#connection
-    // Meanwhile the client, or the server, may have begun to close.
-    if (!connection.isOpen) return
-    if (!answer.ok) {
-      context.counters.rejected += 1
-      this.#log('info', 'socket.rejected', { closeCode: answer.closeCode })
-      connection.close(answer.closeCode, answer.reason)
-      return
-    }
-    delivery.prepare(
-      request,
-      answer,
-      (subscribe) => {
-        if (connection.isOpen) this.#join(answer, subscribe)
-      },
-      // 1011 is the server's fault: the client tries again.
-      () => connection.close(1011, 'Unavailable'),
-    )
+  #reject({ closeCode, reason }: Authentication & { readonly ok: false }): void {
+    if (!this.#connection.isOpen) return
+    this.#parts.context.counters.rejected += 1
+    this.#log('info', 'socket.rejected', { closeCode })
+    this.#connection.close(closeCode, reason)
   }
 
-  #join(answer: Authentication & { readonly ok: true }, subscribe: Subscribe): void {
+  #join(answer: Authentication & { readonly ok: true }, subscription: Subscription): void {
     const { context, keepAlive, members, messages } = this.#parts
     const connection = this.#connection
-    // Subscribing comes first: a client with delivery is greeted by the very first frame.
-    const subscription = subscribe(connection, () => members.sendRoster(answer, connection))
     const member = members.join(answer, connection, subscription)
     this.#member = member
     keepAlive?.add(connection)
@@ -92,7 +85,7 @@ export class AcceptedSocket<R extends MessageSchemas, S extends MessageSchemas> 
   #leave(end: SocketEnd): void {
     const { context, keepAlive, members } = this.#parts
     const member = this.#member
-    this.#abandonAuthentication()
+    this.#left.abort()
     if (member === undefined) return
     keepAlive?.delete(this.#connection)
     members.leave(member)

@@ -1,7 +1,6 @@
-import { SyncError } from '../base/errors.js'
+import { withDeadline } from '../base/deadline.js'
 import type { MessageSchemas } from '../schemas/schema.js'
 import type { Authentication, UpgradeRequest } from '../schemas/protocol.js'
-import { askUserCode } from './ask.js'
 import { isSendableCloseCode } from './close-code.js'
 import type { ServerContext } from './options.js'
 
@@ -10,42 +9,26 @@ const notAuthenticated: Authentication = { ok: false, closeCode: 1008, reason: '
 const failed: Authentication = { ok: false, closeCode: 1011, reason: 'Authentication failed' }
 
 /**
- * Asks who connects, and calls `decided` once: before it returns where `authenticate` gives no
- * promise. Every failure of `authenticate` is reported and refuses the client.
- *
- * @returns A function that abandons the question: it aborts the signal, and `decided` is not called.
+ * Asks who connects. Every failure of `authenticate` is reported and refuses the client. When the
+ * signal aborts, the answer is no longer needed.
  */
-export function startAuthentication<R extends MessageSchemas, S extends MessageSchemas>(
+export async function authenticateClient<R extends MessageSchemas, S extends MessageSchemas>(
   request: UpgradeRequest,
   context: ServerContext<R, S>,
-  decided: (answer: Authentication) => void,
-): () => void {
-  const { authenticate, authenticateTimeoutMs, clock, makeId, protocol, reporting } = context
-  const controller = new AbortController()
-
-  function byProtocol(): Authentication {
-    return protocol.server?.authenticate(request, makeId, clock.epoch()) ?? notAuthenticated
-  }
-
-  function fail(what: string, cause?: unknown): void {
-    reporting.report(new SyncError('authenticate-failed', `authenticate ${what}.`, { cause }))
-    controller.abort()
-    decided(failed)
-  }
-
-  const abandon = askUserCode({
-    ask: () => authenticate(request, { signal: controller.signal, byProtocol }),
-    clock,
-    timeoutMs: authenticateTimeoutMs,
-    answered(answer) {
-      if (isAuthentication(answer)) decided(answer)
-      else fail('gave neither an identity nor a close code that can be sent')
-    },
-    failed: fail,
-  })
-  return () => {
-    if (abandon()) controller.abort()
-  }
+  signal: AbortSignal,
+): Promise<Authentication> {
+  const { authenticate, clock, makeId, protocol, reporting } = context
+  const limitMs = context.authenticateTimeoutMs
+  const byProtocol = () =>
+    protocol.server?.authenticate(request, makeId, clock.epoch()) ?? notAuthenticated
+  const asked = await withDeadline({ clock, limitMs, signal }, (unwanted) =>
+    authenticate(request, { signal: unwanted, byProtocol }),
+  )
+  if (asked.kind === 'aborted') return failed
+  if (asked.kind === 'value' && isAuthentication(asked.value)) return asked.value
+  const wrong = 'gave neither an identity nor a close code that can be sent'
+  reporting.reportNoAnswer('authenticate-failed', 'authenticate', asked, wrong)
+  return failed
 }
 
 // The answer may come from code that no compiler checked.

@@ -163,7 +163,7 @@ class WebSocketSyncServer<R extends MessageSchemas, S extends MessageSchemas>
       if (this.#sockets.size === 0) this.#allSocketsClosed()
     })
     this.#sockets.add(accepted)
-    accepted.authenticate(request)
+    void accepted.authenticate(request)
   }
 
   /** Closes all sockets; resolves once the last one has closed. */

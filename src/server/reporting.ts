@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.js'
-import { type ReportError, SyncError } from '../base/errors.js'
+import type { Settled } from '../base/deadline.js'
+import { type ReportError, SyncError, type SyncErrorCode } from '../base/errors.js'
 import { guardReport } from '../base/options.js'
 import { isThenable } from '../base/values.js'
 
@@ -43,6 +44,17 @@ export class Reporting {
     } catch (cause) {
       this.report(new SyncError('handler-threw', 'The logger threw.', { cause }))
     }
+  }
+
+  /**
+   * Reports that a function of the user gave no answer that can be used. `wrong` completes a sentence
+   * that begins with the function's name, where the answer is of another kind.
+   */
+  reportNoAnswer(code: SyncErrorCode, name: string, asked: Settled<unknown>, wrong: string): void {
+    const late = 'gave no answer in time'
+    const what = { value: wrong, threw: 'threw', late, aborted: late }[asked.kind]
+    const cause = asked.kind === 'threw' ? asked.error : undefined
+    this.report(new SyncError(code, `${name} ${what}.`, { cause }))
   }
 
   /** Runs user code. What it throws, or rejects with, is reported under `name`. */

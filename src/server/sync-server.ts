@@ -39,9 +39,8 @@ export interface SyncServer<R extends MessageSchemas> extends AsyncDisposable {
   handleUpgrade: HandleUpgrade
   /**
    * Sends to every socket of a user; returns how many took it. As with every method that sends,
-   * only the compiler checks the type of the data. With `delivery`, devices that are away get it
-   * later. If the log answers by a promise, it is sent once the log has it, and the result is the
-   * number of the user's sockets.
+   * only the compiler checks the type of the data. With `delivery` it is sent once the log has it,
+   * devices that are away get it later, and the result is the number of the user's sockets.
    *
    * @throws SyncError `message-invalid` where JSON cannot hold the data.
    */

@@ -5,7 +5,7 @@ import { type CommonOptions, createSyncClient, type SyncError } from 'statewire'
 import { createDelivery } from 'statewire/delivery'
 import { kull } from 'statewire/kull'
 import { createMemoryLog, createSyncServer, type SyncServerOptions } from 'statewire/server'
-import { type FileLog, openFileLog } from 'statewire/server/file-log'
+import { createSqliteLog, type DatabaseLog } from 'statewire/server/sqlite'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { openProxy, type TcpProxy } from '../../chaos/proxy.js'
 
@@ -100,10 +100,10 @@ const upTo = (count: number): number[] => Array.from({ length: count }, (_, at) 
 const delivered = { outcome: 'delivered' }
 const shootsOf = ({ sync }: Pick<Device, 'sync'>) => [...sync.state.activeShootProgress]
 
-async function makeLog(): Promise<() => Promise<FileLog>> {
+async function makeLog(): Promise<() => Promise<DatabaseLog>> {
   const directory = await mkdtemp(join(tmpdir(), 'statewire-'))
   disposals.push(() => rm(directory, { recursive: true, force: true }))
-  return () => openFileLog({ directory, lockTimeoutMs: 10_000 })
+  return () => createSqliteLog(join(directory, 'log.sqlite'))
 }
 
 /** A gate that `accept` waits at. */
@@ -179,7 +179,7 @@ describe('delivery between our client and our server, over real sockets', () => 
     expect(delivery()).toMatchObject({ taken: 2, resets: 1 })
   })
 
-  it('[DLV-11] [DSRV-32] settles without a second sending what a log in files has', async () => {
+  it('[DLV-11] [DSRV-32] settles without a second sending what a log in SQLite has', async () => {
     const place = createPlace()
     const openLog = await makeLog()
     const log = await openLog()
@@ -258,7 +258,9 @@ describe('delivery between our client and our server, over real sockets', () => 
 
   it('[DSRV-8] lets a reader that does not read lag, and catch up', async () => {
     const place = createPlace()
-    const { server, delivery } = await place.serve({ delivery: { highWaterBytes: 64 * 1024 } })
+    const { server, delivery } = await place.serve({
+      delivery: { highWaterBytes: 64 * 1024, maxLogBytes: 2 ** 26 },
+    })
     const mac = await connectDevice(place, 'MAC')
     const phone = await connectDevice(place, 'PHONE')
     phone.proxy.blackhole()

@@ -46,13 +46,13 @@ const breaking: Record<string, [from: string, to: string][]> = {
     ['src/state/a.ts', '../transport/b.js'],
     ['src/state/a.ts', '../machines/b.js'],
   ],
-  storage: [
-    ['src/storage/a.ts', '../state/b.js'],
-    ['src/storage/a.ts', '../delivery/store/b.js'],
-  ],
   database: [
     ['src/database/a.ts', '../storage/b.js'],
     ['src/database/a.ts', '../schemas/b.js'],
+  ],
+  storage: [
+    ['src/storage/a.ts', '../state/b.js'],
+    ['src/storage/a.ts', '../delivery/store/b.js'],
   ],
   streams: [
     ['src/streams/a.ts', '../machines/b.js'],

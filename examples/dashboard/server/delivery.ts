@@ -1,6 +1,7 @@
+import { join } from 'node:path'
 import type { kull } from 'statewire/kull'
 import { createMemoryLog, type DeliveryLog, type ServerDeliveryOptions } from 'statewire/server'
-import { openFileLog } from 'statewire/server/file-log'
+import { createSqliteLog } from 'statewire/server/sqlite'
 
 type KullDelivery = ServerDeliveryOptions<typeof kull.receive, typeof kull.send>
 
@@ -31,7 +32,7 @@ export function createDeliveryMemory(folder: string | undefined): DeliveryMemory
   }
   return {
     async open() {
-      const log = await openFileLog({ directory: folder })
+      const log = await createSqliteLog(join(folder, 'log.sqlite'))
       return { delivery: deliveryWith(log), end: () => log.end() }
     },
   }

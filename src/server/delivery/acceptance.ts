@@ -1,7 +1,6 @@
-import { SyncError } from '../../base/errors.js'
-import { askUserCode } from '../ask.js'
-import { encodeData, type UnnumberedMessage } from './logged-message.js'
+import { withDeadline } from '../../base/deadline.js'
 import type { ServerDeliveryContext } from './context.js'
+import { encodeData, type UnnumberedMessage } from './logged-message.js'
 import type { MessageRefusal } from './options.js'
 import type { NumberedInput } from './port.js'
 
@@ -23,53 +22,36 @@ export type MessageDecision =
 /** How long `accept` may take, in milliseconds. The messages after it in its outbox wait. */
 const LONGEST_ACCEPT_MS = 10_000
 
+type Unchecked<T> = { readonly [Field in keyof T]?: unknown }
+
 type AcceptanceContext = Pick<ServerDeliveryContext, 'clock' | 'options' | 'reporting'>
 
-/**
- * Decides about a numbered message: by its schema, by what JSON can hold, and by `accept`. Calls
- * `decided` once; before it returns unless `accept` gives a promise.
- */
-export function decideMessage(
+/** Decides about a numbered message: by its schema, by what JSON can hold, and by `accept`. */
+export async function decideMessage(
   context: AcceptanceContext,
   deviceId: string,
   input: NumberedInput,
-  decided: (decision: MessageDecision) => void,
-): void {
-  if (input.kind === 'unacceptable') {
-    decided(refuse(input.code, false))
-    return
-  }
+): Promise<MessageDecision> {
+  if (input.kind === 'unacceptable') return refuse(input.code, false)
   const relayed = encodeRelayed(context, deviceId, input)
-  if (relayed === 'failed') {
-    decided(refuse('failed', false))
-    return
-  }
+  if (relayed === 'failed') return refuse('failed', false)
   const accepted: MessageDecision = { kind: 'accept', relayed, handle: input.handle }
   const { clock, options, reporting } = context
   const { accept } = options
-  if (accept === undefined) {
-    decided(accepted)
-    return
+  if (accept === undefined) return accepted
+  // `accept` is typed by the protocol, whose reader made the message.
+  const asked = await withDeadline({ clock, limitMs: LONGEST_ACCEPT_MS }, () =>
+    accept(input.message as never),
+  )
+  if (asked.kind === 'value') {
+    // It may come from code that no compiler checked.
+    const answer = (asked.value ?? undefined) as Unchecked<MessageRefusal> | undefined
+    if (answer === undefined) return accepted
+    if (typeof answer.refuse === 'string') return refuse(answer.refuse, answer.retry === true)
   }
-  function failed(what: string, cause?: unknown): void {
-    reporting.report(new SyncError('handler-threw', `delivery.accept ${what}.`, { cause }))
-    decided(refuse('failed', true))
-  }
-  askUserCode({
-    // `accept` is typed by the protocol, whose reader made the message.
-    ask: () => accept(input.message as never),
-    clock,
-    timeoutMs: LONGEST_ACCEPT_MS,
-    answered(answer) {
-      const { refuse: code, retry } = (answer ?? {}) as Partial<
-        Record<keyof MessageRefusal, unknown>
-      >
-      if (answer === undefined || answer === null) decided(accepted)
-      else if (typeof code === 'string') decided(refuse(code, retry === true))
-      else failed('gave neither nothing nor a code')
-    },
-    failed,
-  })
+  const wrong = 'gave neither nothing nor a code'
+  reporting.reportNoAnswer('handler-threw', 'delivery.accept', asked, wrong)
+  return refuse('failed', true)
 }
 
 function encodeRelayed(

@@ -1,12 +1,15 @@
-import type { RefusedNumber } from '../../schemas/control.js'
 import type { ClientMark } from '../log/delivery-log.js'
 import { markKey } from '../log/user-log.js'
 import { decideMessage, type MessageDecision } from './acceptance.js'
-import { sendToPlain } from './logged-message.js'
-import type { Mailbox } from './mailbox.js'
 import type { ServerDeliveryContext } from './context.js'
+import type { LogDraft, LogWriter } from './log-draft.js'
 import type { NumberedInput } from './port.js'
-import type { LogDraft } from './write-queue.js'
+
+/** What a client says of itself when it claims an outbox. */
+export interface OutboxClaim extends Pick<ClientMark, 'fence' | 'start'> {
+  /** Earlier starts that the server may know as the latest. */
+  readonly past: readonly string[]
+}
 
 /** How far the server has come with an outbox: part of the answer to a resume. */
 export interface OutboxMark extends Pick<ClientMark, 'hwm' | 'refused'> {
@@ -18,239 +21,210 @@ export interface OutboxMark extends Pick<ClientMark, 'hwm' | 'refused'> {
 export interface OutboxSender {
   acknowledge(cid: string, n: number): void
   refuse(cid: string, n: number, code: string, retry: boolean): void
-  /** The log cannot be read or written: the connection is closed, and the client comes back. */
+  /** The log cannot be written: the connection is closed, and the client comes back. */
   giveUp(): void
 }
 
 /**
- * The server's side of one client's outbox. It handles what it receives one after another: claims,
- * and messages in the order of their numbers. Its mailbox is loaded.
+ * How far a claim may raise the fence. A client's fence grows by one each time it takes its outbox
+ * over. Without a limit one claim with the largest number would shut out every later owner.
+ */
+const LONGEST_FENCE_STEP = 1_024
+
+/**
+ * The server's side of one client's outbox. The log is loaded.
  *
- * A message is received, decided about, written, and then acknowledged or refused. The next message
- * is decided about while the one before it is being written.
+ * A message is received, decided about, written, and then acknowledged or refused. Claims and
+ * messages are handled in the order in which they come. The next one is decided about while the one
+ * before it is being written.
  */
 export class ClientOutbox {
   readonly cid: string
-  readonly #deviceId: string
-  readonly #mailbox: Mailbox
+  readonly #log: LogWriter
   readonly #context: ServerDeliveryContext
   readonly #ended: () => void
   readonly #key: string
   /** The mark of an outbox that the log does not know. */
   readonly #newMark: ClientMark
-  /** The claims and messages that wait for their turn. */
-  readonly #waiting: (() => void)[] = []
-  readonly #unacknowledged = new Set<OutboxSender>()
   /** The connection whose messages are accepted. */
   #owner: OutboxSender | undefined
-  /** The highest fencing token so far. */
-  #fence: number
+  /** The last claim that counted; `undefined` for an outbox that nobody knows. */
+  #latest: Pick<ClientMark, 'fence' | 'start'> | undefined
   /** The number that is accepted next. A message that is being written counts as accepted. */
   #next: number
-  #writesUnderWay = 0
-  #isDeciding = false
-  #isWorking = false
+  /** How many claims and messages were received and are not settled. */
+  #unsettled = 0
+  /** Resolves once everything received before is decided about. */
+  #turn: Promise<void> = Promise.resolve()
   #hasEnded = false
 
   /** `ended` is called once no connection sends from it any more, and nothing of it is unsettled. */
   constructor(
     { deviceId, cid }: Pick<ClientMark, 'deviceId' | 'cid'>,
-    mailbox: Mailbox,
+    log: LogWriter,
     context: ServerDeliveryContext,
     ended: () => void,
   ) {
     this.cid = cid
-    this.#deviceId = deviceId
-    this.#mailbox = mailbox
+    this.#log = log
     this.#context = context
     this.#ended = ended
     this.#key = markKey({ deviceId, cid })
-    this.#newMark = { deviceId, cid, hwm: 0, fence: 0, refused: [] }
-    const { fence, hwm } = this.#mark
-    this.#fence = fence
-    this.#next = hwm + 1
-    mailbox.activeOutboxes.add(this.#key)
+    this.#newMark = { deviceId, cid, hwm: 0, fence: 0, start: '', refused: [] }
+    this.#latest = log.mark(this.#key)
+    this.#next = this.#hwm + 1
   }
 
   /**
-   * A connection claims to be the one that sends the messages of the outbox. With a lower fencing
-   * token than a former one the claim has no effect. `answer` is called once everything received
-   * before is settled; with `undefined` where the claim failed.
+   * A connection claims to be the one that sends the messages of the outbox. `answer` is called
+   * once everything received before is settled; with `undefined` where the claim does not count.
    */
-  resume(sender: OutboxSender, fence: number, answer: (mark?: OutboxMark) => void): void {
-    if (fence >= this.#fence) {
-      this.#fence = fence
+  async resume(
+    sender: OutboxSender,
+    claim: OutboxClaim,
+    answer: (mark?: OutboxMark) => void,
+  ): Promise<void> {
+    const counts = doesCount(claim, this.#latest)
+    if (counts) {
+      this.#latest = claim
       this.#owner = sender
     }
-    this.#waiting.push(() => this.#claim(sender, fence, answer))
-    this.#work()
+    const endTurn = await this.#takeTurn()
+    const written = this.#log.write((draft) => {
+      if (counts) this.#stageClaim(draft, claim, answer)
+      else draft.answers.push(answer)
+    })
+    endTurn()
+    if (!(await written)) sender.giveUp()
+    this.#settled()
   }
 
-  receive(sender: OutboxSender, input: NumberedInput): void {
+  async receive(sender: OutboxSender, input: NumberedInput): Promise<void> {
     const { counters, options } = this.#context
     if (sender !== this.#owner) counters.fenced += 1
-    else if (this.#waiting.length + this.#writesUnderWay >= options.window) counters.gaps += 1
+    else if (this.#unsettled >= options.window) counters.gaps += 1
     else {
-      this.#waiting.push(() => this.#consider(sender, input))
-      this.#work()
+      const endTurn = await this.#takeTurn()
+      let written: Promise<void> | undefined
+      if (this.#isDue(sender, input.n, this.#next)) {
+        const decision = await decideMessage(this.#context, this.#newMark.deviceId, input)
+        written = this.#write(sender, input.n, decision)
+      }
+      endTurn()
+      await written
+      this.#settled()
     }
   }
 
   /** A connection closed, or turned to another outbox. */
   leave(sender: OutboxSender): void {
     if (this.#owner === sender) this.#owner = undefined
-    if (!this.#isWorking) this.#endIfUnused()
-  }
-
-  /** How far the outbox has come, as far as that is written. */
-  get #mark(): ClientMark {
-    return this.#mailbox.mark(this.#key) ?? this.#newMark
-  }
-
-  #work(): void {
-    if (this.#isWorking) return
-    this.#isWorking = true
-    while (!this.#isDeciding && this.#waiting.length > 0) this.#waiting.shift()?.()
-    this.#isWorking = false
     this.#endIfUnused()
   }
 
-  #consider(sender: OutboxSender, input: NumberedInput): void {
-    const { counters } = this.#context
-    const { cid, n } = input
-    if (n < this.#next) {
-      counters.duplicates += 1
-      // A message that is being written is acknowledged once it is written.
-      const { hwm } = this.#mark
-      if (n <= hwm) sender.acknowledge(cid, hwm)
-      return
-    }
-    if (n > this.#next) {
-      counters.gaps += 1
-      return
-    }
-    this.#isDeciding = true
-    decideMessage(this.#context, this.#deviceId, input, (decision) => {
-      this.#isDeciding = false
-      // Meanwhile a message before it may have failed. The client sends that one again first.
-      if (n !== this.#next) counters.gaps += 1
-      else if (decision.kind === 'refuse' && decision.retry) {
-        this.#refuseForNow(n, sender, decision.code)
-      } else this.#write(n, sender, decision)
-      this.#work()
-    })
+  /** The number of the last message that is settled, as far as that is written. */
+  get #hwm(): number {
+    return this.#log.mark(this.#key)?.hwm ?? 0
   }
 
-  /** Refuses a message that the client is to send again, after the answers to those before it. */
-  #refuseForNow(n: number, sender: OutboxSender, code: string): void {
-    this.#writesUnderWay += 1
-    this.#mailbox.push({
-      settle: () => {
-        this.#context.counters.refused += 1
-        this.#acknowledge()
-        sender.refuse(this.cid, n, code, true)
-        this.#writeEnded()
-      },
-      fail: () => this.#writeEnded(),
+  /** Waits until everything received before is decided about. Gives the function that ends the turn. */
+  async #takeTurn(): Promise<() => void> {
+    const before = this.#turn
+    let end!: () => void
+    this.#turn = new Promise((resolve) => {
+      end = resolve
     })
+    this.#unsettled += 1
+    await before
+    return end
   }
 
-  /** Writes a message that was accepted, or refused for good: both use up its number. */
-  #write(n: number, sender: OutboxSender, decision: MessageDecision): void {
+  /** Whether a message is the next one. One that is written already is acknowledged again. */
+  #isDue(sender: OutboxSender, n: number, next: number): boolean {
+    if (n === next) return true
+    this.#context.counters[n < next ? 'duplicates' : 'gaps'] += 1
+    if (n <= this.#hwm) sender.acknowledge(this.cid, this.#hwm)
+    return false
+  }
+
+  /** Writes what was decided. A message that cannot be written is refused for now. */
+  async #write(sender: OutboxSender, n: number, decision: MessageDecision): Promise<void> {
+    const usesUp = decision.kind === 'accept' || !decision.retry
+    if (n === this.#next && usesUp) this.#next = n + 1
+    const isWritten = await this.#log.write((draft) => {
+      // A message before it may have failed meanwhile. The client sends that one again first.
+      const mark = draft.mark(this.#key) ?? this.#newMark
+      if (this.#isDue(sender, n, mark.hwm + 1)) this.#stage(draft, mark, sender, decision)
+    })
+    if (isWritten) return
+    this.#next = Math.min(this.#next, n)
+    // The client also sends again everything that follows the first refused message.
+    if (n === this.#next) sender.refuse(this.cid, n, 'unavailable', true)
+  }
+
+  /** Puts a decision about the next message into the draft. */
+  #stage(draft: LogDraft, mark: ClientMark, sender: OutboxSender, decision: MessageDecision): void {
     const { cid } = this
-    const { counters } = this.#context
-    let isStaged = false
-    let isInTurn = false
-    this.#next = n + 1
-    this.#writesUnderWay += 1
-    this.#mailbox.push({
-      stage: (draft) => {
-        const mark = draft.mark(this.#key) ?? this.#newMark
-        isStaged = true
-        isInTurn = n === mark.hwm + 1
-        if (!isInTurn) return
-        this.#stage(draft, mark, n, decision)
-        this.#unacknowledged.add(sender)
-        // `atEnd` is a set: one call per change.
-        draft.atEnd.add(this.#acknowledge)
-      },
-      settle: () => {
-        if (!isInTurn) counters.gaps += 1
-        else if (decision.kind === 'refuse') {
-          counters.refused += 1
-          sender.refuse(cid, n, decision.code, false)
-        } else {
-          counters.taken += 1
-          const { relayed } = decision
-          if (relayed !== undefined) sendToPlain(this.#context, this.#mailbox.userId, [relayed])
-        }
-        this.#writeEnded()
-      },
-      fail: () => {
-        if (isInTurn) this.#unacknowledged.clear()
-        // Not staged: the queue was full. Earlier numbers may still be written, so only this one is
-        // free again. Staged: the next number is the one after what the log holds.
-        this.#next = isStaged ? this.#mark.hwm + 1 : n
-        // The client also sends again everything that follows the first refused message.
-        if (n === this.#next) sender.refuse(cid, n, 'unavailable', true)
-        this.#writeEnded()
-      },
-      afterwards() {
-        if (isInTurn && decision.kind === 'accept') decision.handle()
-      },
-    })
-  }
-
-  #stage(draft: LogDraft, mark: ClientMark, n: number, decision: MessageDecision): void {
-    const recent = mark.refused.filter(([number]) => number > n - this.#context.options.window)
-    const refused: readonly RefusedNumber[] =
-      decision.kind === 'refuse' ? [...recent, [n, decision.code]] : recent
+    const { counters, options } = this.#context
+    const n = mark.hwm + 1
+    const refused = mark.refused.filter(([number]) => number > n - options.window)
+    if (decision.kind === 'refuse') {
+      const { code, retry } = decision
+      draft.answers.push(() => {
+        counters.refused += 1
+        sender.refuse(cid, n, code, retry)
+      })
+      if (retry) return
+      refused.push([n, code])
+    } else {
+      draft.handlers.push(decision.handle)
+      if (decision.relayed !== undefined) draft.publish([decision.relayed])
+    }
     draft.putMark({ ...mark, hwm: n, refused })
-    if (decision.kind === 'accept' && decision.relayed !== undefined) draft.append(decision.relayed)
-  }
-
-  // One acknowledgement for everything that was written in one change: a draft calls it once,
-  // since it is the same function each time.
-  readonly #acknowledge = (): void => {
-    const { hwm } = this.#mark
-    for (const sender of this.#unacknowledged) sender.acknowledge(this.cid, hwm)
-    this.#unacknowledged.clear()
-  }
-
-  #claim(sender: OutboxSender, fence: number, answer: (mark?: OutboxMark) => void): void {
-    let answered: OutboxMark | undefined
-    this.#writesUnderWay += 1
-    this.#mailbox.push({
-      stage: (draft) => {
-        const known = draft.mark(this.#key)
-        const mark = known ?? this.#newMark
-        if (fence < mark.fence) return
-        // The mark is written before the answer, so `known: false` after an earlier answer means
-        // that the log was lost.
-        if (known === undefined || fence > mark.fence) draft.putMark({ ...mark, fence })
-        answered = { hwm: mark.hwm, known: known !== undefined, refused: mark.refused }
-      },
-      settle: () => {
-        answer(answered)
-        this.#writeEnded()
-      },
-      fail: () => {
-        sender.giveUp()
-        this.#writeEnded()
-      },
+    draft.answers.push(() => {
+      if (decision.kind === 'accept') counters.taken += 1
+      sender.acknowledge(cid, n)
     })
   }
 
-  #writeEnded(): void {
-    this.#writesUnderWay -= 1
+  /**
+   * Puts a claim into the draft. The mark is written before the answer, so `known: false` after an
+   * earlier answer means that the log was lost.
+   */
+  #stageClaim(
+    draft: LogDraft,
+    { fence, start }: OutboxClaim,
+    answer: (mark: OutboxMark) => void,
+  ): void {
+    const known = draft.mark(this.#key)
+    const { hwm, refused } = known ?? this.#newMark
+    if (known?.fence !== fence || known.start !== start) {
+      draft.putMark({ ...this.#newMark, ...known, fence, start })
+    }
+    this.#next = hwm + 1
+    draft.answers.push(() => answer({ hwm, known: known !== undefined, refused }))
+  }
+
+  #settled(): void {
+    this.#unsettled -= 1
     this.#endIfUnused()
   }
 
   #endIfUnused(): void {
-    if (this.#hasEnded || this.#owner !== undefined || this.#isDeciding) return
-    if (this.#waiting.length > 0 || this.#writesUnderWay > 0) return
+    if (this.#hasEnded || this.#owner !== undefined || this.#unsettled > 0) return
     this.#hasEnded = true
-    this.#mailbox.activeOutboxes.delete(this.#key)
     this.#ended()
   }
+}
+
+/**
+ * Whether a claim is made by the latest user of an outbox. A copy of an outbox, and one that was
+ * restored from a backup, do not know the start that the server heard last.
+ */
+function doesCount(
+  { fence, start, past }: OutboxClaim,
+  latest: Pick<ClientMark, 'fence' | 'start'> = { fence: 0, start },
+): boolean {
+  const isLatest = start === latest.start || past.includes(latest.start)
+  return isLatest && fence >= latest.fence && fence <= latest.fence + LONGEST_FENCE_STEP
 }

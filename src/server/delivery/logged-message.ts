@@ -41,21 +41,19 @@ export function encodeNumbered(
   return encodeMessage(envelope, { type, data: decodeData(message) }, meta)
 }
 
-/** Sends messages to a user's sockets without delivery, in one step; returns how many took them. */
+/** Sends messages to a user's sockets without delivery, in one step. */
 export function sendToPlain(
   { members, reporting }: Pick<ServerDeliveryContext, 'members' | 'reporting'>,
   userId: string,
   messages: readonly UnnumberedMessage[],
-): number {
+): void {
   const [first] = messages
-  let sockets = 0
-  if (first === undefined) return sockets
+  if (first === undefined) return
   reporting.runUserCode('envelope', () => {
     const { timestamp, deviceId } = first
     const plain = messages.map((message) => ({ type: message.type, data: decodeData(message) }))
-    sockets = members.sendToPlain(userId, plain, { timestamp, deviceId, userId })
+    members.sendToPlain(userId, plain, { timestamp, deviceId, userId })
   })
-  return sockets
 }
 
 /** An estimate of what a message costs in memory beside its text. */

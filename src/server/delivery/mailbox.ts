@@ -1,25 +1,34 @@
 import { SyncError } from '../../base/errors.js'
 import type { ResetReason } from '../../schemas/control.js'
-import { isThenable } from '../../base/values.js'
 import type { ClientMark, LogChange, LoggedMessage, UserLog } from '../log/delivery-log.js'
 import {
   applyChange,
   createUserLog,
   headOf,
+  markKey,
   readUserLog,
   type UserLogState,
 } from '../log/user-log.js'
-import { encodeNumbered, loggedSizeOf } from './logged-message.js'
+import { nextTurn } from '../turn.js'
+import { ClientOutbox } from './client-outbox.js'
 import type { ServerDeliveryContext } from './context.js'
+import { LogDraft, type LogWriter } from './log-draft.js'
+import { encodeNumbered, loggedSizeOf, sendToPlain } from './logged-message.js'
 import type { ResolvedDeliveryOptions } from './options.js'
 import type { CreateSharedState, SharedState } from './shared-state.js'
-import { LogDraft, WriteQueue } from './write-queue.js'
 
-/** A connection that is sent numbered messages as fast as it takes them. */
+/** A connection that is sent numbered messages as fast as it takes them. No method throws. */
 export interface LogReader {
-  readonly isOpen: boolean
-  /** Sends what the log has and the reader was not sent yet. Does not throw. */
+  /** Sends what the log has and the reader was not sent yet. */
   pump(): void
+  /** Closes the connection: the client comes back and begins anew. */
+  giveUp(): void
+}
+
+/** One step of work on a log, done in its turn. */
+interface QueuedWrite {
+  readonly stage: (draft: LogDraft) => void
+  readonly resolve: (isWritten: boolean) => void
 }
 
 // How many frames of the newest messages are cached: several connections are sent the same one at
@@ -29,39 +38,42 @@ const MOST_FRAMES = 256
 const KEPT_BY_TRIM = 0.9
 
 /**
- * One user's log in memory: what is written, and the queue of what is about to be. It is read from
- * the log when it is first needed. It describes the new state of the log from the moment that the
- * first write of a draft settles.
+ * One user's log in memory, as it is written, and the writes that wait. What comes in one turn of
+ * the event loop, or while a change is being written, goes into one change.
  */
-export class Mailbox extends WriteQueue {
+export class Mailbox implements LogWriter {
   readonly userId: string
   readonly readers = new Set<LogReader>()
-  /** The keys of the outboxes that a connection sends from: their marks are not forgotten. */
-  readonly activeOutboxes = new Set<string>()
   readonly #context: ServerDeliveryContext
   readonly #createState: CreateSharedState | undefined
-  readonly #becameIdle: (mailbox: Mailbox) => void
+  readonly #release: (mailbox: Mailbox) => void
+  /** The outboxes that connections send from, by the keys of their marks. */
+  readonly #outboxes = new Map<string, ClientOutbox>()
   readonly #frames = new Map<number, Uint8Array>()
   #log: UserLogState = createUserLog('')
   #state: SharedState | undefined
-  /** What is being committed: one draft at a time. */
-  #change: LogChange | undefined
-  #isLoaded = false
-  #isTrimming = false
   /** The size of all messages, see {@link loggedSizeOf}. */
   #bytes = 0
+  /** Whether the log could be read; `undefined`: it is to be read. */
+  #loading: Promise<boolean> | undefined
+  #isLoaded = false
+  #waiting: QueuedWrite[] = []
+  /** Resolves once no write waits any more; `undefined` if none does. */
+  #working: Promise<void> | undefined
+  #isWriting = false
+  #mustTrim = false
 
+  /** `release` is called each time that the mailbox may have become unused. */
   constructor(
     userId: string,
     context: ServerDeliveryContext,
     createState: CreateSharedState | undefined,
-    becameIdle: (mailbox: Mailbox) => void,
+    release: (mailbox: Mailbox) => void,
   ) {
-    super(context.options.maxEntries)
     this.userId = userId
     this.#context = context
     this.#createState = createState
-    this.#becameIdle = becameIdle
+    this.#release = release
   }
 
   get epoch(): string {
@@ -82,9 +94,29 @@ export class Mailbox extends WriteQueue {
     return this.#isLoaded
   }
 
-  /** How far an outbox has come, as far as that is written. */
+  get working(): Promise<void> | undefined {
+    return this.#working
+  }
+
+  get isUsed(): boolean {
+    return this.#working !== undefined || this.readers.size > 0 || this.#outboxes.size > 0
+  }
+
   mark(key: string): ClientMark | undefined {
     return this.#log.marks.get(key)
+  }
+
+  /** The outbox of a client, made if no connection sends from it. The log is loaded. */
+  outbox(deviceId: string, cid: string): ClientOutbox {
+    const key = markKey({ deviceId, cid })
+    const known = this.#outboxes.get(key)
+    if (known !== undefined) return known
+    const outbox = new ClientOutbox({ deviceId, cid }, this, this.#context, () => {
+      this.#outboxes.delete(key)
+      this.#release(this)
+    })
+    this.#outboxes.set(key, outbox)
+    return outbox
   }
 
   /** The frame of a stored message. */
@@ -97,10 +129,8 @@ export class Mailbox extends WriteQueue {
     if (message === undefined) throw new RangeError(`message ${seq} is not stored`)
     const frame = encodeNumbered(this.#context.envelope, message, this.userId, epoch)
     frames.set(seq, frame)
-    for (const oldest of frames.keys()) {
-      if (frames.size <= MOST_FRAMES) break
-      frames.delete(oldest)
-    }
+    const [oldest] = frames.keys()
+    if (oldest !== undefined && frames.size > MOST_FRAMES) frames.delete(oldest)
     return frame
   }
 
@@ -114,86 +144,120 @@ export class Mailbox extends WriteQueue {
     return { seq: wasHere ? this.first - 1 : this.head }
   }
 
-  protected open(): unknown {
-    const opened = this.#context.options.log.open(this.userId)
-    if (isThenable(opened)) return opened.then((log) => this.#load(log))
-    this.#load(opened)
-    return undefined
+  /** Reads the log, unless that was done. Resolves with whether it could be read. */
+  async load(): Promise<boolean> {
+    this.#loading ??= this.#read()
+    const loading = this.#loading
+    const isLoaded = await loading
+    if (!isLoaded && this.#loading === loading) this.#loading = undefined
+    return isLoaded
   }
 
-  #load(opened: UserLog): void {
+  write(stage: (draft: LogDraft) => void): Promise<boolean> {
+    if (this.#isWriting && this.#waiting.length >= this.#context.options.maxEntries) {
+      return Promise.resolve(false)
+    }
+    return new Promise((resolve) => {
+      this.#waiting.push({ stage, resolve })
+      this.#working ??= this.#work()
+    })
+  }
+
+  async #work(): Promise<void> {
+    await nextTurn()
+    this.#isWriting = true
+    while (this.#waiting.length > 0 || this.#mustTrim) {
+      const writes = this.#waiting
+      this.#waiting = []
+      const isWritten = await this.#writeTogether(writes)
+      for (const { resolve } of writes) resolve(isWritten)
+    }
+    this.#isWriting = false
+    this.#working = undefined
+    this.#release(this)
+  }
+
+  async #writeTogether(writes: readonly QueuedWrite[]): Promise<boolean> {
+    const mustTrim = this.#mustTrim
+    this.#mustTrim = false
+    if (!(await this.load())) return false
+    const draft = new LogDraft(this.#log)
+    for (const { stage } of writes) stage(draft)
+    if (mustTrim) draft.trim = this.#trim()
+    if (!(await this.#commit(draft))) return false
+    for (const reader of this.readers) reader.pump()
+    for (const answer of draft.answers) answer()
+    for (const messages of draft.published) sendToPlain(this.#context, this.userId, messages)
+    for (const handle of draft.handlers) handle()
+    return true
+  }
+
+  async #commit({ appended, marks, trim }: LogDraft): Promise<boolean> {
+    const { log, maxEntries, maxLogBytes } = this.#context.options
+    if (appended.length === 0 && marks.size === 0 && trim === undefined) return true
+    const change: LogChange = {
+      epoch: this.epoch,
+      ...(appended.length > 0 && { append: appended }),
+      ...(marks.size > 0 && { marks: [...marks.values()], forget: this.#marksToForget(marks) }),
+      ...(trim !== undefined && { trim }),
+    }
+    try {
+      await log.commit(this.userId, change)
+    } catch (cause) {
+      // Nobody knows whether it was written.
+      this.#loading = undefined
+      this.#reportFailure(cause)
+      return false
+    }
+    applyChange(this.#log, change)
+    this.#state?.fold(appended)
+    this.#bytes = trim ? totalSizeOf(this.#log.messages) : this.#bytes + totalSizeOf(appended)
+    this.#mustTrim = this.#log.messages.length > maxEntries || this.#bytes > maxLogBytes
+    return true
+  }
+
+  async #read(): Promise<boolean> {
+    try {
+      this.#use(await this.#context.options.log.open(this.userId))
+      return true
+    } catch (cause) {
+      this.#reportFailure(cause)
+      return false
+    }
+  }
+
+  #use(opened: UserLog): void {
+    const isOtherEpoch = this.#isLoaded && opened.epoch !== this.epoch
     this.#log = readUserLog(opened)
     this.#bytes = totalSizeOf(this.#log.messages)
     this.#state = this.#createState?.(this.userId, this.#log)
+    this.#frames.clear()
     this.#isLoaded = true
+    // The log has lost something.
+    if (isOtherEpoch) for (const reader of this.readers) reader.giveUp()
   }
 
-  protected begin(): LogDraft {
-    return new LogDraft(this.#log)
-  }
-
-  protected commit(draft: LogDraft): unknown {
-    this.#change = undefined
-    if (draft.isEmpty) return undefined
-    this.#change = draft.toChange(this.#marksToForget(draft.marks))
-    return this.#context.options.log.commit(this.userId, this.#change)
-  }
-
-  protected committed({ appended }: LogDraft): void {
-    const change = this.#change
-    if (change === undefined) return
-    applyChange(this.#log, change)
-    for (const message of appended) this.#bytes += loggedSizeOf(message)
-    this.#state?.fold(appended)
-    if (change.trim !== undefined) this.#bytes = totalSizeOf(this.#log.messages)
-    this.#trimIfNeeded()
-    for (const reader of this.readers) reader.pump()
-  }
-
-  protected failed(cause: unknown): void {
+  #reportFailure(cause: unknown): void {
     const { counters, reporting } = this.#context
     counters.logFailures += 1
     reporting.report(new SyncError('log-failed', 'The delivery log failed.', { cause }))
   }
 
-  protected becameIdle(): void {
-    this.#becameIdle(this)
-  }
-
   /** The least recently used marks, as many as are too many once `added` are added. */
   #marksToForget(added: ReadonlyMap<string, ClientMark>): readonly ClientMark[] {
     const { marks } = this.#log
-    if (added.size === 0) return []
     const unknown = [...added.keys()].filter((key) => !marks.has(key)).length
-    let excess = marks.size + unknown - this.#context.options.maxClients
-    const forgotten: ClientMark[] = []
-    for (const [key, mark] of marks) {
-      if (excess <= 0) break
-      if (added.has(key) || this.activeOutboxes.has(key)) continue
-      forgotten.push(mark)
-      excess -= 1
-    }
-    return forgotten
+    const excess = marks.size + unknown - this.#context.options.maxClients
+    if (excess <= 0) return []
+    const unused = [...marks].filter(([key]) => !added.has(key) && !this.#outboxes.has(key))
+    return unused.slice(0, excess).map(([, mark]) => mark)
   }
 
-  #trimIfNeeded(): void {
-    const { messages } = this.#log
-    const { maxEntries, maxLogBytes } = this.#context.options
-    if (this.#isTrimming || (messages.length <= maxEntries && this.#bytes <= maxLogBytes)) return
-    const first = this.#log.first + countToTrim(messages, this.#bytes, this.#context.options)
-    const done = () => {
-      this.#isTrimming = false
-    }
-    this.#isTrimming = true
-    this.push({
-      stage: (draft) => {
-        const state = this.#state?.take()
-        const seq = this.head
-        draft.trim = { first, ...(state !== undefined && { checkpoint: { seq, state } }) }
-      },
-      settle: done,
-      fail: done,
-    })
+  #trim(): LogChange['trim'] {
+    const count = countToTrim(this.#log.messages, this.#bytes, this.#context.options)
+    const state = this.#state?.take()
+    const checkpoint = state !== undefined && { checkpoint: { seq: this.head, state } }
+    return { first: this.first + count, ...checkpoint }
   }
 }
 

@@ -1,10 +1,10 @@
 import { SyncError } from '../../base/errors.js'
 import type { MessageSchemas } from '../../schemas/schema.js'
-import type { Identity, UpgradeRequest } from '../../schemas/protocol.js'
+import type { Identity } from '../../schemas/protocol.js'
 import type { LogPosition } from '../log/delivery-log.js'
 import type { Members } from '../members.js'
 import type { UnsealedMessage } from '../outgoing.js'
-import type { ControlResult, ServerDeliveryPort, Subscribe, Subscription } from './port.js'
+import type { ControlResult, ServerDeliveryPort, Subscription } from './port.js'
 
 /** The subscription of every connection without delivery: it does nothing. */
 export const plainSubscription: Subscription = {
@@ -25,12 +25,8 @@ export class NoDelivery<R extends MessageSchemas> implements ServerDeliveryPort 
     this.#members = members
   }
 
-  prepare(
-    _request: UpgradeRequest,
-    _identity: Identity,
-    ready: (subscribe: Subscribe) => void,
-  ): void {
-    ready(() => plainSubscription)
+  subscribe(): Subscription {
+    return plainSubscription
   }
 
   broadcast(userId: string, message: UnsealedMessage): number {
@@ -46,13 +42,13 @@ export class NoDelivery<R extends MessageSchemas> implements ServerDeliveryPort 
     return Promise.reject(new SyncError('option-invalid', message))
   }
 
-  relay({ userId, deviceId }: Identity, message: UnsealedMessage, done: () => void): void {
+  relay({ userId, deviceId }: Identity, message: UnsealedMessage, handle: () => void): void {
     this.#members.send(this.#members.presence.ofUser(userId), userId, message, deviceId)
-    done()
+    handle()
   }
 
-  afterPending(_userId: string, done: () => void): void {
-    done()
+  afterPending(_userId: string, handle: () => void): void {
+    handle()
   }
 
   drain(): undefined {

@@ -14,18 +14,19 @@ export interface ServerDeliveryPort {
   /** Whether `drain` was called. What clients send after that is ignored. Without delivery: never. */
   readonly isDraining: boolean
   /**
-   * Prepares for a client that was just authenticated. Calls `ready` once its user's log is loaded,
-   * or `failed` where the log cannot be read; before it returns where it need not wait.
+   * Begins the part of a client that was just authenticated, once its user's log is loaded. A client
+   * with delivery is greeted. `sendRoster` announces to the connection which of its user's devices
+   * are present. `undefined` where the log cannot be read: the connection is closed.
    */
-  prepare(
+  subscribe(
     request: UpgradeRequest,
     identity: Identity,
-    ready: (subscribe: Subscribe) => void,
-    failed: () => void,
-  ): void
+    connection: SubscriberConnection,
+    sendRoster: () => void,
+  ): Promise<Subscription | undefined> | Subscription
   /**
-   * Sends a message to all of a user's devices; returns how many sockets took it, or will take it
-   * once the log has it.
+   * Sends a message to all of a user's devices, once the log has it if there is one; returns how
+   * many sockets took it, or will be sent it.
    *
    * @throws SyncError `message-invalid` where JSON cannot hold the data.
    */
@@ -35,14 +36,14 @@ export interface ServerDeliveryPort {
   /** As `broadcast`; resolves with the message's position once the log has it. */
   publish(userId: string, message: UnsealedMessage): Promise<LogPosition>
   /**
-   * Sends what a client said to all of its user's devices, then calls `done`. `done` is called
-   * after a failure of the log, too.
+   * Sends what a client said to all of its user's devices, then calls `handle`: after a failure of
+   * the log, too.
    *
-   * @throws SyncError `message-invalid` where JSON cannot hold the data; `done` is not called then.
+   * @throws SyncError `message-invalid` where JSON cannot hold the data; `handle` is not called then.
    */
-  relay(sender: Identity, message: UnsealedMessage, done: () => void): void
-  /** Calls `done` after everything that is being written to a user's log. */
-  afterPending(userId: string, done: () => void): void
+  relay(sender: Identity, message: UnsealedMessage, handle: () => void): void
+  /** Calls `handle` after everything that is being written to a user's log. */
+  afterPending(userId: string, handle: () => void): void
   /**
    * Tells clients with delivery that the server is about to close. Resolves once everything that
    * is being written is written, or after `graceMs`; `undefined` where there is nothing to wait for.
@@ -55,12 +56,6 @@ export type SubscriberConnection = Pick<
   ClientConnection,
   'isOpen' | 'bufferedBytes' | 'onFlushed' | 'send' | 'close'
 >
-
-/**
- * Begins a connection's part in delivery: a client with delivery is greeted. `sendRoster` announces
- * to the connection which of its user's devices are present.
- */
-export type Subscribe = (connection: SubscriberConnection, sendRoster: () => void) => Subscription
 
 /** One connection's part in delivery. No method throws. */
 export interface Subscription {

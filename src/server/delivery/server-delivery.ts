@@ -6,20 +6,12 @@ import type { LogPosition } from '../log/delivery-log.js'
 import { SERVER_DEVICE_ID, type UnsealedMessage } from '../outgoing.js'
 import { createDeliveryCounters } from '../stats.js'
 import { Ticker } from '../ticker.js'
-import { encodeData, sendToPlain, type UnnumberedMessage } from './logged-message.js'
+import type { ServerDeliveryContext } from './context.js'
+import { encodeData, type UnnumberedMessage } from './logged-message.js'
 import { Mailboxes } from './mailboxes.js'
 import { plainSubscription } from './no-delivery.js'
-import type { ServerDeliveryContext } from './context.js'
-import type { ServerDeliveryPort, Subscribe, SubscriberConnection, Subscription } from './port.js'
+import type { ServerDeliveryPort, SubscriberConnection, Subscription } from './port.js'
 import { Subscriber } from './subscriber.js'
-
-/** What became of messages to all of a user's devices. */
-interface Published {
-  /** How many sockets took them. */
-  readonly sockets: number
-  /** The position of the last one. */
-  readonly position: LogPosition
-}
 
 /**
  * The delivery of a server: numbers what goes to all of a user's devices, writes it to the log, and
@@ -45,24 +37,30 @@ export class ServerDelivery implements ServerDeliveryPort {
     return this.#isDraining
   }
 
-  prepare(
+  async subscribe(
     request: UpgradeRequest,
-    identity: Identity,
-    ready: (subscribe: Subscribe) => void,
-    failed: () => void,
-  ): void {
-    if (!isDeliveryAskedFor(request)) {
-      ready(() => plainSubscription)
-      return
+    { userId, deviceId }: Identity,
+    connection: SubscriberConnection,
+    sendRoster: () => void,
+  ): Promise<Subscription | undefined> {
+    if (!isDeliveryAskedFor(request)) return plainSubscription
+    const mailbox = this.#mailboxes.of(userId)
+    // 1011 is the server's fault: the client tries again.
+    if (!(await mailbox.load())) connection.close(1011, 'Unavailable')
+    // Meanwhile the client may have left.
+    if (!connection.isOpen) {
+      this.#mailboxes.release(mailbox)
+      return undefined
     }
-    const subscribed = () => {
-      ready((connection, sendRoster) => this.#subscribe(identity, connection, sendRoster))
+    const left = (gone: Subscriber) => {
+      this.#pinger.delete(gone)
+      this.#mailboxes.release(mailbox)
     }
-    const { mailbox } = this.#mailboxes.of(identity.userId)
-    // The greeting need not wait for what is being written.
-    if (mailbox.isLoaded) subscribed()
-    else mailbox.push({ settle: subscribed, fail: failed })
-    this.#mailboxes.release(mailbox)
+    const options = { mailbox, deviceId, connection, sendRoster, left }
+    const subscriber = new Subscriber(this.#context, options)
+    this.#pinger.add(subscriber)
+    subscriber.greet()
+    return subscriber
   }
 
   broadcast(userId: string, message: UnsealedMessage): number {
@@ -71,33 +69,24 @@ export class ServerDelivery implements ServerDeliveryPort {
 
   broadcastBatch(userId: string, messages: readonly UnsealedMessage[]): number {
     if (this.#isDraining) return 0
-    const outcome: { sockets?: number } = {}
-    this.#publish(userId, this.#encode(messages, SERVER_DEVICE_ID), (published) => {
-      outcome.sockets = published?.sockets ?? 0
-    })
-    return outcome.sockets ?? this.#context.members.socketCount(userId)
+    void this.#publish(userId, this.#encode(messages, SERVER_DEVICE_ID))
+    return this.#context.members.socketCount(userId)
   }
 
-  publish(userId: string, message: UnsealedMessage): Promise<LogPosition> {
-    return new Promise((resolve, reject) => {
-      if (this.#isDraining) {
-        reject(new SyncError('disposed', 'publishToUser: the server is closing'))
-        return
-      }
-      this.#publish(userId, this.#encode([message], SERVER_DEVICE_ID), (published) => {
-        if (published !== undefined) resolve(published.position)
-        else reject(new SyncError('log-failed', 'publishToUser: the log could not be written'))
-      })
-    })
+  async publish(userId: string, message: UnsealedMessage): Promise<LogPosition> {
+    if (this.#isDraining) throw new SyncError('disposed', 'publishToUser: the server is closing')
+    const position = await this.#publish(userId, this.#encode([message], SERVER_DEVICE_ID))
+    if (position !== undefined) return position
+    throw new SyncError('log-failed', 'publishToUser: the log could not be written')
   }
 
-  relay({ userId, deviceId }: Identity, message: UnsealedMessage, done: () => void): void {
-    this.#publish(userId, this.#encode([message], deviceId), undefined, done)
+  relay({ userId, deviceId }: Identity, message: UnsealedMessage, handle: () => void): void {
+    void this.#publish(userId, this.#encode([message], deviceId), handle)
   }
 
-  afterPending(userId: string, done: () => void): void {
-    const { mailbox } = this.#mailboxes.of(userId)
-    mailbox.push({ settle() {}, fail: done, afterwards: done })
+  afterPending(userId: string, handle: () => void): void {
+    if (this.#mailboxes.isWriting(userId)) void this.#publish(userId, [], handle)
+    else handle()
   }
 
   async drain(graceMs: number): Promise<void> {
@@ -106,53 +95,24 @@ export class ServerDelivery implements ServerDeliveryPort {
     for (const subscriber of this.#pinger.members) {
       subscriber.drain(Math.floor(options.random() * options.drainSpreadMs))
     }
-    await withDeadline({ clock, limitMs: graceMs }, () => this.#mailboxes.whenIdle())
+    await withDeadline({ clock, limitMs: graceMs }, () => this.#mailboxes.settled())
   }
 
-  #subscribe(
-    { userId, deviceId }: Identity,
-    connection: SubscriberConnection,
-    sendRoster: () => void,
-  ): Subscription {
-    const subscriber = new Subscriber(this.#context, {
-      user: this.#mailboxes.of(userId),
-      deviceId,
-      connection,
-      sendRoster,
-      left: (gone) => {
-        this.#pinger.delete(gone)
-        this.#mailboxes.release(this.#mailboxes.of(userId).mailbox)
-      },
-    })
-    this.#pinger.add(subscriber)
-    subscriber.greet()
-    return subscriber
-  }
-
-  /** `settled` gets `undefined` where the log failed. After it `afterwards` may run user code. */
-  #publish(
+  /** Resolves with the position of the last message; with `undefined` where the log failed. */
+  async #publish(
     userId: string,
     messages: readonly UnnumberedMessage[],
-    settled?: (published: Published | undefined) => void,
-    afterwards?: () => void,
-  ): void {
-    const { mailbox } = this.#mailboxes.of(userId)
+    handle?: () => void,
+  ): Promise<LogPosition | undefined> {
+    const mailbox = this.#mailboxes.of(userId)
     let seq = 0
-    mailbox.push({
-      stage(draft) {
-        for (const message of messages) seq = draft.append(message)
-      },
-      settle: () => {
-        let sockets = sendToPlain(this.#context, userId, messages)
-        for (const reader of mailbox.readers) if (reader.isOpen) sockets += 1
-        settled?.({ sockets, position: { epoch: mailbox.epoch, seq } })
-      },
-      fail() {
-        settled?.(undefined)
-        afterwards?.()
-      },
-      afterwards,
+    const isWritten = await mailbox.write((draft) => {
+      seq = draft.publish(messages)
+      if (handle !== undefined) draft.handlers.push(handle)
     })
+    if (isWritten) return { epoch: mailbox.epoch, seq }
+    handle?.()
+    return undefined
   }
 
   #encode(messages: readonly UnsealedMessage[], deviceId: string): readonly UnnumberedMessage[] {

@@ -26,7 +26,7 @@ export function createSharedStates({
   }
   return (userId, log) => {
     const folding = createFolding(definition, { clock, report })
-    return new SharedState(userId, log, folding, validators, report)
+    return new SharedState({ userId, epoch: log.epoch }, log, folding, validators, report)
   }
 }
 
@@ -40,22 +40,21 @@ export class SharedState {
   readonly #isKnown: boolean
 
   constructor(
-    userId: string,
-    { epoch, first, messages, checkpoint }: UserLogState,
+    origin: { readonly userId: string; readonly epoch: string },
+    { first, messages, checkpoint }: UserLogState,
     folding: Folding,
     validators: ReadonlyMap<string, Validate>,
     report: ReportError,
   ) {
-    this.#origin = { userId, epoch }
+    this.#origin = origin
     this.#folding = folding
     this.#validators = validators
     this.#report = report
-    if (checkpoint === undefined) this.#isKnown = first === 1
-    else {
-      this.#isKnown =
-        first <= checkpoint.seq + 1 && folding.restoreCheckpoint(JSON.parse(checkpoint.state))
-    }
-    this.fold(messages.filter(({ seq }) => seq > (checkpoint?.seq ?? 0)))
+    const since = checkpoint?.seq ?? 0
+    const isRestored =
+      checkpoint === undefined || folding.restoreCheckpoint(JSON.parse(checkpoint.state))
+    this.#isKnown = first <= since + 1 && isRestored
+    this.fold(messages.filter(({ seq }) => seq > since))
   }
 
   /** Folds messages into the state. */

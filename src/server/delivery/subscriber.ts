@@ -3,14 +3,13 @@ import { DELIVERY_VERSION, type ResetReason, type Resume, toServer } from '../..
 import { createValidate } from '../../schemas/schema.js'
 import { encodeMessage } from '../outgoing.js'
 import type { ClientOutbox, OutboxMark, OutboxSender } from './client-outbox.js'
-import type { LogReader, Mailbox } from './mailbox.js'
-import type { LoadedUser } from './mailboxes.js'
 import type { ServerDeliveryContext } from './context.js'
+import type { LogReader, Mailbox } from './mailbox.js'
 import type { ControlResult, NumberedInput, SubscriberConnection, Subscription } from './port.js'
 
 /** What {@link Subscriber} needs beside what all of delivery shares. */
 export interface SubscriberOptions {
-  readonly user: LoadedUser
+  readonly mailbox: Mailbox
   readonly deviceId: string
   readonly connection: SubscriberConnection
   /** Announces to the connection which devices are present. */
@@ -18,8 +17,10 @@ export interface SubscriberOptions {
   readonly left: (subscriber: Subscriber) => void
 }
 
-/** The longest accepted id of an outbox: it is text that the client chose, and is stored. */
+// Limits on text that the client chooses and the server stores or compares.
 const LONGEST_CID = 128
+const LONGEST_START = 64
+const MOST_PAST_STARTS = 32
 
 const validateResume = createValidate(toServer.$resume)
 
@@ -46,14 +47,10 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
   constructor(context: ServerDeliveryContext, options: SubscriberOptions) {
     this.#context = context
     this.#options = options
-    this.#mailbox = options.user.mailbox
+    this.#mailbox = options.mailbox
     this.#highWaterBytes = Math.min(context.options.highWaterBytes, context.maxBufferedBytes)
     this.#mailbox.readers.add(this)
     options.connection.onFlushed(() => this.pump())
-  }
-
-  get isOpen(): boolean {
-    return this.#options.connection.isOpen
   }
 
   get hasRoster(): boolean {
@@ -73,19 +70,18 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
     if (type !== '$resume') return 'handled'
     const validated = validateResume(payload)
     if (!validated.ok || !isComplete(validated.value)) return 'invalid'
-    this.#resume(validated.value)
+    void this.#resume(validated.value)
     return 'handled'
   }
 
   receive(input: NumberedInput): void {
-    if (this.#outbox?.cid === input.cid) this.#outbox.receive(this, input)
+    if (this.#outbox?.cid === input.cid) void this.#outbox.receive(this, input)
     else this.#context.counters.fenced += 1
   }
 
   /** Sends the messages that were not sent yet, until the backlog of the connection is too large. */
   pump(): void {
-    const { connection } = this.#options
-    const mailbox = this.#mailbox
+    const { connection, mailbox } = this.#options
     // It is called again when the backlog has gone out.
     while (
       this.#sent !== undefined &&
@@ -93,18 +89,13 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
       connection.isOpen &&
       connection.bufferedBytes < this.#highWaterBytes
     ) {
-      if (this.#sent + 1 < mailbox.first) {
-        this.#reset('trimmed')
-        continue
+      const next = this.#sent + 1
+      if (next < mailbox.first) this.#reset('trimmed')
+      else {
+        this.#sendFrame(() => mailbox.frame(next))
+        this.#sent = next
+        if (next <= this.#replayedTo) this.#context.counters.replayed += 1
       }
-      try {
-        connection.send(mailbox.frame(this.#sent + 1))
-      } catch (cause) {
-        this.#fail(cause)
-        return
-      }
-      this.#sent += 1
-      if (this.#sent <= this.#replayedTo) this.#context.counters.replayed += 1
     }
   }
 
@@ -125,7 +116,7 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
     this.#options.left(this)
   }
 
-  /** Acknowledges messages: with one frame for all of one read of the socket, or of one batch. */
+  /** Acknowledges messages: with one frame for all of one change, or of one read of the socket. */
   acknowledge(cid: string, n: number): void {
     if (this.#unsentAck === undefined) queueMicrotask(() => this.#sendAck())
     else if (this.#unsentAck.cid !== cid) this.#sendAck()
@@ -133,7 +124,9 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
   }
 
   refuse(cid: string, n: number, code: string, retry: boolean): void {
-    this.#sendAck()
+    // A later acknowledgement covers a message that is refused for good, but not one that is to be
+    // sent again.
+    if (retry) this.#sendAck()
     this.#send('$nack', { cid, n, code, retry })
   }
 
@@ -141,17 +134,19 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
     this.#options.connection.close(1011, 'Unavailable')
   }
 
-  #resume(resume: Resume): void {
-    const { deviceId, user } = this.#options
-    const { cid, fence } = resume
-    if (cid === undefined || fence === undefined) {
-      this.#turnTo(undefined)
-      this.#mailbox.push({ settle: () => this.#answer(resume), fail: () => this.giveUp() })
+  async #resume(resume: Resume): Promise<void> {
+    const { deviceId, mailbox } = this.#options
+    const { cid, fence, start = '', past = [] } = resume
+    const claimed = cid === undefined ? undefined : mailbox.outbox(deviceId, cid)
+    this.#turnTo(claimed)
+    if (claimed !== undefined && fence !== undefined) {
+      await claimed.resume(this, { fence, start, past }, (mark) => this.#answer(resume, mark))
       return
     }
-    const outbox = user.outbox(deviceId, cid)
-    this.#turnTo(outbox)
-    outbox.resume(this, fence, (mark) => this.#answer(resume, mark))
+    const isAnswered = await mailbox.write((draft) => {
+      draft.answers.push(() => this.#answer(resume))
+    })
+    if (!isAnswered) this.giveUp()
   }
 
   // A connection sends from one outbox at a time, so that it cannot keep many in memory.
@@ -161,16 +156,14 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
   }
 
   #answer(resume: Resume, mark?: OutboxMark): void {
-    if (!this.isOpen) return
+    if (!this.#options.connection.isOpen) return
     this.#sendAck()
     this.#context.counters.resumes += 1
     const why = resetReasonOf(resume, this.#mailbox)
     if (why === undefined) {
       const { epoch, head } = this.#mailbox
       this.#send('$resumed', { epoch, head, ...mark })
-      this.#sent = resume.seq
-      this.#replayedTo = head
-      this.#sendRoster()
+      this.#continueFrom(resume.seq)
     } else {
       this.#reset(why, mark)
     }
@@ -183,13 +176,13 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
     this.#context.counters.resets += 1
     this.#send('$reset', { why, epoch, head, ...mark })
     this.#send('$snapshot', { epoch, ...snapshot })
-    this.#sent = snapshot.seq
-    this.#replayedTo = head
-    this.#sendRoster()
+    this.#continueFrom(snapshot.seq)
   }
 
-  // Sent without a pause, so that no device comes or goes in between.
-  #sendRoster(): void {
+  #continueFrom(seq: number | undefined): void {
+    this.#sent = seq
+    this.#replayedTo = this.#mailbox.head
+    // Sent without a pause, so that no device comes or goes in between.
     this.#options.sendRoster()
     this.#send('$roster')
   }
@@ -201,18 +194,18 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
   }
 
   #send(type: string, data?: unknown): void {
-    try {
-      this.#options.connection.send(encodeMessage(this.#context.envelope, { type, data }, {}))
-    } catch (cause) {
-      this.#fail(cause)
-    }
+    this.#sendFrame(() => encodeMessage(this.#context.envelope, { type, data }, {}))
   }
 
-  // Closes the connection: otherwise the client would wait without end for the missing frame.
-  #fail(cause: unknown): void {
-    const error = new SyncError('handler-threw', 'The envelope threw.', { cause })
-    this.#context.reporting.report(error)
-    this.giveUp()
+  #sendFrame(encode: () => Uint8Array): void {
+    try {
+      this.#options.connection.send(encode())
+    } catch (cause) {
+      const error = new SyncError('handler-threw', 'The envelope threw.', { cause })
+      this.#context.reporting.report(error)
+      // Otherwise the client would wait without end for the missing frame.
+      this.giveUp()
+    }
   }
 }
 
@@ -225,8 +218,10 @@ function resetReasonOf({ epoch, seq }: Resume, mailbox: Mailbox): ResetReason | 
 }
 
 // A cursor needs both an epoch and a number; a claim needs both an outbox and a fencing token.
-function isComplete({ epoch, seq, cid, fence }: Resume): boolean {
+function isComplete({ epoch, seq, cid, fence, start = '', past = [] }: Resume): boolean {
   if ((epoch === undefined) !== (seq === undefined)) return false
   if ((cid === undefined) !== (fence === undefined)) return false
+  if (past.length > MOST_PAST_STARTS) return false
+  if ([start, ...past].some(({ length }) => length > LONGEST_START)) return false
   return cid === undefined || (cid !== '' && cid.length <= LONGEST_CID)
 }

@@ -27,8 +27,10 @@ export interface ClientMark {
   readonly cid: string
   /** The number of its last message that was accepted or refused for good; 0: none yet. */
   readonly hwm: number
-  /** The highest fencing token that it was resumed with. */
+  /** The fencing token that it was last resumed with. */
   readonly fence: number
+  /** The start that it was last resumed with: a random text, new each time a client takes it over. */
+  readonly start: string
   /** Its recent messages that were refused. */
   readonly refused: readonly RefusedNumber[]
 }
@@ -74,17 +76,17 @@ export interface LogChange {
 /**
  * Where a server stores what it sent to all of a user's devices, and how far their outboxes have
  * come. One server at a time uses a log. It waits for each answer about a user before it asks
- * again. `open` and `commit` may answer at once or by a promise.
+ * again.
  */
 export interface DeliveryLog {
   /** Reads what the log has of a user. */
-  open(userId: string): UserLog | PromiseLike<UserLog>
+  open(userId: string): Promise<UserLog>
   /**
-   * Writes a change of an opened user, wholly or not at all. It is done once the change survives
-   * whatever the log is meant to survive. Where it throws or rejects, nothing has changed, and the
-   * next change has the same numbers.
+   * Writes a change of an opened user, wholly or not at all. Resolves once the change survives
+   * whatever the log is meant to survive. Where it rejects, the change may have been written or
+   * not: the server calls `open` before it writes anything else of that user.
    */
-  commit(userId: string, change: LogChange): undefined | PromiseLike<unknown>
+  commit(userId: string, change: LogChange): Promise<void>
   /** The user is not needed for now. `open` is called before anything else about the user. */
   close?(userId: string): void
 }

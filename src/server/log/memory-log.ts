@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { SyncError } from '../../base/errors.js'
-import type { DeliveryLog } from './delivery-log.js'
+import { assertWholeNumber } from '../../base/options.js'
+import type { DeliveryLog, LogChange, UserLog } from './delivery-log.js'
 import { applyChange, createUserLog, type UserLogState, writeUserLog } from './user-log.js'
 
 /** Options of {@link createMemoryLog}. */
@@ -15,42 +15,53 @@ export interface MemoryLogOptions {
 }
 
 /**
- * Makes a log that lasts as long as the process. It answers at once.
+ * Makes a log that lasts as long as the process.
  *
  * @throws SyncError `option-invalid`, naming the option.
  */
 export function createMemoryLog(options: MemoryLogOptions = {}): DeliveryLog {
   const { maxUsers = 10_000, makeEpoch = randomUUID } = options
-  if (!(maxUsers >= 1)) {
-    throw new SyncError('option-invalid', `maxUsers must be 1 or more, not ${maxUsers}`)
-  }
-  const opened = new Map<string, UserLogState>()
-  const closed = new Map<string, UserLogState>()
+  assertWholeNumber('maxUsers', maxUsers)
+  return new MemoryLog(maxUsers, makeEpoch)
+}
 
-  function find(userId: string): UserLogState {
-    return opened.get(userId) ?? closed.get(userId) ?? createUserLog(makeEpoch())
+class MemoryLog implements DeliveryLog {
+  readonly #maxUsers: number
+  readonly #makeEpoch: () => string
+  readonly #opened = new Map<string, UserLogState>()
+  /** The least recently used first. */
+  readonly #closed = new Map<string, UserLogState>()
+
+  constructor(maxUsers: number, makeEpoch: () => string) {
+    this.#maxUsers = maxUsers
+    this.#makeEpoch = makeEpoch
   }
 
-  return {
-    open(userId) {
-      const user = find(userId)
-      closed.delete(userId)
-      opened.set(userId, user)
-      return writeUserLog(user)
-    },
-    commit(userId, change) {
-      applyChange(find(userId), change)
-      return undefined
-    },
-    close(userId) {
-      const user = opened.get(userId)
-      if (user === undefined) return
-      opened.delete(userId)
-      closed.set(userId, user)
-      for (const oldest of closed.keys()) {
-        if (opened.size + closed.size <= maxUsers) break
-        closed.delete(oldest)
-      }
-    },
+  open(userId: string): Promise<UserLog> {
+    const user = this.#find(userId)
+    this.#closed.delete(userId)
+    this.#opened.set(userId, user)
+    return Promise.resolve(writeUserLog(user))
+  }
+
+  commit(userId: string, change: LogChange): Promise<void> {
+    applyChange(this.#find(userId), change)
+    return Promise.resolve()
+  }
+
+  close(userId: string): void {
+    const user = this.#opened.get(userId)
+    if (user === undefined) return
+    this.#opened.delete(userId)
+    this.#closed.set(userId, user)
+    for (const oldest of this.#closed.keys()) {
+      if (this.#opened.size + this.#closed.size <= this.#maxUsers) break
+      this.#closed.delete(oldest)
+    }
+  }
+
+  #find(userId: string): UserLogState {
+    const known = this.#opened.get(userId) ?? this.#closed.get(userId)
+    return known ?? createUserLog(this.#makeEpoch())
   }
 }

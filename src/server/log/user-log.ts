@@ -70,14 +70,3 @@ export function applyChange(log: UserLogState, change: LogChange): void {
   log.first = trim.first
   log.checkpoint = trim.checkpoint ?? log.checkpoint
 }
-
-/** The change that makes an empty log into this one. */
-export function toChange(log: UserLogState): LogChange {
-  const { epoch, first, messages, marks, checkpoint } = log
-  return {
-    epoch,
-    append: messages,
-    marks: [...marks.values()],
-    trim: { first, ...(checkpoint !== undefined && { checkpoint }) },
-  }
-}

@@ -4,7 +4,15 @@ import { createMemoryLog } from '../../../src/server/index.js'
 import type { receive, send } from '../../../src/schemas/kull.js'
 import { createManualClock } from '../../../src/testing/clock.js'
 import { kull } from '../support.js'
-import { claim, createHeldLog, progress, startServer, toDeliveryClient, until } from './support.js'
+import {
+  claim,
+  createHeldLog,
+  progress,
+  startServer,
+  toDeliveryClient,
+  turn,
+  until,
+} from './support.js'
 
 describe('closing', () => {
   it('[DSRV-19] says when to come back, finishes what is being written, and then closes', async () => {
@@ -86,11 +94,11 @@ describe('what is remembered', () => {
     const memory = createMemoryLog()
     const { connectDevice, sync, left } = await startServer({
       log: {
-        ...memory,
         open(userId) {
           opened.push(userId)
           return memory.open(userId)
         },
+        commit: (userId, change) => memory.commit(userId, change),
         close(userId) {
           closed.push(userId)
           memory.close?.(userId)
@@ -102,10 +110,12 @@ describe('what is remembered', () => {
     ada.report(1)
     await until(ada, () => ada.of('$ack').length === 1)
     for (let user = 0; user < 1_001; user += 1) sync.broadcastToUser(`user-${user}`, 'PING')
+    await turn()
     expect(closed).toEqual(['user-0'])
     ada.socket.close()
     await left(1)
     for (let user = 0; user < 1_001; user += 1) sync.broadcastToUser(`user-${user}`, 'PING')
+    await turn()
     expect(closed).toContain('ada')
     const back = await connectDevice('ada:mac')
     expect(

@@ -9,6 +9,7 @@ import type { DeliveryLog } from '../../../src/server/index.js'
 import { createMemoryLog } from '../../../src/server/index.js'
 import { Reporting } from '../../../src/server/reporting.js'
 import { createManualClock } from '../../../src/testing/clock.js'
+import { turn } from './support.js'
 
 const lines = z.object({ lines: z.array(z.string()) })
 const protocol = defineProtocol({
@@ -70,6 +71,8 @@ const step = fc.oneof(
   { weight: 3, arbitrary: fc.constant({ do: 'answer' as const, ahead: 0 }) },
   { weight: 1, arbitrary: fc.constant({ do: 'sendStale' as const, ahead: 0 }) },
   { weight: 1, arbitrary: fc.constant({ do: 'fail' as const, ahead: 0 }) },
+  // Written, and the answer is lost.
+  { weight: 1, arbitrary: fc.constant({ do: 'passSilently' as const, ahead: 0 }) },
   { weight: 2, arbitrary: fc.constant({ do: 'broadcast' as const, ahead: 0 }) },
   { weight: 2, arbitrary: fc.constant({ do: 'connect' as const, ahead: 0 }) },
   { weight: 1, arbitrary: fc.constant({ do: 'stall' as const, ahead: 0 }) },
@@ -94,22 +97,30 @@ describe('a server with delivery', () => {
         async (steps) => {
           const memory = createMemoryLog()
           const written: { seq: number; id?: string }[] = []
-          let waiting: { readonly pass: () => void; readonly fail: () => void }[] = []
-          const log: DeliveryLog = {
+          let waiting: Record<'pass' | 'fail' | 'passSilently', () => void>[] = []
+          // Each process has a log of its own, over the same memory.
+          const openLog = (of: typeof waiting): DeliveryLog => ({
             open: (userId) => memory.open(userId),
             commit: (userId, change) =>
               new Promise<void>((resolve, reject) => {
-                waiting.push({
+                const write = () => {
+                  void memory.commit(userId, change)
+                  written.push(...(change.append ?? []))
+                  if (change.trim !== undefined) seen.trimmed += 1
+                }
+                of.push({
                   pass() {
-                    void memory.commit(userId, change)
-                    written.push(...(change.append ?? []))
-                    if (change.trim !== undefined) seen.trimmed += 1
+                    write()
                     resolve()
                   },
                   fail: () => reject(new Error('no')),
+                  passSilently() {
+                    write()
+                    reject(new Error('late'))
+                  },
                 })
               }),
-          }
+          })
           const client = new Client()
           let delivery!: ServerDelivery
           let subscriber: Subscription | undefined
@@ -121,6 +132,8 @@ describe('a server with delivery', () => {
 
           function start(): void {
             const clock = createManualClock()
+            waiting = []
+            const log = openLog(waiting)
             delivery = new ServerDelivery({
               options: resolveDeliveryOptions({ log, maxEntries: 8, window: 8 }),
               protocol,
@@ -158,16 +171,17 @@ describe('a server with delivery', () => {
               if (connection === made) client.hear(frame)
             })
             connection = made
-            delivery.prepare(
-              request,
-              { userId: 'ada', deviceId: 'mac' },
-              (subscribe) => {
-                if (!made.isOpen) return
-                subscriber = subscribe(made, () => {})
-                subscriber.control('$resume', { ...client.cursor, cid: 'out', fence: 1 })
-              },
-              () => {},
-            )
+            const identity = { userId: 'ada', deviceId: 'mac' }
+            void delivery
+              .subscribe(request, identity, made, () => {})
+              .then((subscription) => {
+                if (connection !== made) {
+                  subscription?.leave()
+                  return
+                }
+                subscriber = subscription
+                subscriber?.control('$resume', { ...client.cursor, cid: 'out', fence: 1 })
+              })
           }
 
           function disconnect(): void {
@@ -189,7 +203,7 @@ describe('a server with delivery', () => {
           async function settle(): Promise<void> {
             do {
               for (const { pass } of waiting.splice(0)) pass()
-              await new Promise((resolve) => setImmediate(resolve))
+              await turn()
             } while (waiting.length > 0)
           }
 
@@ -200,7 +214,7 @@ describe('a server with delivery', () => {
             else if (what === 'connect') connect()
             else if (what === 'stall') connection?.stall(2 ** 19)
             else if (what === 'answer') waiting.shift()?.pass()
-            else if (what === 'fail') waiting.shift()?.fail()
+            else if (what === 'fail' || what === 'passSilently') waiting.shift()?.[what]()
             else if (what === 'broadcast') {
               broadcasts += 1
               delivery.broadcast('ada', { type: 'SAID', data: { text: `b${broadcasts}` } })
@@ -209,11 +223,9 @@ describe('a server with delivery', () => {
               count()
               seen.restarts += 1
               // The process is gone, and with it what had not been written.
-              waiting = []
               start()
             }
-            await Promise.resolve()
-            await Promise.resolve()
+            await turn()
           }
           await settle()
           connect()

@@ -3,14 +3,22 @@ import type { AnyIncomingMessage, DeliveryLog, LogChange } from '../../../src/se
 import { createMemoryLog } from '../../../src/server/index.js'
 import type { receive, send } from '../../../src/schemas/kull.js'
 import { createManualClock } from '../../../src/testing/clock.js'
-import { claim, createHeldLog, progress, startServer, toDeliveryClient, until } from './support.js'
+import {
+  claim,
+  createHeldLog,
+  progress,
+  startServer,
+  toDeliveryClient,
+  turn,
+  until,
+} from './support.js'
 
 type Incoming = AnyIncomingMessage<typeof receive, typeof send>
 
 function spyOn(log: DeliveryLog): DeliveryLog & { readonly changes: LogChange[] } {
   const changes: LogChange[] = []
   return {
-    ...log,
+    open: (userId) => log.open(userId),
     changes,
     commit(userId, change) {
       changes.push(change)
@@ -18,8 +26,6 @@ function spyOn(log: DeliveryLog): DeliveryLog & { readonly changes: LogChange[] 
     },
   }
 }
-
-const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
 
 describe('what goes to all devices', () => {
   it('[DSRV-9] is numbered, whoever causes it, and the same to plain clients as ever', async () => {
@@ -93,6 +99,7 @@ describe('what goes to all devices', () => {
     plain.report(1)
     plain.say({ type: 'SUBSCRIBE' })
     plain.say({ type: '$resume', payload: {} })
+    await until(plain, () => plain.types.length === 3)
     plain.say({ type: 'PING' })
     await until(plain, () => plain.types.includes('PONG'))
     expect(plain.types).toEqual(['DEVICE_CONNECTED', 'SHOOT_PROGRESS', 'SHOOT_PROGRESS', 'PONG'])
@@ -184,6 +191,7 @@ describe('what a client sends', () => {
     // As invalid a second time, and out of turn: neither changes anything.
     mac.say(broken(1))
     mac.say(broken(9))
+    await until(mac, () => mac.of('$nack').length === 2)
     mac.report(3)
     await until(mac, () => mac.of('$ack').some(({ n }) => n === 3))
     expect(mac.of('$nack')).toEqual([
@@ -337,6 +345,69 @@ describe('what a client sends', () => {
     expect(sync.stats().delivery).toMatchObject({ fenced: 2, taken: 1 })
   })
 
+  it('[DSRV-24] is accepted of the start that was heard last, or of one that knows it', async () => {
+    const { connectDevice, sync } = await startServer()
+    const original = await connectDevice('ada:mac')
+    const cid = 'out-1'
+    expect(await original.resume({ cid, fence: 5, start: 'a' })).toMatchObject({ known: false })
+    original.report(1)
+    await until(original, () => original.of('$ack').length === 1)
+    // Both copies of the outbox continue from start a: the first is heard.
+    const left = await connectDevice('ada:mac')
+    const right = await connectDevice('ada:mac')
+    expect(await left.resume({ cid, fence: 6, start: 'b', past: ['a'] })).toMatchObject({ hwm: 1 })
+    expect(await right.resume({ cid, fence: 6, start: 'c', past: ['a'] })).not.toHaveProperty('hwm')
+    right.report(2, 99)
+    await right.settled()
+    left.report(2)
+    await until(left, () => left.of('$ack').length === 1)
+    // A claim that does not count has not changed anything. The answer to b may have been lost.
+    expect(await left.resume({ cid, fence: 6, start: 'b', past: ['a'] })).toMatchObject({ hwm: 2 })
+    // Restored from a backup: it knows neither b nor a.
+    const restored = await connectDevice('ada:mac')
+    const old = { cid, fence: 7, start: 'd', past: ['x', 'y'] }
+    expect(await restored.resume(old)).not.toHaveProperty('hwm')
+    // Two starts that this server has not heard of are in between.
+    const later = { cid, fence: 9, start: 'g', past: ['b', 'e', 'f'] }
+    expect(await left.resume(later)).toMatchObject({ hwm: 2, known: true })
+    expect(await left.resume({ cid, fence: 9, start: 'g' })).toMatchObject({ hwm: 2 })
+    // No start is the start '': that of a client that knows of none.
+    expect(await left.resume({ cid, fence: 9 })).not.toHaveProperty('hwm')
+    expect(sync.stats().delivery).toMatchObject({ taken: 2, fenced: 1 })
+    // Its new outbox begins anew.
+    const anew = await right.resume({ cid: 'out-2', fence: 1, start: 'c' })
+    expect(anew).toMatchObject({ hwm: 0, known: false })
+  })
+
+  it('[DSRV-24] is accepted with a fence that grows by bounded steps', async () => {
+    const { connectDevice } = await startServer()
+    const mac = await connectDevice('ada:mac')
+    const resume = (fence: number, cid = 'out-1') => mac.resume({ cid, fence, start: 's' })
+    expect(await resume(1_025)).not.toHaveProperty('hwm')
+    expect(await resume(1_024)).toMatchObject({ known: false })
+    for (const fence of [2 ** 53 - 1, 2_049, 1_023]) {
+      expect(await resume(fence)).not.toHaveProperty('hwm')
+    }
+    expect(await resume(2_048)).toMatchObject({ known: true })
+    // The owner continues, whatever others claimed.
+    mac.report(1)
+    await until(mac, () => mac.of('$ack').length === 1)
+  })
+
+  it('[DSRV-15] [DSRV-24] has its start in the log before the resume is answered', async () => {
+    const log = spyOn(createMemoryLog())
+    const { connectDevice } = await startServer({ log })
+    const mac = await connectDevice('ada:mac')
+    await mac.resume({ cid: 'out-1', fence: 1, start: 'a' })
+    await mac.resume({ cid: 'out-1', fence: 1, start: 'a' })
+    await mac.resume({ cid: 'out-1', fence: 1, start: 'b', past: ['a'] })
+    await mac.resume({ cid: 'out-1', fence: 2, start: 'a', past: [] })
+    expect(log.changes.map(({ marks }) => marks)).toMatchObject([
+      [{ fence: 1, start: 'a' }],
+      [{ fence: 1, start: 'b' }],
+    ])
+  })
+
   it('[DSRV-15] is settled before the answer to a resume, which marks a new outbox first', async () => {
     const held = createHeldLog()
     const log = spyOn(held)
@@ -471,22 +542,47 @@ describe('a log that takes its time', () => {
     expect(await mac.closed).toEqual({ code: 1011, reason: 'Unavailable' })
   })
 
+  it('[DSRV-18] that has lost something begins anew with every client', async () => {
+    const memory = createHeldLog()
+    let epoch = 'first'
+    const log: DeliveryLog = {
+      open: async (userId) => ({ ...(await memory.open(userId)), epoch }),
+      commit: (userId, change) => memory.commit(userId, change),
+    }
+    const { connectDevice, left, sync } = await startServer({ log })
+    const mac = await connectDevice('ada:mac')
+    await mac.resume(claim)
+    await sync.publishToUser('ada', 'PING')
+    memory.failNext()
+    epoch = 'second'
+    await expect(sync.publishToUser('ada', 'PING')).rejects.toMatchObject({ code: 'log-failed' })
+    expect(await sync.publishToUser('ada', 'PING')).toEqual({ epoch: 'second', seq: 2 })
+    expect(await mac.closed).toEqual({ code: 1011, reason: 'Unavailable' })
+    await left(1)
+    expect(mac.numbered.map(({ seq }) => seq)).toEqual([1])
+    const back = await connectDevice('ada:mac')
+    const answer = await back.resume({ ...claim, epoch: 'first', seq: 1 })
+    expect(answer).toMatchObject({ why: 'epoch', epoch: 'second', hwm: 0, known: true })
+  })
+
   it('[DSRV-18] whose queue is full accepts no more, until it has room again', async () => {
     const held = createHeldLog()
     const { connectDevice, sync } = await startServer({ log: held, maxEntries: 5 })
     const mac = await connectDevice('ada:mac')
     await mac.resume(claim)
     held.hold()
-    const outcomesOf = Promise.allSettled(
-      Array.from({ length: 8 }, () => sync.publishToUser('ada', 'PING')),
-    )
+    // What comes in one turn goes into one change, however much it is.
+    const published = Array.from({ length: 8 }, () => sync.publishToUser('ada', 'PING'))
+    await turn()
+    published.push(...Array.from({ length: 7 }, () => sync.publishToUser('ada', 'PING')))
+    const outcomesOf = Promise.allSettled(published)
     mac.report(1)
     await mac.settled()
     expect(mac.of('$nack')).toEqual([{ cid: 'out-1', n: 1, code: 'unavailable', retry: true }])
     held.release()
     const outcomes = await outcomesOf
     expect(outcomes.map(({ status }) => status)).toEqual([
-      ...Array.from({ length: 6 }, () => 'fulfilled'),
+      ...Array.from({ length: 8 + 5 }, () => 'fulfilled'),
       ...['rejected', 'rejected'],
     ])
     mac.report(1)

@@ -80,6 +80,11 @@ export async function until(client: TestClient, condition: () => boolean): Promi
   while (!condition()) await client.received(client.frames.length + 1)
 }
 
+/** Resolves once the server has done what came in this turn of the event loop, if its log is in memory. */
+export async function turn(): Promise<void> {
+  for (let times = 0; times < 2; times += 1) await new Promise((resolve) => setImmediate(resolve))
+}
+
 /** A log whose answers the test can hold back. */
 export function createHeldLog(log: DeliveryLog = createMemoryLog()): DeliveryLog & {
   readonly pending: (() => void)[]
@@ -91,7 +96,7 @@ export function createHeldLog(log: DeliveryLog = createMemoryLog()): DeliveryLog
   const pending: (() => void)[] = []
   const failures: Error[] = []
   let isHeld = false
-  const pass = <T>(run: () => T): Promise<T> => {
+  const pass = <T>(run: () => Promise<T>): Promise<T> => {
     const failure = failures.shift()
     return new Promise((resolve, reject) => {
       const answer = () => {
@@ -105,6 +110,7 @@ export function createHeldLog(log: DeliveryLog = createMemoryLog()): DeliveryLog
   return {
     open: (userId) => log.open(userId),
     commit: (userId, change) => pass(() => log.commit(userId, change)),
+    close: (userId) => log.close?.(userId),
     pending,
     release() {
       isHeld = false

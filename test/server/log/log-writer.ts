@@ -1,9 +1,9 @@
-// A process that writes to a file log, and says what it was told is there, until it is killed.
-import { openFileLog } from '../../../src/server/file-log/index.js'
+// A process that writes to an SQLite log, and says what it was told is there, until it is killed.
+import { createSqliteLog } from '../../../src/server/log/sqlite.js'
 import { headOf } from '../../../src/server/log/user-log.js'
 
-const [directory = ''] = process.argv.slice(2)
-const log = await openFileLog({ directory, maxJournalBytes: 20_000, lockTimeoutMs: 10_000 })
+const [path = ''] = process.argv.slice(2)
+const log = await createSqliteLog(path, { leaseMs: 100 })
 
 async function write(userId: string): Promise<void> {
   const user = await log.open(userId)
@@ -14,7 +14,7 @@ async function write(userId: string): Promise<void> {
       append: [
         { seq: next, type: 'SAID', data: `"${'x'.repeat(300)}"`, timestamp: next, deviceId: 'mac' },
       ],
-      marks: [{ deviceId: 'mac', cid: 'out', hwm: next, fence: 1, refused: [] }],
+      marks: [{ deviceId: 'mac', cid: 'out', hwm: next, fence: 1, start: 's', refused: [] }],
       ...(next % 50 === 0 && {
         trim: { first: next - 20, checkpoint: { seq: next - 1, state: String(next - 1) } },
       }),

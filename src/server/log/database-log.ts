@@ -1,0 +1,173 @@
+import { randomUUID } from 'node:crypto'
+import { type Clock, createSystemClock } from '../../base/clock.js'
+import { SyncError } from '../../base/errors.js'
+import { assertDuration, assertOptionalFunction } from '../../base/options.js'
+import type { Change, Database, Found, Read, Write } from '../../database/database.js'
+import { acquireLease, type Lease, LostError } from '../../database/lease.js'
+import { nextTurn } from '../turn.js'
+import type { DeliveryLog, LogChange, UserLog } from './delivery-log.js'
+import { openUser, readsOf, type UserHeader, writesOf } from './user-rows.js'
+
+/** Options of {@link createDatabaseLog}. */
+export interface DatabaseLogOptions {
+  /**
+   * How long a former owner of the log may be silent before it counts as gone, in milliseconds. So
+   * long a server waits that starts after another was killed. The database must tell of changes
+   * sooner than that. Default 3,000.
+   */
+  readonly leaseMs?: number
+  readonly clock?: Clock
+  /** Makes the epoch of a user that the log does not know. Default: a UUID. */
+  readonly makeEpoch?: () => string
+}
+
+export const DEFAULT_LEASE_MS = 3_000
+
+/** A log in a database. */
+export interface DatabaseLog extends DeliveryLog {
+  /** Completes what is being written, and passes the log on. Call it after the server's `close`. */
+  end(): Promise<void>
+}
+
+/**
+ * Opens a log in a database. What was acknowledged is there as long as the database has it.
+ *
+ * The commits of all users that come in one turn of the event loop, or during a transaction, share
+ * one transaction. One server at a time owns the log. A server that was stopped for long and lost
+ * its log finds that its commits reject.
+ *
+ * Rejects with SyncError `option-invalid` where an option makes no sense or another server answers
+ * that it has the log open, and with what the database rejects with.
+ */
+export async function createDatabaseLog(
+  database: Database,
+  options: DatabaseLogOptions = {},
+): Promise<DatabaseLog> {
+  const {
+    clock = createSystemClock(),
+    leaseMs = DEFAULT_LEASE_MS,
+    makeEpoch = randomUUID,
+  } = options
+  assertDuration('leaseMs', leaseMs)
+  assertOptionalFunction('makeEpoch', makeEpoch)
+  const refused = new AbortController()
+  const { signal } = refused
+  const onAnswer = () => refused.abort()
+  const request = { database, table: 'log/owner', clock, leaseMs, signal, onAnswer }
+  try {
+    return new OwnedLog(database, await acquireLease(request), makeEpoch)
+  } catch (cause) {
+    if (!signal.aborted) throw cause
+    throw new SyncError('option-invalid', 'the log is open in another server', { cause })
+  }
+}
+
+/** The writes of one commit, which wait for the next transaction. */
+interface WaitingCommit {
+  /** The database's history when the user was opened. */
+  readonly history: string
+  readonly writes: readonly Write[]
+  readonly resolve: () => void
+  readonly reject: (cause: unknown) => void
+}
+
+class OwnedLog implements DatabaseLog {
+  readonly #database: Database
+  readonly #lease: Lease
+  readonly #makeEpoch: () => string
+  readonly #headers = new Map<string, UserHeader>()
+  #waiting: WaitingCommit[] = []
+  /** Resolves once nothing waits any more. */
+  #writing: Promise<void> | undefined
+  #hasEnded = false
+
+  constructor(database: Database, lease: Lease, makeEpoch: () => string) {
+    this.#database = database
+    this.#lease = lease
+    this.#makeEpoch = makeEpoch
+  }
+
+  async open(userId: string): Promise<UserLog> {
+    this.#assertOpen()
+    const newEpoch = this.#makeEpoch()
+    const { header, log } = await this.#transact(readsOf(userId), (found) => {
+      const result = openUser(userId, found, newEpoch)
+      return { writes: result.writes, result }
+    })
+    this.#headers.set(userId, header)
+    return log
+  }
+
+  async commit(userId: string, change: LogChange): Promise<void> {
+    this.#assertOpen()
+    const header = this.#headers.get(userId)
+    if (header === undefined) throw new Error('the user is not open')
+    // Where the commit fails, the user has to be opened again.
+    this.#headers.delete(userId)
+    const changed = writesOf(userId, header, change)
+    await this.#write(header.history, changed.writes)
+    this.#headers.set(userId, changed.header)
+  }
+
+  close(userId: string): void {
+    this.#headers.delete(userId)
+  }
+
+  async end(): Promise<void> {
+    this.#hasEnded = true
+    await this.#writing
+    await this.#lease.release()
+  }
+
+  #assertOpen(): void {
+    if (this.#hasEnded) throw new Error('the log was ended')
+  }
+
+  #write(history: string, writes: readonly Write[]): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ history, writes, resolve, reject })
+      this.#writing ??= this.#writeAll()
+    })
+  }
+
+  async #writeAll(): Promise<void> {
+    await nextTurn()
+    while (this.#waiting.length > 0) {
+      const commits = this.#waiting
+      this.#waiting = []
+      await this.#writeTogether(commits)
+    }
+    this.#writing = undefined
+  }
+
+  async #writeTogether(commits: readonly WaitingCommit[]): Promise<void> {
+    try {
+      const current = await this.#transact([], ({ history }) => ({
+        writes: commits.flatMap((commit) => (commit.history === history ? commit.writes : [])),
+        result: history,
+      }))
+      for (const { history, resolve, reject } of commits) {
+        if (history === current) resolve()
+        else reject(new Error('the database may have lost rows of the user'))
+      }
+    } catch (error) {
+      for (const { reject } of commits) reject(error)
+    }
+  }
+
+  /** Makes a transaction that has no effect unless this server still owns the log. */
+  async #transact<T>(reads: readonly Read[], change: (found: Found) => Change<T>): Promise<T> {
+    const lease = this.#lease
+    try {
+      return await this.#database.transact([lease.read, ...reads], (found) => {
+        const [owner, ...rows] = found.rows
+        const answer = lease.keep(owner)
+        const { writes = [], result } = change({ ...found, rows })
+        return { writes: [...answer, ...writes], result }
+      })
+    } catch (error) {
+      if (error instanceof LostError) lease.lose()
+      throw error
+    }
+  }
+}
