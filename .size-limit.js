@@ -31,10 +31,10 @@ export default [
     modifyEsbuildConfig: bundleWithout(['xstate', 'rxjs', 'zod', 'isomorphic-ws']),
   },
   {
-    name: 'an outbox in IndexedDB, with idb',
-    import: { 'dist/delivery/store/indexeddb.js': '{ createIndexedDbOutboxStore }' },
+    name: 'a database in IndexedDB, with idb',
+    import: { 'dist/database/indexeddb.js': '{ createIndexedDbDatabase }' },
     gzip: true,
-    limit: '6 kB',
+    limit: '3.2 kB',
     modifyEsbuildConfig: bundleWithout([]),
   },
 ]

@@ -5,12 +5,12 @@ import { createLog, type WriteLog } from './base/log.js'
 import { isShallowEqual } from './base/shallow-equal.js'
 import { type ClientActors, type ClientMachine, createClientMachine } from './client/machine.js'
 import {
-  type CommonOptions,
   type ResolvedOptions,
   resolveOptions,
   type SyncOptions,
   type UntypedOptions,
 } from './client/options.js'
+import { createClientReader } from './client/reader.js'
 import { Sender } from './client/sender.js'
 import { createOn, subscribe } from './client/subscribe.js'
 import type { PayloadArgs, SyncClient, SyncSnapshot } from './client/sync-client.js'
@@ -26,11 +26,9 @@ import { type ConnectionStatus, getConnectionStatus } from './machines/connectio
 import type { AnyMessage } from './schemas/message.js'
 import type { SendOptions } from './schemas/outbox-rule.js'
 import type { Protocol } from './schemas/protocol.js'
-import { createReader } from './schemas/reader.js'
 import type { MessageSchemas, Schema, TypeOf } from './schemas/schema.js'
 import { createFolding, type Folding } from './state/folding.js'
 import { Publisher } from './streams/publisher.js'
-import { createFrameReader } from './transport/json-codec.js'
 import { createLink, type Link } from './transport/link.js'
 import type { Target } from './transport/target.js'
 
@@ -114,7 +112,13 @@ class Client<R extends MessageSchemas, S extends MessageSchemas, State extends o
       credentials: protocol.credentials,
       prepare: (request) => this.#delivery.prepare(request),
       makePing: () => this.#sender.makeHeartbeat('ping'),
-      onFrame: this.#createFrameReader(protocol, options.compile),
+      onFrame: createClientReader(protocol, {
+        compile: options.compile,
+        gate: this.#delivery.gate,
+        publisher: this.#publisher,
+        pinged: () => this.#sender.answerPing(),
+        ponged: () => this.#link.ponged(),
+      }),
     })
     this.#root = createActor(createClientMachine(this.#delivery.actor.logic), {
       clock,
@@ -247,27 +251,6 @@ class Client<R extends MessageSchemas, S extends MessageSchemas, State extends o
       resync: (reason) => this.#publisher.resync({ reason } satisfies Resync),
       outboxChanged: () => this.#publisher.noteOutbox(),
     }
-  }
-
-  /** The way in: codec, then reader, then publisher. */
-  #createFrameReader(protocol: Protocol<R, S, State>, compile: CommonOptions['compile']) {
-    const { sink } = this.#publisher
-    const read = createReader({
-      schemas: protocol.receive,
-      direction: protocol.envelope.toClient,
-      heartbeat: protocol.heartbeat,
-      compile,
-      gate: this.#delivery.gate,
-      sink: {
-        ...sink,
-        pinged: () => this.#sender.answerPing(),
-        ponged: () => {
-          this.#publisher.noteSync()
-          this.#link.ponged()
-        },
-      },
-    })
-    return createFrameReader(read, (frame) => sink.invalid(frame))
   }
 
   /** Publishes a change of the connection, and tells the other parts. */

@@ -17,6 +17,12 @@ export interface Clock {
 /** A source of randomness: a number from 0 up to, not including, 1. */
 export type Random = () => number
 
+/**
+ * A timer that fires this much late, in milliseconds, means that the computer slept or the page is
+ * hidden, not that whoever was waited for is silent.
+ */
+export const LATE_TIMER_MS = 1_000
+
 /** The longest delay of a timer, in milliseconds: beyond it Node and browsers fire at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 

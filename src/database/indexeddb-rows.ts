@@ -32,12 +32,12 @@ interface Running {
 }
 
 interface RowStore {
-  getAll(keys: unknown): Promise<StoredRow[]>
-  put(row: StoredRow): Promise<unknown>
+  getAll(keys: unknown): Promise<IndexedDbRow[]>
+  put(row: IndexedDbRow): Promise<unknown>
   delete(key: RowKey): Promise<unknown>
 }
 
-interface StoredRow extends Row {
+interface IndexedDbRow extends Row {
   readonly table: string
 }
 
@@ -154,7 +154,7 @@ function keysOf({ table, key, after }: Read): unknown {
   return IDBKeyRange.bound([table, after ?? ''], [table, []], after !== undefined)
 }
 
-function toRows(stored: readonly StoredRow[]): readonly Row[] {
+function toRows(stored: readonly IndexedDbRow[]): readonly Row[] {
   return stored.map(({ key, value }) => ({ key, value }))
 }
 

@@ -1,4 +1,4 @@
-import type { Clock } from '../base/clock.js'
+import { type Clock, LATE_TIMER_MS } from '../base/clock.js'
 import { abortError } from '../base/deadline.js'
 import { createUuid } from '../base/uuid.js'
 import type { Database, Read, Row, Write } from './database.js'
@@ -42,9 +42,6 @@ interface Seen {
   readonly owner: OwnerRow
   readonly history: string
 }
-
-// A timer this late means that the computer slept, the owner's too, or that the page is hidden.
-const LATE_TIMER_MS = 1_000
 
 /** Ownership in the hands of its holder. */
 export class Lease {

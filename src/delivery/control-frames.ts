@@ -3,14 +3,11 @@ import type { DeliveryActions, DeliveryEvent, DeliveryState } from '../machines/
 import { type Hello, type ResetReason, type Resume, toClient } from '../schemas/control.js'
 import type { MessageMeta } from '../schemas/envelope.js'
 import type { Gate } from '../schemas/reader.js'
-import { createValidate, type Schema } from '../schemas/schema.js'
 import { Cursor } from './cursor.js'
+import { type FrameHandler, handler } from './frame-handler.js'
 import type { Outboxes } from './outboxes.js'
 import type { DeliveryParts } from './parts.js'
-import type { OutboxIdentity } from './store/stored-message.js'
-
-/** Applies the body of a control frame; gives why it did not, if it does not fit its schema. */
-type FrameHandler = (body: unknown) => string | undefined
+import { toClaim } from './store/identity.js'
 
 // `hwm` is absent where another owner with a higher fencing token has resumed this outbox.
 type ServerAnswer = Pick<output<typeof toClient.$resumed>, 'epoch' | 'hwm' | 'known' | 'refused'>
@@ -51,7 +48,7 @@ export class ControlFrames implements DeliveryActions, Gate {
     const isStored = parts.host.protocol.coordinator?.checkpoint === undefined
     this.#storesCursor = isStored
     this.cursor = new Cursor((position) => {
-      if (isStored) outboxes.current.storeCursor(position)
+      if (isStored) outboxes.current.storedCursor.move(position)
     })
     this.#handlers = new Map(Object.entries(this.#createHandlers()))
   }
@@ -138,14 +135,14 @@ export class ControlFrames implements DeliveryActions, Gate {
   resume(): void {
     const outbox = this.#outboxes.current
     // `outbox.opened` follows.
-    if (!outbox.isOpened) return
-    if (this.#storesCursor) this.cursor.restore(outbox.storedCursor)
+    if (!outbox.storedCursor.isOpened) return
+    if (this.#storesCursor) this.cursor.restore(outbox.storedCursor.position)
     const { position } = this.cursor
     const { identity } = outbox
     this.#unanswered += 1
     this.#send('$resume', {
       ...(position !== undefined && { epoch: position.epoch, seq: position.seq }),
-      ...(identity !== undefined && claimOf(identity)),
+      ...(identity !== undefined && toClaim(identity)),
     } satisfies Resume)
   }
 
@@ -296,20 +293,4 @@ export class ControlFrames implements DeliveryActions, Gate {
     const encoded = this.#parts.encoder.encode({ type, payload })
     if (encoded.ok) this.#parts.host.link().send(encoded.frame)
   }
-}
-
-/** Validates the body of a control frame before it is applied. */
-function handler<S extends Schema>(schema: S, apply: (body: output<S>) => void): FrameHandler {
-  const validate = createValidate(schema)
-  return (body) => {
-    const validated = validate(body)
-    if (!validated.ok) return validated.detail
-    apply(validated.value)
-    return undefined
-  }
-}
-
-/** What a server is told about an outbox, and about who owns it. */
-function claimOf({ cid, fence, start, past }: OutboxIdentity): Resume {
-  return { cid, fence, start, ...(past.length > 0 && { past: [...past] }) }
 }

@@ -1,6 +1,5 @@
 import type { SendOptions } from '../schemas/outbox-rule.js'
 import { sizeOf } from '../transport/frame-size.js'
-import type { CursorPosition } from './cursor.js'
 import { createEntry, listMessages, type OutboxEntry } from './outbox-entry.js'
 import { OutboxExpiry } from './outbox-expiry.js'
 import type { OutboxState, WaitingMessage } from './outbox-view.js'
@@ -9,9 +8,11 @@ import { OutboxQueue } from './queue.js'
 import { createUnsentReceipt, OpenReceipt, type Receipt, type SendOutcome } from './receipt.js'
 import { notSent, settleEntry, type TakeBackReason, unknownOutcome } from './settle.js'
 import { StandbyMessages } from './standby-messages.js'
+import { StoredCursor } from './stored-cursor.js'
 import type { OwnedOutbox } from './store/outbox-port.js'
 import { OutboxStore } from './store/outbox-store.js'
-import type { OutboxIdentity, StoredMessage } from './store/stored-message.js'
+import { createIdentity, type OutboxIdentity } from './store/identity.js'
+import type { StoredMessage } from './store/stored-message.js'
 import { Transmission, type TransmittedOutbox } from './transmission.js'
 
 /**
@@ -24,6 +25,7 @@ export class Outbox implements TransmittedOutbox {
   readonly expiry: OutboxExpiry
   /** Absent: the outbox is in memory alone. */
   readonly store: OutboxStore | undefined
+  readonly storedCursor: StoredCursor
   readonly counts = { accepted: 0, delivered: 0, transmitted: 0, retransmitted: 0 }
   readonly #parts: OutboxParts
   readonly #standby: StandbyMessages
@@ -33,14 +35,12 @@ export class Outbox implements TransmittedOutbox {
   #lastId = 0
   // `undefined` while another handle owns the outbox, or it is not known who does.
   #identity: OutboxIdentity | undefined
-  #storedCursor: CursorPosition | undefined
-  #isOpened: boolean
 
   constructor(parts: OutboxParts) {
     const { options } = parts
     this.#parts = parts
     this.store = this.#openStore()
-    this.#isOpened = this.store === undefined
+    this.storedCursor = new StoredCursor(this.store, () => parts.tell({ type: 'outbox.opened' }))
     this.queue = new OutboxQueue(options)
     this.#standby = new StandbyMessages(options)
     this.#idPrefix = options.makeId()
@@ -51,23 +51,6 @@ export class Outbox implements TransmittedOutbox {
   /** How servers know the outbox and this handle, while this handle owns it. */
   get identity(): OutboxIdentity | undefined {
     return this.#identity
-  }
-
-  /** Whether the storage has answered, or there is none. */
-  get isOpened(): boolean {
-    return this.#isOpened
-  }
-
-  /** The last message of the server that was applied, in this run or an earlier one. */
-  get storedCursor(): CursorPosition | undefined {
-    return this.#storedCursor
-  }
-
-  /** Stores the position of the last message that was applied, if there is a storage. */
-  storeCursor(position: CursorPosition): void {
-    if (this.store === undefined) return
-    this.#storedCursor = position
-    this.store.setCursor(position)
   }
 
   get status(): Omit<OutboxState, 'delivery'> {
@@ -117,12 +100,15 @@ export class Outbox implements TransmittedOutbox {
     this.expiry.reschedule()
     if (this.#identity !== undefined) this.#parts.tell({ type: 'outbox.acquired' })
     else if (this.store !== undefined) this.store.acquire()
-    else this.#adopt(this.#newIdentity())
+    else this.#adopt(createIdentity(this.#parts.options.makeId))
   }
 
   /** Takes a new `cid`, since the server does not take what comes under this one. */
   async renew(): Promise<void> {
-    const identity = this.store === undefined ? this.#newIdentity() : await this.store.renew()
+    const identity =
+      this.store === undefined
+        ? createIdentity(this.#parts.options.makeId)
+        : await this.store.renew()
     if (identity !== undefined && this.#identity !== undefined) this.#adopt(identity)
   }
 
@@ -252,11 +238,6 @@ export class Outbox implements TransmittedOutbox {
     changed()
   }
 
-  #newIdentity(): OutboxIdentity {
-    const { makeId } = this.#parts.options
-    return { cid: makeId(), fence: 1, start: makeId(), past: [], numbered: 0 }
-  }
-
   /** Deletes from the storage a message that was taken back while on standby. */
   #forget(entry: OutboxEntry): void {
     this.#standby.forgetTakenBack(entry.message.id)
@@ -277,7 +258,7 @@ export class Outbox implements TransmittedOutbox {
   #openStore(): OutboxStore | undefined {
     const { changed, database, host, key, options } = this.#parts
     if (database === undefined) return undefined
-    const store = new OutboxStore({
+    return new OutboxStore({
       database,
       name: key,
       clock: host.clock,
@@ -294,12 +275,6 @@ export class Outbox implements TransmittedOutbox {
         changed,
       },
     })
-    void store.open().then((cursor) => {
-      this.#storedCursor ??= cursor
-      this.#isOpened = true
-      this.#parts.tell({ type: 'outbox.opened' })
-    })
-    return store
   }
 
   /** The storage has lost its data: whoever owned the outbox cannot tell the outcomes any more. */

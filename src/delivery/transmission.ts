@@ -7,7 +7,7 @@ import type { OutboxQueue } from './queue.js'
 import type { SendOutcome } from './receipt.js'
 import { unknownOutcome } from './settle.js'
 import type { OutboxStore } from './store/outbox-store.js'
-import type { OutboxIdentity } from './store/stored-message.js'
+import type { OutboxIdentity } from './store/identity.js'
 
 /** The outbox whose messages a {@link Transmission} sends. */
 export interface TransmittedOutbox {

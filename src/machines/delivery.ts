@@ -17,7 +17,7 @@
  *   An answer that is overdue in resuming, live or draining abandons the connection.
  */
 import { assign, setup, type StateValue } from 'xstate'
-import { type Clock, clampDelay } from '../base/clock.js'
+import { type Clock, clampDelay, LATE_TIMER_MS } from '../base/clock.js'
 import { createOutboxMachine, type OutboxActions } from './outbox.js'
 
 /** The events of the delivery machine. */
@@ -79,9 +79,6 @@ export interface DeliveryPolicy {
   /** For an answer or an acknowledgement. */
   readonly answerTimeoutMs: number
 }
-
-// A timer that fires this much late means that the device slept, not that the server is silent.
-const FIRED_LATE_MS = 1_000
 
 /** What the delivery machine needs. The actor system runs on the same clock. */
 export interface DeliveryInput {
@@ -148,7 +145,7 @@ function makeDeliveryMachine() {
     },
     guards: {
       isKnownPlain: ({ context }) => context.actions.isKnownPlain(),
-      firedLate: ({ context }) => context.clock.now() - context.dueAt > FIRED_LATE_MS,
+      firedLate: ({ context }) => context.clock.now() - context.dueAt > LATE_TIMER_MS,
       isOverdue: ({ context }) => context.clock.now() >= ackDueAt(context),
       isOnItsWay: ({ context }) => context.actions.oldestSentAt() !== undefined,
     },

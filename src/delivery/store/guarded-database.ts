@@ -1,4 +1,4 @@
-import type { Clock } from '../../base/clock.js'
+import { type Clock, LATE_TIMER_MS } from '../../base/clock.js'
 import { nameThrown, withDeadline } from '../../base/deadline.js'
 import { type ReportError, SyncError } from '../../base/errors.js'
 import type { Change, Database, Found, Read } from '../../database/database.js'
@@ -16,8 +16,6 @@ export interface GuardOptions {
 const OPEN_MS = 3_000
 /** How long each other transaction may take. */
 const TRANSACTION_MS = 10_000
-// A timer this late means that the computer slept, not that the database hangs.
-const LATE_TIMER_MS = 1_000
 
 /**
  * Notices when a database stops working, and when it works again: a transaction that rejects or

@@ -9,7 +9,8 @@ import {
   pairKey,
   parseRow,
 } from './outbox-rows.js'
-import type { OutboxIdentity, StoredMessage } from './stored-message.js'
+import type { OutboxIdentity } from './identity.js'
+import type { StoredMessage } from './stored-message.js'
 
 /** What a transaction throws if the database has another history by now: its rows may be lost. */
 export class GoneError extends Error {
@@ -36,7 +37,7 @@ export interface OwnerOptions {
 }
 
 /** Where a message is stored, and which handle accepted it. */
-interface Place {
+interface MessagePlace {
   readonly key: string
   readonly by: string
 }
@@ -48,7 +49,7 @@ const LONGEST_PAST = 32
 /** The owner's side of a stored outbox. Each method makes one transaction, and rejects with a `LostError` after a takeover. */
 export class OutboxOwner {
   readonly #options: OwnerOptions
-  readonly #places = new Map<string, Place>()
+  readonly #places = new Map<string, MessagePlace>()
   #record: OutboxRecord
   #outcomeKeys: string[]
   #lastKey = 0
@@ -177,7 +178,7 @@ export class OutboxOwner {
     this.#places.set(message.id, { key, by })
   }
 
-  #place(id: string, by: string): Place {
+  #place(id: string, by: string): MessagePlace {
     const place = { key: this.#nextKey(), by }
     this.#places.set(id, place)
     return place

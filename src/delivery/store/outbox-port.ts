@@ -1,7 +1,8 @@
 import type { Clock } from '../../base/clock.js'
 import type { ReportError } from '../../base/errors.js'
 import type { Database } from '../../database/database.js'
-import type { OutboxIdentity, StoredMessage, StoredOutcome } from './stored-message.js'
+import type { OutboxIdentity } from './identity.js'
+import type { StoredMessage, StoredOutcome } from './stored-message.js'
 
 /** An outbox in the hands of its owner. */
 export interface OwnedOutbox {

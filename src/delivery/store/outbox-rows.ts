@@ -1,6 +1,7 @@
 import { numberKey, type Read, type Row, type Write } from '../../database/database.js'
 import type { CursorPosition } from '../cursor.js'
-import type { OutboxIdentity, StoredMessage, StoredOutcome } from './stored-message.js'
+import type { OutboxIdentity } from './identity.js'
+import type { StoredMessage, StoredOutcome } from './stored-message.js'
 
 /**
  * The tables of one outbox. Only its owner writes messages, outcomes and the record. Standbys put

@@ -9,15 +9,13 @@ import { GoneError, OutboxOwner } from './outbox-owner.js'
 import { type OutboxRecord, OutboxTables, type OutcomeRecord, parseRow } from './outbox-rows.js'
 import { OutboxStandby } from './outbox-standby.js'
 import { OutboxWriter } from './outbox-writer.js'
-import type { OutboxIdentity, StoredMessage, StoredOutcome } from './stored-message.js'
+import { createIdentity, type OutboxIdentity } from './identity.js'
+import type { StoredMessage, StoredOutcome } from './stored-message.js'
 
 /** How long an outage may last before a standby sends its messages itself, in milliseconds. */
 const PATIENCE_MS = 3_000
 /** How often a cursor that moves is written, in milliseconds. */
 const CURSOR_MS = 1_000
-
-/** What a transaction throws that begins too late. */
-class LateError extends Error {}
 
 /**
  * One handle on one stored outbox: it adds messages, waits to own the outbox, and then changes it.
@@ -120,10 +118,10 @@ export class OutboxStore {
 
   /** Gives the outbox a new `cid`: a copy of it uses the old one. `undefined`: it was lost. */
   async renew(): Promise<OutboxIdentity | undefined> {
-    const cid = this.#options.makeId()
+    const { makeId } = this.#options
     const owner = this.#owner
-    if (owner === undefined) return this.#role === 'memory' ? this.#inMemory(cid) : undefined
-    owner.renew(cid)
+    if (owner === undefined) return this.#role === 'memory' ? createIdentity(makeId) : undefined
+    owner.renew(makeId())
     this.#writer.batch.hasRecord = true
     return (await this.#written()) === 'lost' ? undefined : owner.identity
   }
@@ -226,7 +224,7 @@ export class OutboxStore {
   // A transaction that was held up may begin when its messages are sent from memory already.
   readonly #assertStandby = (history: string): void => {
     this.#assertSame(history)
-    if (this.#role !== 'standby') throw new LateError()
+    if (this.#role !== 'standby') throw new Error('memory has taken over')
   }
 
   #tellOutcomes(outcomes: readonly OutcomeRecord[]): void {
@@ -294,11 +292,7 @@ export class OutboxStore {
     if (this.#role !== 'standby') return
     this.#role = 'memory'
     this.#isPullWanted = false
-    const identity = this.#inMemory(this.#options.makeId())
+    const identity = createIdentity(this.#options.makeId)
     this.#options.events.owned({ identity, messages: [], isRenewed: false })
-  }
-
-  #inMemory(cid: string): OutboxIdentity {
-    return { cid, fence: 1, start: this.#options.makeId(), past: [], numbered: 0 }
   }
 }

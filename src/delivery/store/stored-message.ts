@@ -17,23 +17,6 @@ export interface StoredMessage {
   readonly sent?: { readonly n: number; readonly epoch: string }
 }
 
-/** How servers know an outbox and the handle that owns it. */
-export interface OutboxIdentity {
-  /** The id of the outbox on the wire: a UUID. */
-  readonly cid: string
-  /** The fencing token: larger than that of every owner of this `cid` before; from 1. */
-  readonly fence: number
-  /** A random text, new for each owner. A copy of the outbox has owners of its own. */
-  readonly start: string
-  /**
-   * The starts of earlier owners that a server may know as the latest, newest first. The last one
-   * is the latest that a server is known to have heard of.
-   */
-  readonly past: readonly string[]
-  /** The highest number that a message of this `cid` was given; 0: none yet. */
-  readonly numbered: number
-}
-
 /** How a message was settled, for the handle that accepted it. Plain JSON data. */
 export interface StoredOutcome {
   readonly outcome: string
