@@ -1,6 +1,6 @@
 import type { InspectionEvent } from 'xstate'
 import { type Clock, createSystemClock, type Random } from '../base/clock.js'
-import { assertThat, type ReportError } from '../base/errors.js'
+import { assertOption, type ReportError } from '../base/errors.js'
 import {
   assertDuration,
   assertOptionalFunction,
@@ -145,8 +145,4 @@ export function resolveOptions(
     inspect: guardInspector(options.inspect),
     closeTimeoutMs,
   }
-}
-
-function assertOption(holds: boolean, message: string): asserts holds {
-  assertThat(holds, 'option-invalid', message)
 }

@@ -1,6 +1,6 @@
 import type { Observable } from 'rxjs'
 import type { Clock } from '../base/clock.js'
-import { type ReportError, SyncError } from '../base/errors.js'
+import { assertOption, type ReportError, SyncError } from '../base/errors.js'
 import { isRecord, parseJson } from '../base/values.js'
 import { createResilientStore } from '../storage/resilient.js'
 import { scopeStore } from '../storage/scope.js'
@@ -138,9 +138,8 @@ export class Environments {
  */
 export async function createEnvironments(options: EnvironmentsOptions): Promise<Environments> {
   const { initial = defaultEnvironment, release } = options
-  if (release && isDevelopment(initial)) {
-    throw new SyncError('option-invalid', 'a release build does not start on development')
-  }
+  const mayStart = !release || !isDevelopment(initial)
+  assertOption(mayStart, 'a release build does not start on development')
   const report: ReportError = (error) => options.onError?.(error)
   const store = createResilientStore(options.store, { ...options, onError: report })
   const remembered = checkEnvironment(parseJson(await store.get(ENVIRONMENT_KEY)))
@@ -151,14 +150,13 @@ export async function createEnvironments(options: EnvironmentsOptions): Promise<
 function resolveChoice(choice: KnownEnvironment | KullEnvironment): KullEnvironment {
   if (typeof choice !== 'string') {
     const checked = checkEnvironment(choice)
-    if (checked !== undefined) return checked
-    throw new SyncError(
-      'option-invalid',
-      'an environment has a name, a webSocketUrl and an httpUrl',
-    )
+    const wanted = 'an environment has a name, a webSocketUrl and an httpUrl'
+    assertOption(checked !== undefined, wanted)
+    return checked
   }
-  if (Object.hasOwn(environments, choice)) return environments[choice]
-  throw new SyncError('option-invalid', `there is no environment "${choice as string}"`)
+  const isKnown = Object.hasOwn(environments, choice)
+  assertOption(isKnown, `there is no environment "${choice}"`)
+  return environments[choice]
 }
 
 /** The environment that a value describes. A known name gives its addresses of today. */

@@ -1,6 +1,6 @@
 import type { InspectionEvent } from 'xstate'
 import { type Clock, createSystemClock, type Random } from '../base/clock.js'
-import { type ReportError, SyncError } from '../base/errors.js'
+import { assertOption, type ReportError } from '../base/errors.js'
 import { assertDuration, type EventObserver, guardInspector, guardReport } from '../base/options.js'
 import { createSessionTiming, type SessionTiming } from '../machines/session/timing.js'
 import { createResilientStore } from '../storage/resilient.js'
@@ -47,9 +47,7 @@ export function resolveSessionOptions(options: SessionOptions) {
   assertDuration('callTimeoutMs', callTimeoutMs)
   assertDuration('storeTimeoutMs', storeTimeoutMs)
   for (const name of ['deviceName', 'platform', 'appVersion'] as const) {
-    if (typeof options.device[name] !== 'string') {
-      throw new SyncError('option-invalid', `device.${name} must be a string`)
-    }
+    assertOption(typeof options.device[name] === 'string', `device.${name} must be a string`)
   }
   const report = guardReport(options.onError)
   const limits = { clock, timeoutMs: storeTimeoutMs, onError: report }

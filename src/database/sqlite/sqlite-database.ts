@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { type Clock, createSystemClock, type Random, type TimerHandle } from '../../base/clock.js'
-import { assertThat, type ReportError, SyncError } from '../../base/errors.js'
+import { assertOption, type ReportError, SyncError } from '../../base/errors.js'
 import { assertDuration, assertOptionalFunction, guardReport } from '../../base/options.js'
 import { type Change, closedError, type Database, type Found, type Read } from '../database.js'
 import { Watchers } from '../watchers.js'
@@ -49,7 +49,7 @@ export function createSqliteDatabase(
   database: string | SqliteConnection,
   options: SqliteDatabaseOptions = {},
 ): Database {
-  assertThat(database !== '', 'option-invalid', 'a path must not be empty')
+  assertOption(database !== '', 'a path must not be empty')
   const { pollMs = 1_000, onError } = options
   assertDuration('pollMs', pollMs)
   assertOptionalFunction('onError', onError)

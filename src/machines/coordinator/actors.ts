@@ -93,22 +93,15 @@ export const loadActor = fromCallback<NoEvent, LoadInput>(
   ({ input, sendBack }: CallbackScope<LoadInput, ReportedEvent>) => {
     const { folding, loadSnapshot, clock } = input
     const controller = new AbortController()
-    const isStopped = (): boolean => controller.signal.aborted
     folding.beginLoad()
     void withDeadline({ clock, limitMs: LOAD_LIMIT_MS, signal: controller.signal }, (signal) =>
       loadSnapshot?.({ signal }),
     ).then((settled) => {
-      if (isStopped()) return
+      if (controller.signal.aborted) return
       const isLoaded = applyLoaded(input, settled)
-      // A handler of the new state may have stopped this load and begun another.
-      if (isStopped()) return
-      folding.abandonLoad()
       sendBack({ type: isLoaded ? 'snapshot.loaded' : 'snapshot.failed' })
     })
-    return () => {
-      folding.abandonLoad()
-      controller.abort()
-    }
+    return () => controller.abort()
   },
 )
 

@@ -1,4 +1,4 @@
-import { SyncError } from '../../base/errors.js'
+import { assertOption } from '../../base/errors.js'
 import type { BackoffPolicy } from '../../schemas/policy.js'
 import { standardBackoff } from '../backoff.js'
 import { assertDuration, assertWholeNumber } from '../../base/options.js'
@@ -49,9 +49,7 @@ export function createSessionTiming(options: Partial<SessionTiming> = {}): Sessi
   ] as const
   for (const name of durations) assertDuration(`timing.${name}`, timing[name])
   assertBackoff(timing.backoff)
-  if (timing.pollIntervalMs < 1) {
-    throw new SyncError('option-invalid', 'timing.pollIntervalMs must be at least 1')
-  }
+  assertOption(timing.pollIntervalMs >= 1, 'timing.pollIntervalMs must be at least 1')
   assertWholeNumber('timing.linkAttempts', timing.linkAttempts)
   return timing
 }

@@ -1,5 +1,5 @@
 import type { Random } from '../../base/clock.js'
-import { assertThat } from '../../base/errors.js'
+import { assertOption } from '../../base/errors.js'
 import { assertDuration, assertOptionalFunction, assertWholeNumber } from '../../base/options.js'
 import type { MessageSchemas } from '../../schemas/schema.js'
 import type { AnyIncomingMessage } from '../client.js'
@@ -78,10 +78,10 @@ export function resolveDeliveryOptions<R extends MessageSchemas, S extends Messa
   const { maxEntries = 10_000, maxLogBytes = 2 ** 24, maxClients = 1_000 } = options
   const { window = 256, highWaterBytes = 2 ** 18 } = options
   const isLog = typeof log.open === 'function' && typeof log.commit === 'function'
-  assertThat(isLog, 'option-invalid', 'delivery.log must have open and commit')
+  assertOption(isLog, 'delivery.log must have open and commit')
   assertDuration('delivery.drainSpreadMs', drainSpreadMs)
   assertDuration('delivery.idleMs', idleMs)
-  assertThat(idleMs > 0, 'option-invalid', 'delivery.idleMs must be more than 0')
+  assertOption(idleMs > 0, 'delivery.idleMs must be more than 0')
   const numbers = { maxEntries, maxLogBytes, maxClients, window, highWaterBytes }
   for (const [name, value] of Object.entries(numbers)) assertWholeNumber(`delivery.${name}`, value)
   return {
