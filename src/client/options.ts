@@ -5,6 +5,7 @@ import {
   assertDuration,
   assertOptionalFunction,
   assertWholeNumber,
+  type EventObserver,
   guardInspector,
   guardReport,
 } from '../base/options.js'
@@ -98,9 +99,7 @@ export interface ResolvedOptions {
 }
 
 /** An XState inspector: a function, or an object with `next`, as Stately's gives it. */
-export type Inspect =
-  | ((event: InspectionEvent) => void)
-  | { readonly next?: (event: InspectionEvent) => void }
+export type Inspect = EventObserver<InspectionEvent>
 
 const MOST_BYTES = 16 * 2 ** 20
 

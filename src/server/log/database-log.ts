@@ -11,9 +11,9 @@ import { openUser, readsOf, type UserHeader, writesOf } from './user-rows.js'
 /** Options of {@link createDatabaseLog}. */
 export interface DatabaseLogOptions {
   /**
-   * How long a former owner of the log may be silent before it counts as gone, in milliseconds. So
-   * long a server waits that starts after another was killed. The database must tell of changes
-   * sooner than that. Default 3,000.
+   * How long the owner of the log may be silent before another server takes the log over, in
+   * milliseconds. A server that starts after another was killed waits that long. The database must
+   * tell of changes sooner than that. Default 3,000.
    */
   readonly leaseMs?: number
   readonly clock?: Clock
@@ -62,7 +62,7 @@ export async function createDatabaseLog(
   }
 }
 
-/** The writes of one commit, which wait for the next transaction. */
+/** A commit that waits for the next transaction. */
 interface WaitingCommit {
   /** The database's history when the user was opened. */
   readonly history: string
