@@ -90,7 +90,7 @@ class ActorSession implements Session {
 
   constructor(options: SessionOptions) {
     const resolved = resolveSessionOptions(options)
-    const { clock, random, report, store, timing } = resolved
+    const { clock, random, report, store } = resolved
     this.#signal = options.signal
     this.#vault = new Vault(store, clock)
     this.#driver = new SyncDriver(options.sync, report)
@@ -99,7 +99,7 @@ class ActorSession implements Session {
     this.#actor = createActor(createSessionMachine(), {
       clock,
       ...(resolved.inspect && { inspect: resolved.inspect }),
-      input: { ports: new ApiSessionPorts(parts), clock, random, timing },
+      input: { ports: new ApiSessionPorts(parts), clock, random },
     })
     this.#provider = new CredentialProvider(this.#actor, parts)
 

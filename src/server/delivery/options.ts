@@ -50,8 +50,6 @@ export interface ServerDeliveryOptions<R extends MessageSchemas, S extends Messa
   ) => MessageRefusal | undefined | PromiseLike<MessageRefusal | undefined>
   /** Spreads the clients of a closing server. Default `Math.random`. */
   readonly random?: Random
-  /** Makes the epochs of the default log. Default: a UUID. */
-  readonly makeEpoch?: () => string
 }
 
 type Accept = (
@@ -69,11 +67,9 @@ export type ResolvedDeliveryOptions = ReturnType<typeof resolveDeliveryOptions>
 export function resolveDeliveryOptions<R extends MessageSchemas, S extends MessageSchemas>(
   options: ServerDeliveryOptions<R, S>,
 ) {
-  const { accept, makeEpoch, random = Math.random } = options
+  const { accept, random = Math.random, log = createMemoryLog() } = options
   assertOptionalFunction('delivery.accept', accept)
   assertOptionalFunction('delivery.random', random)
-  assertOptionalFunction('delivery.makeEpoch', makeEpoch)
-  const { log = createMemoryLog(makeEpoch && { makeEpoch }) } = options
   const { drainSpreadMs = 10_000, idleMs = 30_000 } = options
   const { maxEntries = 10_000, maxLogBytes = 2 ** 24, maxClients = 1_000 } = options
   const { window = 256, highWaterBytes = 2 ** 18 } = options

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { type Clock, createSystemClock } from '../../base/clock.js'
 import { SyncError } from '../../base/errors.js'
-import { assertDuration, assertOptionalFunction } from '../../base/options.js'
+import { assertDuration } from '../../base/options.js'
 import type { Change, Database, Found, Read, Write } from '../../database/database.js'
 import { acquireLease, type Lease, LostError } from '../../database/lease.js'
 import { nextTurn } from '../turn.js'
@@ -17,8 +17,6 @@ export interface DatabaseLogOptions {
    */
   readonly leaseMs?: number
   readonly clock?: Clock
-  /** Makes the epoch of a user that the log does not know. Default: a UUID. */
-  readonly makeEpoch?: () => string
 }
 
 export const DEFAULT_LEASE_MS = 3_000
@@ -43,19 +41,14 @@ export async function createDatabaseLog(
   database: Database,
   options: DatabaseLogOptions = {},
 ): Promise<DatabaseLog> {
-  const {
-    clock = createSystemClock(),
-    leaseMs = DEFAULT_LEASE_MS,
-    makeEpoch = randomUUID,
-  } = options
+  const { clock = createSystemClock(), leaseMs = DEFAULT_LEASE_MS } = options
   assertDuration('leaseMs', leaseMs)
-  assertOptionalFunction('makeEpoch', makeEpoch)
   const refused = new AbortController()
   const { signal } = refused
   const onAnswer = () => refused.abort()
   const request = { database, table: 'log/owner', clock, leaseMs, signal, onAnswer }
   try {
-    return new OwnedLog(database, await acquireLease(request), makeEpoch)
+    return new OwnedLog(database, await acquireLease(request))
   } catch (cause) {
     if (!signal.aborted) throw cause
     throw new SyncError('option-invalid', 'the log is open in another server', { cause })
@@ -74,22 +67,20 @@ interface WaitingCommit {
 class OwnedLog implements DatabaseLog {
   readonly #database: Database
   readonly #lease: Lease
-  readonly #makeEpoch: () => string
   readonly #headers = new Map<string, UserHeader>()
   #waiting: WaitingCommit[] = []
   /** Resolves once nothing waits any more. */
   #writing: Promise<void> | undefined
   #hasEnded = false
 
-  constructor(database: Database, lease: Lease, makeEpoch: () => string) {
+  constructor(database: Database, lease: Lease) {
     this.#database = database
     this.#lease = lease
-    this.#makeEpoch = makeEpoch
   }
 
   async open(userId: string): Promise<UserLog> {
     this.#assertOpen()
-    const newEpoch = this.#makeEpoch()
+    const newEpoch = randomUUID()
     const { header, log } = await this.#transact(readsOf(userId), (found) => {
       const result = openUser(userId, found, newEpoch)
       return { writes: result.writes, result }
