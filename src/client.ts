@@ -12,7 +12,7 @@ import {
 } from './client/options.js'
 import { createClientReader } from './client/reader.js'
 import { Sender } from './client/sender.js'
-import { createOn, subscribe } from './client/subscribe.js'
+import { createOn } from './client/create-on.js'
 import type { PayloadArgs, SyncClient, SyncSnapshot } from './client/sync-client.js'
 import type { OutboxState, OutboxView } from './delivery/outbox-view.js'
 import {
@@ -29,6 +29,7 @@ import type { Protocol } from './schemas/protocol.js'
 import type { MessageSchemas, Schema, TypeOf } from './schemas/schema.js'
 import { createFolding, type Folding } from './state/folding.js'
 import { Publisher } from './streams/publisher.js'
+import { subscribe } from './streams/streams.js'
 import { createLink, type Link } from './transport/link.js'
 import type { Target } from './transport/target.js'
 

@@ -4,7 +4,7 @@ import { assertOption, type ReportError, SyncError } from '../../base/errors.js'
 import { assertDuration, assertOptionalFunction, guardReport } from '../../base/options.js'
 import { type Change, closedError, type Database, type Found, type Read } from '../database.js'
 import { Watchers } from '../watchers.js'
-import { retryWhileBusy } from './busy.js'
+import { type Patience, retryWhileBusy } from './busy.js'
 import { DamageError } from './checked-rows.js'
 import { findSqlite, isUnreadable, type OpenSqlite, type SqliteConnection } from './connection.js'
 import { DatabaseFile } from './database-file.js'
@@ -22,6 +22,11 @@ export interface SqliteDatabaseOptions {
    * of the database is then another.
    */
   readonly onError?: ReportError
+}
+
+interface ResolvedSqliteOptions extends Patience {
+  readonly pollMs: number
+  readonly report: ReportError
 }
 
 // What is damaged again and again stands on a disk that does not work.
@@ -50,20 +55,18 @@ export function createSqliteDatabase(
   options: SqliteDatabaseOptions = {},
 ): Database {
   assertOption(database !== '', 'a path must not be empty')
-  const { pollMs = 1_000, onError } = options
+  const { pollMs = 1_000, clock = createSystemClock(), random = Math.random, onError } = options
   assertDuration('pollMs', pollMs)
   assertOptionalFunction('onError', onError)
   const source = typeof database === 'string' ? resolve(database) : database
-  return new SqliteDatabase(source, { ...options, pollMs })
+  return new SqliteDatabase(source, { pollMs, clock, random, report: guardReport(onError) })
 }
 
 /** Puts transactions in order, waits while others write, and has damage repaired. */
 class SqliteDatabase implements Database {
   readonly #source: string | SqliteConnection
+  readonly #options: ResolvedSqliteOptions
   readonly #clock: Clock
-  readonly #random: Random
-  readonly #pollMs: number
-  readonly #report: ReportError
   readonly #watchers = new Watchers()
   #isClosed = false
   /** Settles when the last transaction is done. */
@@ -77,15 +80,10 @@ class SqliteDatabase implements Database {
   #version: number | undefined
   #timer: TimerHandle
 
-  constructor(
-    source: string | SqliteConnection,
-    options: SqliteDatabaseOptions & { readonly pollMs: number },
-  ) {
+  constructor(source: string | SqliteConnection, options: ResolvedSqliteOptions) {
     this.#source = source
-    this.#clock = options.clock ?? createSystemClock()
-    this.#random = options.random ?? Math.random
-    this.#pollMs = options.pollMs
-    this.#report = guardReport(options.onError)
+    this.#options = options
+    this.#clock = options.clock
   }
 
   transact<T>(reads: readonly Read[], change: (found: Found) => Change<T>): Promise<T> {
@@ -118,10 +116,9 @@ class SqliteDatabase implements Database {
   }
 
   async #run<T>(use: (opened: OpenDatabase) => T): Promise<T> {
-    const patience = { clock: this.#clock, random: this.#random }
     for (let repairs = 0; ; ) {
       try {
-        return await retryWhileBusy(patience, async () => use(await this.#ready()))
+        return await retryWhileBusy(this.#options, async () => use(await this.#ready()))
       } catch (error) {
         if (error instanceof ChangeError) throw error.cause
         if (error instanceof ReplacedError) {
@@ -192,7 +189,7 @@ class SqliteDatabase implements Database {
   }
 
   #poll(): void {
-    this.#timer = this.#clock.setTimeout(() => this.#poll(), this.#pollMs)
+    this.#timer = this.#clock.setTimeout(() => this.#poll(), this.#options.pollMs)
     // What fails here is found by the next transaction.
     void this.#inTurn(async () => this.#look(await this.#ready())).catch(() => undefined)
   }
@@ -206,7 +203,7 @@ class SqliteDatabase implements Database {
   }
 
   #reportDamage(): void {
-    this.#report(
+    this.#options.report(
       new SyncError('storage-damaged', 'The database was damaged or is older than it was.'),
     )
   }

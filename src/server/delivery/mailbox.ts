@@ -195,7 +195,6 @@ export class Mailbox implements LogWriter {
     const { log, maxEntries, maxLogBytes } = this.#context.options
     if (appended.length === 0 && marks.size === 0 && trim === undefined) return true
     const change: LogChange = {
-      epoch: this.epoch,
       ...(appended.length > 0 && { append: appended }),
       ...(marks.size > 0 && { marks: [...marks.values()], forget: this.#marksToForget(marks) }),
       ...(trim !== undefined && { trim }),

@@ -1,15 +1,8 @@
 import type { Observable } from 'rxjs'
 import type { MessageOf } from '../schemas/message.js'
 import type { MessageSchemas, TypeOf } from '../schemas/schema.js'
+import { subscribe } from '../streams/streams.js'
 import type { SyncClient } from './sync-client.js'
-
-/** Calls a handler with each value; gives the function that unsubscribes it. */
-export function subscribe<T>(observable: Observable<T>, handler: (value: T) => void): () => void {
-  const subscription = observable.subscribe(handler)
-  return () => {
-    subscription.unsubscribe()
-  }
-}
 
 /**
  * Makes a client's `on`. The streams are untyped; the reader puts into each of them the messages
