@@ -12,7 +12,6 @@ import {
 } from './client/options.js'
 import { createClientReader } from './client/reader.js'
 import { Sender } from './client/sender.js'
-import { createOn } from './client/create-on.js'
 import type { PayloadArgs, SyncClient, SyncSnapshot } from './client/sync-client.js'
 import type { OutboxState, OutboxView } from './delivery/outbox-view.js'
 import {
@@ -212,7 +211,11 @@ class Client<R extends MessageSchemas, S extends MessageSchemas, State extends o
     return receipt
   }
 
-  readonly on = createOn<R>((type) => this.#publisher.streamOf(type).observable)
+  // The reader puts into each stream the messages of its type alone, validated by its schema.
+  readonly on = ((type: string, handler?: (message: unknown) => void) => {
+    const { observable } = this.#publisher.streamOf(type)
+    return handler === undefined ? observable : subscribe(observable, handler)
+  }) as unknown as SyncClient<R, S, State>['on']
 
   readonly select = <T>(selector: (state: State) => T): Observable<T> =>
     this.#publisher.select(selector)

@@ -1,6 +1,7 @@
 import type { Observable } from 'rxjs'
 import type { Clock } from '../base/clock.js'
 import { assertOption, type ReportError, SyncError } from '../base/errors.js'
+import { isShallowEqual } from '../base/shallow-equal.js'
 import { isRecord, parseJson } from '../base/values.js'
 import { createResilientStore } from '../storage/resilient.js'
 import { scopeStore } from '../storage/scope.js'
@@ -68,7 +69,7 @@ export class Environments {
    */
   async switchTo(choice: KnownEnvironment | KullEnvironment): Promise<void> {
     const next = resolveChoice(choice)
-    if (isSameEnvironment(next, this.#current)) return
+    if (isShallowEqual(next, this.#current)) return
     this.#current = next
     const persisted = this.#choiceStore.set(ENVIRONMENT_KEY, JSON.stringify(next))
     this.#stream.next(next)
@@ -175,14 +176,6 @@ function isAddress(value: unknown, protocol: RegExp): value is string {
 
 function isDevelopment(environment: KullEnvironment): boolean {
   return environment.name === environments.development.name
-}
-
-function isSameEnvironment(left: KullEnvironment, right: KullEnvironment): boolean {
-  return (
-    left.name === right.name &&
-    left.webSocketUrl === right.webSocketUrl &&
-    left.httpUrl === right.httpUrl
-  )
 }
 
 // The user's own environments are told apart by address, as two of them may have one name.

@@ -93,13 +93,13 @@ class WebSocketSyncServer<R extends MessageSchemas, S extends MessageSchemas>
   }
 
   broadcastToUser: SyncServer<R>['broadcastToUser'] = (userId, type, ...[data]) =>
-    this.#parts.delivery.broadcast(userId, { type, data })
+    this.#parts.delivery.broadcast(userId, [{ type, data }])
 
   publishToUser: SyncServer<R>['publishToUser'] = (userId, type, ...[data]) =>
     this.#parts.delivery.publish(userId, { type, data })
 
   broadcastBatchToUser: SyncServer<R>['broadcastBatchToUser'] = (userId, messages) =>
-    messages.length === 0 ? 0 : this.#parts.delivery.broadcastBatch(userId, messages)
+    messages.length === 0 ? 0 : this.#parts.delivery.broadcast(userId, messages)
 
   sendToDevice: SyncServer<R>['sendToDevice'] = (userId, deviceId, type, ...[data]) => {
     const { members } = this.#parts

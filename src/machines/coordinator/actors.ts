@@ -107,20 +107,13 @@ export const loadActor = fromCallback<NoEvent, LoadInput>(
 
 function applyLoaded(input: LoadInput, settled: Settled<unknown>): boolean {
   const { folding } = input
-  const fail = (message: string, cause?: unknown): false => {
-    folding.report(new SyncError('snapshot-failed', message, { cause }))
-    return false
+  if (settled.kind === 'value') {
+    return changeState(input, () => folding.applySnapshot(settled.value))
   }
-  switch (settled.kind) {
-    case 'value':
-      return changeState(input, () => folding.applySnapshot(settled.value))
-    case 'threw':
-      return fail('loadSnapshot threw or rejected', settled.error)
-    case 'late':
-      return fail(`loadSnapshot gave nothing within ${LOAD_LIMIT_MS} ms`)
-    case 'aborted':
-      return false
-    default:
-      return settled satisfies never
-  }
+  const [what, cause] =
+    settled.kind === 'threw'
+      ? ['threw or rejected', settled.error]
+      : [`gave nothing within ${LOAD_LIMIT_MS} ms`]
+  folding.report(new SyncError('snapshot-failed', `loadSnapshot ${what}`, { cause }))
+  return false
 }
