@@ -12,7 +12,6 @@ import {
 } from './client/options.js'
 import { createClientReader } from './client/reader.js'
 import { Sender } from './client/sender.js'
-import { createOn, subscribe } from './client/subscribe.js'
 import type { PayloadArgs, SyncClient, SyncSnapshot } from './client/sync-client.js'
 import type { OutboxState, OutboxView } from './delivery/outbox-view.js'
 import {
@@ -29,6 +28,7 @@ import type { Protocol } from './schemas/protocol.js'
 import type { MessageSchemas, Schema, TypeOf } from './schemas/schema.js'
 import { createFolding, type Folding } from './state/folding.js'
 import { Publisher } from './streams/publisher.js'
+import { subscribe } from './streams/streams.js'
 import { createLink, type Link } from './transport/link.js'
 import type { Target } from './transport/target.js'
 
@@ -211,7 +211,11 @@ class Client<R extends MessageSchemas, S extends MessageSchemas, State extends o
     return receipt
   }
 
-  readonly on = createOn<R>((type) => this.#publisher.streamOf(type).observable)
+  // The reader puts into each stream the messages of its type alone, validated by its schema.
+  readonly on = ((type: string, handler?: (message: unknown) => void) => {
+    const { observable } = this.#publisher.streamOf(type)
+    return handler === undefined ? observable : subscribe(observable, handler)
+  }) as unknown as SyncClient<R, S, State>['on']
 
   readonly select = <T>(selector: (state: State) => T): Observable<T> =>
     this.#publisher.select(selector)

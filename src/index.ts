@@ -16,7 +16,6 @@ export type {
 export type {
   DeliveryCounts,
   OutboxState,
-  OutboxStatus,
   OutboxView,
   WaitingMessage,
 } from './delivery/outbox-view.js'

@@ -47,5 +47,10 @@ export function assertThat(holds: boolean, code: SyncErrorCode, message: string)
   if (!holds) throw new SyncError(code, message)
 }
 
+/** Throws `option-invalid` unless a condition holds. The message names the option. */
+export function assertOption(holds: boolean, message: string): asserts holds {
+  assertThat(holds, 'option-invalid', message)
+}
+
 /** Receives errors of user code, and failures that no result reports. Must not throw. */
 export type ReportError = (error: SyncError) => void

@@ -1,14 +1,14 @@
 import type { Clock } from './clock.js'
 import { type ReportError, SyncError } from './errors.js'
 
-/** The part of the client that a log entry is about. */
+/** The part of a client or a server that a log entry is about. */
 export type LogPart = 'client' | 'connection' | 'coordinator' | 'messages' | 'delivery'
 
-/** One log entry. Contains no token, no URL and no message body. */
+/** One log entry. Contains no token, no URL, no header and no message body. */
 export interface LogEntry {
   readonly level: 'debug' | 'info' | 'warn'
   readonly part: LogPart
-  /** What happened: a namespaced fact such as `status.changed` or `frame.invalid`. */
+  /** What happened: a namespaced fact such as `status.changed` or `socket.joined`. */
   readonly event: string
   /** Milliseconds since the epoch. */
   readonly at: number
@@ -26,7 +26,7 @@ export type WriteLog = (
   detail?: LogEntry['detail'],
 ) => void
 
-/** Makes the function that the parts of a client log with. Without a logger it does nothing. */
+/** Makes the function that the parts of a client or a server log with. Without a logger it does nothing. */
 export function createLog(logger: Logger | undefined, clock: Clock, report: ReportError): WriteLog {
   if (logger === undefined) return () => undefined
   return (level, part, event, detail = {}) => {

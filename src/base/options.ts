@@ -1,5 +1,5 @@
 import { DELAY, isDelay } from './clock.js'
-import { assertThat, type ReportError } from './errors.js'
+import { assertOption, type ReportError } from './errors.js'
 
 /** Throws `option-invalid` unless the value is a duration that a timer can take. */
 export function assertDuration(
@@ -8,7 +8,7 @@ export function assertDuration(
   { mayBeInfinite = false }: { readonly mayBeInfinite?: boolean } = {},
 ): asserts value is number {
   const isEndless = mayBeInfinite && value === Number.POSITIVE_INFINITY
-  assertThat(isEndless || isDelay(value), 'option-invalid', `${name} must be ${DELAY}`)
+  assertOption(isEndless || isDelay(value), `${name} must be ${DELAY}`)
 }
 
 /** Throws `option-invalid` unless the value is a whole number, 1 or more, of the unit if one is named. */
@@ -19,13 +19,13 @@ export function assertWholeNumber(
 ): asserts value is number {
   const isWhole = Number.isSafeInteger(value) && Number(value) >= 1
   const ofUnit = unit === undefined ? '' : ` of ${unit}`
-  assertThat(isWhole, 'option-invalid', `${name} must be a whole number${ofUnit}, 1 or more`)
+  assertOption(isWhole, `${name} must be a whole number${ofUnit}, 1 or more`)
 }
 
 /** Throws `option-invalid` unless the value is a function or absent. */
 export function assertOptionalFunction(name: string, value: unknown): void {
   const isFunction = value === undefined || typeof value === 'function'
-  assertThat(isFunction, 'option-invalid', `${name} must be a function`)
+  assertOption(isFunction, `${name} must be a function`)
 }
 
 /** Makes a report function that never throws. An error that `onError` throws is dropped. */

@@ -1,10 +1,11 @@
 import type { InspectionEvent } from 'xstate'
 import { type Clock, createSystemClock, type Random } from '../base/clock.js'
-import { assertThat, type ReportError } from '../base/errors.js'
+import { assertOption, type ReportError } from '../base/errors.js'
 import {
   assertDuration,
   assertOptionalFunction,
   assertWholeNumber,
+  type EventObserver,
   guardInspector,
   guardReport,
 } from '../base/options.js'
@@ -98,9 +99,7 @@ export interface ResolvedOptions {
 }
 
 /** An XState inspector: a function, or an object with `next`, as Stately's gives it. */
-export type Inspect =
-  | ((event: InspectionEvent) => void)
-  | { readonly next?: (event: InspectionEvent) => void }
+export type Inspect = EventObserver<InspectionEvent>
 
 const MOST_BYTES = 16 * 2 ** 20
 
@@ -145,8 +144,4 @@ export function resolveOptions(
     inspect: guardInspector(options.inspect),
     closeTimeoutMs,
   }
-}
-
-function assertOption(holds: boolean, message: string): asserts holds {
-  assertThat(holds, 'option-invalid', message)
 }

@@ -1,5 +1,5 @@
 import { type Clock, createSystemClock, DELAY, isDelay, type TimerHandle } from '../base/clock.js'
-import { assertThat } from '../base/errors.js'
+import { assertOption } from '../base/errors.js'
 import { type Change, closedError, type Database, type Found, type Read } from './database.js'
 import { type IndexedDbFactory, IndexedDbRows } from './indexeddb-rows.js'
 import { Watchers } from './watchers.js'
@@ -55,8 +55,8 @@ export interface IndexedDbOptions {
 export function createIndexedDbDatabase(options: IndexedDbOptions = {}): Database {
   const { name = 'statewire', pollMs = 5_000, clock = createSystemClock() } = options
   const isName = typeof name === 'string' && name !== ''
-  assertThat(isName, 'option-invalid', 'name must be a text')
-  assertThat(isDelay(pollMs) && pollMs > 0, 'option-invalid', `pollMs must be ${DELAY}, not 0`)
+  assertOption(isName, 'name must be a text')
+  assertOption(isDelay(pollMs) && pollMs > 0, `pollMs must be ${DELAY}, not 0`)
   return new IndexedDbDatabase(name, pollMs, clock, options.parts ?? createPageParts())
 }
 

@@ -3,7 +3,7 @@ import { abortError } from '../base/deadline.js'
 import { createUuid } from '../base/uuid.js'
 import type { Database, Read, Row, Write } from './database.js'
 import { nobody, type OwnerRow, parseOwner, readOwner, writeOwner } from './owner-row.js'
-import { Waiting } from './waiting.js'
+import { LeaseWait } from './lease-wait.js'
 
 /** What a write rejects with when another handle has become the owner. */
 export class LostError extends Error {
@@ -140,39 +140,40 @@ export class Lease {
 /**
  * Waits until this handle is the owner, without a time limit. A former owner that released its
  * ownership, or whose lock is free, is followed at once; one that leaves a question unanswered
- * for `leaseMs` is put off. A handle waits for a table once at a time, since it does not hear
- * itself.
+ * for `leaseMs` loses it. A handle must not wait twice at a time for one table: it is not told of
+ * its own writes.
  *
  * Rejects with an `AbortError` when the signal aborts, and with what the database rejects with.
  */
 export async function acquireLease(options: LeaseOptions): Promise<Lease> {
-  const claim = new Claim(options)
+  const candidate = new Candidate(options)
   try {
-    return await claim.win()
+    return await candidate.win()
   } finally {
-    claim.end()
+    candidate.end()
   }
 }
 
-/** One wait for ownership. */
-class Claim {
+/** A handle that waits for ownership. */
+class Candidate {
   readonly #options: LeaseOptions
   readonly #holder = createUuid()
-  readonly #waiting: Waiting
+  readonly #wait: LeaseWait
   #question: AskedOwner | undefined
   /** The owner whose lock this handle waits for. */
-  #queue: { readonly holder: string; readonly controller: AbortController } | undefined
+  #awaitedLock: { readonly holder: string; readonly controller: AbortController } | undefined
   /** The owner whose lock was free: it has ended, and never comes back. */
   #goneHolder: string | undefined
 
   constructor(options: LeaseOptions) {
     this.#options = options
-    this.#waiting = new Waiting(options.clock, options.database, options.signal)
+    this.#wait = new LeaseWait(options.clock, options.database, options.signal)
   }
 
   async win(): Promise<Lease> {
     const { signal, clock } = this.#options
-    // Held before the row says so: whoever gets the lock of an owner knows that it has ended.
+    // The lock is taken before the row names this handle as the owner. So whoever gets the lock of
+    // an owner knows that the owner has ended.
     const unlock = await this.#lock(this.#holder, signal)?.catch(() => undefined)
     try {
       for (;;) {
@@ -188,7 +189,7 @@ class Claim {
         const { dueAt, isAnswered } = this.#question ?? { dueAt: clock.now(), isAnswered: false }
         // The lock tells when such an owner ends. A look at each of its writes would slow it down.
         const needsChanges = !isAnswered || unlock === undefined || !owner.hasLock
-        await this.#waiting.until(dueAt, needsChanges)
+        await this.#wait.until(dueAt, needsChanges)
       }
     } catch (error) {
       unlock?.()
@@ -197,8 +198,8 @@ class Claim {
   }
 
   end(): void {
-    this.#queue?.controller.abort()
-    this.#waiting.end()
+    this.#awaitedLock?.controller.abort()
+    this.#wait.end()
   }
 
   /** Reads who the owner is; becomes it, or asks it, where that is due. */
@@ -233,16 +234,16 @@ class Claim {
   }
 
   #waitForLock({ holder, hasLock }: OwnerRow): void {
-    if (this.#queue?.holder === holder || holder === undefined) return
-    this.#queue?.controller.abort()
+    if (this.#awaitedLock?.holder === holder || holder === undefined) return
+    this.#awaitedLock?.controller.abort()
     const controller = new AbortController()
-    this.#queue = { holder, controller }
+    this.#awaitedLock = { holder, controller }
     if (!hasLock) return
     this.#lock(holder, controller.signal)?.then(
       (unlock) => {
         unlock()
         this.#goneHolder = holder
-        this.#waiting.wake()
+        this.#wait.wake()
       },
       // Without locks the owner's answers are all that there is.
       () => undefined,

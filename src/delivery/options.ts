@@ -1,4 +1,4 @@
-import { assertThat } from '../base/errors.js'
+import { assertOption } from '../base/errors.js'
 import { assertDuration, assertOptionalFunction, assertWholeNumber } from '../base/options.js'
 import { createUuid } from '../base/uuid.js'
 import type { Database } from '../database/database.js'
@@ -52,10 +52,10 @@ export function resolveDelivery(options: DeliveryOptions): ResolvedDelivery {
   assertDuration('delivery.answerTimeoutMs', answerTimeoutMs)
   assertDuration('delivery.leaseMs', leaseMs)
   for (const [name, value] of Object.entries({ answerTimeoutMs, leaseMs })) {
-    assertThat(value > 0, 'option-invalid', `delivery.${name} must be more than 0`)
+    assertOption(value > 0, `delivery.${name} must be more than 0`)
   }
   const isDatabase = database === undefined || typeof database.transact === 'function'
-  assertThat(isDatabase, 'option-invalid', 'delivery.database must be a database')
+  assertOption(isDatabase, 'delivery.database must be a database')
   const functions = { key, makeId }
   for (const [name, value] of Object.entries(functions)) {
     assertOptionalFunction(`delivery.${name}`, value)

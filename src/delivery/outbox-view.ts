@@ -1,7 +1,7 @@
 import type { DeliveryState } from '../machines/delivery.js'
 
-/** What an outbox holds. Immutable. */
-export interface OutboxStatus {
+/** What an outbox holds, and its channel to the server. Immutable. */
+export interface OutboxState {
   /** Messages that are not settled. */
   readonly depth: number
   /** Of those, the ones with a number on the wire, which the server has yet to acknowledge. */
@@ -12,10 +12,6 @@ export interface OutboxStatus {
   readonly oldestAt: number | undefined
   /** Whether this client sends them: of several tabs or processes with one outbox, one does. */
   readonly isOwner: boolean
-}
-
-/** An outbox, and its channel to the server. Immutable. */
-export interface OutboxState extends OutboxStatus {
   /** Whether accepted messages survive a crash: there is a storage, and it has not failed. */
   readonly isDurable: boolean
   /** Where the connection stands with delivery; `none` for a client without it. */

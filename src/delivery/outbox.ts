@@ -256,7 +256,8 @@ export class Outbox implements TransmittedOutbox {
   }
 
   #openStore(): OutboxStore | undefined {
-    const { changed, database, host, key, options } = this.#parts
+    const { changed, host, key, options } = this.#parts
+    const { database } = options
     if (database === undefined) return undefined
     return new OutboxStore({
       database,

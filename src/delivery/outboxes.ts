@@ -98,7 +98,6 @@ export class Outboxes implements OutboxActions {
     const outbox = new Outbox({
       ...this.#parts,
       key,
-      database: this.#parts.options.database,
       changed: () => {
         if (key === this.#key) this.#parts.host.outboxChanged()
       },

@@ -4,7 +4,6 @@ import type { MessageEncoder } from './message-encoder.js'
 import type { MessageRules } from './message-rules.js'
 import type { ResolvedDelivery } from './options.js'
 import type { DeliveryHost } from './port.js'
-import type { Database } from '../database/database.js'
 
 /** What the units of one client's delivery share. */
 export interface DeliveryParts {
@@ -18,8 +17,6 @@ export interface DeliveryParts {
 export interface OutboxParts extends DeliveryParts {
   /** Names the outbox in the database. */
   readonly key: string
-  /** Absent: the outbox is in memory alone. */
-  readonly database: Database | undefined
   /** Called when the status has changed. */
   readonly changed: () => void
   readonly tell: (fact: OutboxFact) => void

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import { type Clock, createSystemClock } from '../base/clock.js'
-import { SyncError } from '../base/errors.js'
+import { assertOption } from '../base/errors.js'
 import { assertDuration } from '../base/options.js'
 import { creditSummary } from '../schemas/kull.js'
 import { createValidate } from '../schemas/schema.js'
@@ -77,13 +77,7 @@ const validateRenewedToken = createValidate(
 const validateAnything = createValidate(z.unknown())
 
 /** `GET /api/sync/status`. */
-const validateServiceStatus = createValidate(
-  z.object({
-    status: z.string(),
-    timestamp: z.optional(z.union([z.number(), z.string()])),
-    service: z.optional(z.string()),
-  }),
-)
+const validateServiceStatus = createValidate(z.object({ status: z.string() }))
 
 const validateCreditSummary = createValidate(creditSummary)
 
@@ -153,9 +147,7 @@ function resolveApiOptions(options: ApiOptions): HttpOptions {
   const { baseUrl, clock = createSystemClock(), timeoutMs = 10_000 } = options
   assertDuration('timeoutMs', timeoutMs)
   const isUsable = typeof baseUrl === 'function' || isWebAddress(baseUrl)
-  if (!isUsable) {
-    throw new SyncError('option-invalid', 'baseUrl must be an http: or https: address')
-  }
+  assertOption(isUsable, 'baseUrl must be an http: or https: address')
   return {
     baseUrl: typeof baseUrl === 'function' ? baseUrl : () => baseUrl,
     fetch: options.fetch ?? platformFetch,

@@ -1,6 +1,7 @@
 import type { Observable } from 'rxjs'
 import type { Clock } from '../base/clock.js'
-import { type ReportError, SyncError } from '../base/errors.js'
+import { assertOption, type ReportError, SyncError } from '../base/errors.js'
+import { isShallowEqual } from '../base/shallow-equal.js'
 import { isRecord, parseJson } from '../base/values.js'
 import { createResilientStore } from '../storage/resilient.js'
 import { scopeStore } from '../storage/scope.js'
@@ -68,7 +69,7 @@ export class Environments {
    */
   async switchTo(choice: KnownEnvironment | KullEnvironment): Promise<void> {
     const next = resolveChoice(choice)
-    if (isSameEnvironment(next, this.#current)) return
+    if (isShallowEqual(next, this.#current)) return
     this.#current = next
     const persisted = this.#choiceStore.set(ENVIRONMENT_KEY, JSON.stringify(next))
     this.#stream.next(next)
@@ -138,9 +139,8 @@ export class Environments {
  */
 export async function createEnvironments(options: EnvironmentsOptions): Promise<Environments> {
   const { initial = defaultEnvironment, release } = options
-  if (release && isDevelopment(initial)) {
-    throw new SyncError('option-invalid', 'a release build does not start on development')
-  }
+  const mayStart = !release || !isDevelopment(initial)
+  assertOption(mayStart, 'a release build does not start on development')
   const report: ReportError = (error) => options.onError?.(error)
   const store = createResilientStore(options.store, { ...options, onError: report })
   const remembered = checkEnvironment(parseJson(await store.get(ENVIRONMENT_KEY)))
@@ -151,14 +151,13 @@ export async function createEnvironments(options: EnvironmentsOptions): Promise<
 function resolveChoice(choice: KnownEnvironment | KullEnvironment): KullEnvironment {
   if (typeof choice !== 'string') {
     const checked = checkEnvironment(choice)
-    if (checked !== undefined) return checked
-    throw new SyncError(
-      'option-invalid',
-      'an environment has a name, a webSocketUrl and an httpUrl',
-    )
+    const wanted = 'an environment has a name, a webSocketUrl and an httpUrl'
+    assertOption(checked !== undefined, wanted)
+    return checked
   }
-  if (Object.hasOwn(environments, choice)) return environments[choice]
-  throw new SyncError('option-invalid', `there is no environment "${choice as string}"`)
+  const isKnown = Object.hasOwn(environments, choice)
+  assertOption(isKnown, `there is no environment "${choice}"`)
+  return environments[choice]
 }
 
 /** The environment that a value describes. A known name gives its addresses of today. */
@@ -177,14 +176,6 @@ function isAddress(value: unknown, protocol: RegExp): value is string {
 
 function isDevelopment(environment: KullEnvironment): boolean {
   return environment.name === environments.development.name
-}
-
-function isSameEnvironment(left: KullEnvironment, right: KullEnvironment): boolean {
-  return (
-    left.name === right.name &&
-    left.webSocketUrl === right.webSocketUrl &&
-    left.httpUrl === right.httpUrl
-  )
 }
 
 // The user's own environments are told apart by address, as two of them may have one name.

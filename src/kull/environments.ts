@@ -1,4 +1,4 @@
-import { SyncError } from '../base/errors.js'
+import { assertOption } from '../base/errors.js'
 
 /** The addresses of one installation of Kull. */
 export interface KullEnvironment {
@@ -42,10 +42,9 @@ export const defaultEnvironment: KullEnvironment = environments.production
  * defineEnvironment('laptop', 'http://192.168.1.20:5000')
  */
 export function defineEnvironment(name: string, httpUrl: string): KullEnvironment {
-  const url = URL.canParse(httpUrl) ? new URL(httpUrl) : undefined
-  if (url === undefined || !/^https?:$/.test(url.protocol)) {
-    throw new SyncError('option-invalid', 'httpUrl must begin with http:// or https://')
-  }
+  const isUsable = URL.canParse(httpUrl) && /^https?:$/.test(new URL(httpUrl).protocol)
+  assertOption(isUsable, 'httpUrl must begin with http:// or https://')
+  const url = new URL(httpUrl)
   const base = `${url.origin}${url.pathname}`.replace(/\/+$/, '')
   return { name, httpUrl: base, webSocketUrl: `${base.replace(/^http/, 'ws')}/ws` }
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.js'
 import { withDeadline } from '../base/deadline.js'
+import { parseRetryAfter } from '../base/retry-after.js'
 import type { Validate } from '../schemas/schema.js'
 import { type ApiResult, failedCall } from '../session/api.js'
 import { decodeJson } from '../transport/json-codec.js'
@@ -72,20 +73,15 @@ export async function callHttp<T>(options: HttpOptions, call: HttpCall<T>): Prom
     const response = await options.fetch(url, createInit(call, signal))
     return { response, text: await readText(response, options.maxBytes) }
   })
-  switch (settled.kind) {
-    case 'value':
-      return interpret(call, settled.value.response, settled.value.text, clock)
-    case 'late': {
-      const message = `The server did not answer within ${limitMs} ms.`
-      return failedCall({ code: 'timeout', message })
-    }
-    case 'aborted':
-      return failedCall({ code: 'aborted', message: 'The request was cancelled.' })
-    case 'threw':
-      return failedCall({ code: 'network', message: 'The server cannot be reached.' })
-    default:
-      return settled satisfies never
+  if (settled.kind === 'value') {
+    return interpret(call, settled.value.response, settled.value.text, clock)
   }
+  const failures = {
+    late: { code: 'timeout', message: `The server did not answer within ${limitMs} ms.` },
+    aborted: { code: 'aborted', message: 'The request was cancelled.' },
+    threw: { code: 'network', message: 'The server cannot be reached.' },
+  } as const
+  return failedCall(failures[settled.kind])
 }
 
 function resolveUrl(baseUrl: () => string | URL, path: string): string | undefined {
@@ -177,12 +173,4 @@ function interpret<T>(
 function parseDate(text: string | null): number | undefined {
   const time = text === null ? Number.NaN : Date.parse(text)
   return Number.isNaN(time) ? undefined : time
-}
-
-// RFC 9110, 10.2.3: a number of seconds, or a date.
-function parseRetryAfter(text: string | null, now: number): number | undefined {
-  if (text === null) return undefined
-  if (/^\s*\d{1,9}\s*$/.test(text)) return Number(text) * 1_000
-  const date = /^\s*[A-Z]/i.test(text) ? parseDate(text) : undefined
-  return date === undefined ? undefined : Math.max(0, date - now)
 }

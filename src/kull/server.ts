@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import * as z from 'zod/mini'
 import { type Clock, createSystemClock } from '../base/clock.js'
-import { assertThat, type ReportError, SyncError } from '../base/errors.js'
+import { assertOption, type ReportError, SyncError } from '../base/errors.js'
 import { guardReport } from '../base/options.js'
 import { isRecord } from '../base/values.js'
 import { receive } from '../schemas/kull.js'
@@ -77,9 +77,9 @@ export interface KullBroadcaster {
 export function createKullRoutes(sync: KullBroadcaster, options: KullRoutesOptions): KullRoutes {
   const { maxBodyBytes = 2 ** 20 } = options
   const isFunction = typeof options.authorize === 'function'
-  assertThat(isFunction, 'option-invalid', 'authorize must be a function')
+  assertOption(isFunction, 'authorize must be a function')
   const isSize = Number.isFinite(maxBodyBytes) && maxBodyBytes > 0
-  assertThat(isSize, 'option-invalid', `maxBodyBytes must be positive, not ${maxBodyBytes}`)
+  assertOption(isSize, `maxBodyBytes must be positive, not ${maxBodyBytes}`)
   const routes = createRoutes(sync, { ...options, maxBodyBytes })
   const report = guardReport(options.onError)
 
@@ -212,7 +212,7 @@ function createTrustedRoute(
 
 /** Makes an {@link Authorize} that wants the header `Authorization: Bearer <secret>`. */
 export function createBearerCheck(secret: string): Authorize {
-  if (secret === '') throw new SyncError('option-invalid', 'the secret must not be empty')
+  assertOption(secret !== '', 'the secret must not be empty')
   const expected = digest(secret)
   return ({ headers }) => {
     const given = /^Bearer (.+)$/i.exec(headers.authorization ?? '')?.[1]

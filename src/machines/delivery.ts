@@ -109,16 +109,14 @@ export function createDeliveryMachine(): ReturnType<typeof makeDeliveryMachine> 
 
 /** The public state, derived from the machine's. */
 function readState(value: StateValue): DeliveryState {
-  const online = typeof value === 'object' ? value['online'] : undefined
+  const { online } = value as { readonly online?: StateValue }
   if (typeof online === 'object') return 'live'
   switch (online) {
+    case 'greeting':
     case 'plain':
     case 'resuming':
     case 'draining':
       return online
-    case 'deciding':
-    case 'greeting':
-      return 'greeting'
     default:
       return 'offline'
   }
@@ -278,5 +276,5 @@ function makeDeliveryMachine() {
 
 /** When the oldest message on its way has to be acknowledged. Without one nothing is overdue. */
 function ackDueAt({ clock, actions, policy }: DeliveryContext): number {
-  return (actions.oldestSentAt() ?? clock.now() + 1) + policy.answerTimeoutMs
+  return (actions.oldestSentAt() ?? clock.now()) + policy.answerTimeoutMs
 }

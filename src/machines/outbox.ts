@@ -133,12 +133,6 @@ function makeOutboxMachine() {
           sending: {
             entry: ({ context }) => context.actions.startSending(),
             on: {
-              // Another channel. Handled inside the state: a region that re-enters itself would
-              // re-enter the other regions too.
-              'channel.opened': [
-                { guard: 'isRefused', target: 'refused' },
-                { target: 'sending', reenter: true },
-              ],
               'outbox.blocked': 'blocked',
               'outbox.refusedForNow': { target: 'refused', actions: 'noteRefusal' },
             },

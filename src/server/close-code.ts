@@ -1,4 +1,4 @@
-import { assertThat } from '../base/errors.js'
+import { assertOption } from '../base/errors.js'
 
 // RFC 6455 forbids to send 1004, 1005, 1006 and 1015; ws throws for every code it does not send.
 /** Whether a close code may be sent: 1000 to 1014 except 1004 to 1006, and 3000 to 4999. */
@@ -11,7 +11,7 @@ export function isSendableCloseCode(code: number): boolean {
 /** Throws `option-invalid` unless a close code may be sent. */
 export function assertCloseCode(code: number): void {
   const message = `code: ${code} is not a close code that can be sent`
-  assertThat(isSendableCloseCode(code), 'option-invalid', message)
+  assertOption(isSendableCloseCode(code), message)
 }
 
 // A close frame holds 125 bytes, two of them the code.

@@ -1,5 +1,5 @@
 import type { WebSocket } from 'ws'
-import { assertThat } from '../base/errors.js'
+import { assertOption } from '../base/errors.js'
 import type { MessageSchemas } from '../schemas/schema.js'
 import type { UpgradeRequest } from '../schemas/protocol.js'
 import { AcceptedSocket, type SocketParts } from './accepted-socket.js'
@@ -83,9 +83,9 @@ class WebSocketSyncServer<R extends MessageSchemas, S extends MessageSchemas>
   listen: SyncServer<R>['listen'] = async (port = 0, host) => {
     const { clock, server } = this.#context
     const problem = 'listen: the server '
-    assertThat(server === undefined, 'option-invalid', `${problem}was given an HTTP server`)
-    assertThat(this.#listener === undefined, 'option-invalid', `${problem}listens already`)
-    assertThat(this.#closed === undefined, 'option-invalid', `${problem}is closing`)
+    assertOption(server === undefined, `${problem}was given an HTTP server`)
+    assertOption(this.#listener === undefined, `${problem}listens already`)
+    assertOption(this.#closed === undefined, `${problem}is closing`)
     const listener = new HttpListener(clock)
     this.#listener = listener
     this.#detach = this.#upgrades.attachTo(listener.server)
@@ -93,13 +93,13 @@ class WebSocketSyncServer<R extends MessageSchemas, S extends MessageSchemas>
   }
 
   broadcastToUser: SyncServer<R>['broadcastToUser'] = (userId, type, ...[data]) =>
-    this.#parts.delivery.broadcast(userId, { type, data })
+    this.#parts.delivery.broadcast(userId, [{ type, data }])
 
   publishToUser: SyncServer<R>['publishToUser'] = (userId, type, ...[data]) =>
     this.#parts.delivery.publish(userId, { type, data })
 
   broadcastBatchToUser: SyncServer<R>['broadcastBatchToUser'] = (userId, messages) =>
-    messages.length === 0 ? 0 : this.#parts.delivery.broadcastBatch(userId, messages)
+    messages.length === 0 ? 0 : this.#parts.delivery.broadcast(userId, messages)
 
   sendToDevice: SyncServer<R>['sendToDevice'] = (userId, deviceId, type, ...[data]) => {
     const { members } = this.#parts
@@ -133,7 +133,7 @@ class WebSocketSyncServer<R extends MessageSchemas, S extends MessageSchemas>
     const { code, graceMs } = options
     if (code !== undefined) assertCloseCode(code)
     const isDuration = graceMs === undefined || graceMs >= 0
-    assertThat(isDuration, 'option-invalid', `graceMs: ${graceMs} is not a duration`)
+    assertOption(isDuration, `graceMs: ${graceMs} is not a duration`)
     this.#closed ??= this.#close(options)
     return this.#closed
   };

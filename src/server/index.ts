@@ -7,7 +7,7 @@ export type {
   OutgoingBody,
   SocketEnd,
 } from './client.js'
-export type { ServerLogEntry, ServerLogger, ServerLogPart } from './reporting.js'
+export type { LogEntry, Logger, LogPart } from '../base/log.js'
 export type {
   Authenticate,
   AuthenticationContext,

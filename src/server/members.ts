@@ -94,13 +94,13 @@ export class Members<R extends MessageSchemas> {
   }
 
   /** Sends to all sockets of a user, several messages in one frame where the envelope has batches. */
-  sendBatchToUser(userId: string, messages: readonly UnsealedMessage[]): number {
+  sendToUser(userId: string, messages: readonly UnsealedMessage[]): number {
     const timestamp = this.#context.clock.epoch()
     const meta = { timestamp, deviceId: SERVER_DEVICE_ID, userId }
     return this.#sendBatch(this.presence.ofUser(userId), messages, meta)
   }
 
-  /** Sends to a user's sockets without delivery: one message alone, several as a batch. */
+  /** As `sendToUser`, to the sockets without delivery alone. */
   sendToPlain(
     userId: string,
     messages: readonly UnsealedMessage[],
@@ -108,17 +108,7 @@ export class Members<R extends MessageSchemas> {
   ): number {
     const sockets = this.presence.ofUser(userId)
     const receivers = sockets.filter(({ subscription }) => subscription.isPlain)
-    if (receivers.length === 0) return 0
-    const [only] = messages
-    if (only === undefined || messages.length > 1) {
-      return this.#sendBatch(receivers, messages, meta)
-    }
-    return fanOut(receivers, encodeMessage(this.#context.envelope, only, meta))
-  }
-
-  /** How many sockets a user has. */
-  socketCount(userId: string): number {
-    return this.presence.ofUser(userId).length
+    return receivers.length === 0 ? 0 : this.#sendBatch(receivers, messages, meta)
   }
 
   #sendBatch(

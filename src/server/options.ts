@@ -2,14 +2,15 @@ import { randomBytes } from 'node:crypto'
 import type { Server as HttpServer } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
 import { type Clock, createSystemClock } from '../base/clock.js'
-import { assertThat, type ReportError } from '../base/errors.js'
+import { assertOption, type ReportError } from '../base/errors.js'
+import type { Logger } from '../base/log.js'
 import type { UncheckedDefinition } from '../schemas/coordinator.js'
 import type { Protocol } from '../schemas/protocol.js'
 import type { MessageSchemas } from '../schemas/schema.js'
 import type { Authentication, UpgradeRequest } from '../schemas/protocol.js'
 import type { AnyIncomingMessage, ConnectedClient, IncomingHandlers, SocketEnd } from './client.js'
 import { resolveDeliveryOptions, type ServerDeliveryOptions } from './delivery/options.js'
-import { Reporting, type ServerLogger } from './reporting.js'
+import { Reporting } from './reporting.js'
 import { createCounters } from './stats.js'
 
 /** What a server needs to know of a protocol. Every `Protocol` fits. */
@@ -78,7 +79,7 @@ export interface SyncServerOptions<R extends MessageSchemas, S extends MessageSc
   /** Receives what user code threw, and other failures. Default: they are dropped. */
   readonly onError?: ReportError
   /** Receives log entries. Default: they are dropped. */
-  readonly log?: ServerLogger
+  readonly log?: Logger
   /**
    * Numbers what goes to all of a user's devices and acknowledges what clients send, for clients
    * that ask for it: see docs/protocol.md. Default: no delivery.
@@ -144,9 +145,4 @@ function positive(option: string, value: number | undefined, fallback: number): 
   const isPositive = Number.isFinite(value) && value > 0
   assertOption(isPositive, `${option} must be a positive number, not ${value}`)
   return value
-}
-
-/** Throws `option-invalid` unless a condition holds. The message names the option. */
-function assertOption(holds: boolean, message: string): void {
-  assertThat(holds, 'option-invalid', message)
 }

@@ -30,7 +30,7 @@ export function encodeMessage(
 }
 
 /**
- * Makes one frame of several messages, or one frame each where the envelope has no batches.
+ * Makes one frame of all messages, or one frame each where the envelope has no batches.
  *
  * @throws SyncError `message-invalid` where JSON cannot hold the data.
  */
@@ -40,7 +40,7 @@ export function encodeBatch(
   meta: Partial<MessageMeta>,
 ): readonly Uint8Array[] {
   const sealed = messages.map(({ type, data }) => envelope.seal(type, data, meta))
-  if (envelope.batch === undefined) return sealed.map(encodeSealed)
+  if (envelope.batch === undefined || sealed.length === 1) return sealed.map(encodeSealed)
   return [encodeSealed(envelope.batch(sealed, { timestamp: meta.timestamp }))]
 }
 

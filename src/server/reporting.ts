@@ -1,49 +1,18 @@
 import type { Clock } from '../base/clock.js'
 import type { Settled } from '../base/deadline.js'
 import { type ReportError, SyncError, type SyncErrorCode } from '../base/errors.js'
+import { createLog, type Logger, type WriteLog } from '../base/log.js'
 import { guardReport } from '../base/options.js'
 import { isThenable } from '../base/values.js'
-
-/** The part of a server that an entry is about. */
-export type ServerLogPart = 'connection' | 'messages'
-
-/** One entry of a server's log. It holds no token, URL, header or message body. */
-export interface ServerLogEntry {
-  readonly level: 'debug' | 'info' | 'warn'
-  readonly part: ServerLogPart
-  /** What happened, as a namespaced fact: `socket.joined`, `upgrade.refused`, … */
-  readonly event: string
-  /** Milliseconds since the epoch. */
-  readonly at: number
-  readonly detail: Readonly<Record<string, unknown>>
-}
-
-/** Receives log entries. A logger of the client fits. */
-export type ServerLogger = (entry: ServerLogEntry) => void
 
 /** Reports errors, writes log entries and runs user code for a server. No method throws. */
 export class Reporting {
   readonly report: ReportError
-  readonly #logger: ServerLogger | undefined
-  readonly #clock: Clock
+  readonly log: WriteLog
 
-  constructor(onError: ReportError | undefined, logger: ServerLogger | undefined, clock: Clock) {
+  constructor(onError: ReportError | undefined, logger: Logger | undefined, clock: Clock) {
     this.report = guardReport(onError)
-    this.#logger = logger
-    this.#clock = clock
-  }
-
-  log(
-    level: ServerLogEntry['level'],
-    part: ServerLogPart,
-    event: string,
-    detail: ServerLogEntry['detail'],
-  ): void {
-    try {
-      this.#logger?.({ level, part, event, at: this.#clock.epoch(), detail })
-    } catch (cause) {
-      this.report(new SyncError('handler-threw', 'The logger threw.', { cause }))
-    }
+    this.log = createLog(logger, clock, this.report)
   }
 
   /**

@@ -13,8 +13,6 @@ export interface DeviceId {
 export interface DeviceIdOptions {
   /** Where the id is stored: not in the scope of an environment, as it is the same in all of them. */
   readonly store: KeyValueStore
-  /** Makes a UUID. Default: a random one. */
-  readonly makeUuid?: () => string
 }
 
 /** The key of the device id in its store. */
@@ -25,12 +23,12 @@ const uuid = /^[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}$/
  * Makes the id of the device: an upper-case UUID, made once and stored. All callers get the same
  * id, even if several calls or two tabs ask for it at once for the first time.
  */
-export function createDeviceId({ store, makeUuid = createUuid }: DeviceIdOptions): DeviceId {
+export function createDeviceId({ store }: DeviceIdOptions): DeviceId {
   let known: Promise<string> | undefined
 
   async function storeId(change: (current: string | undefined) => string): Promise<string> {
     // `update` may call the function more than once; it has to give the same id each time.
-    const id = makeUuid().toUpperCase()
+    const id = createUuid().toUpperCase()
     const stored = await store.update(DEVICE_ID_KEY, (current) => change(current) || id)
     return stored ?? id
   }

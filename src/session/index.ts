@@ -21,11 +21,6 @@ export type {
 } from '../machines/session/ports.js'
 export type { SessionInput } from '../machines/session/context.js'
 export { getSessionStatus, type SessionStatus } from '../machines/session/status.js'
-export {
-  createSessionTiming,
-  type SessionTiming,
-  standardSessionTiming,
-} from '../machines/session/timing.js'
 export type {
   ApiResult,
   CallOptions,

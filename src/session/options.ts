@@ -1,8 +1,7 @@
 import type { InspectionEvent } from 'xstate'
 import { type Clock, createSystemClock, type Random } from '../base/clock.js'
-import { type ReportError, SyncError } from '../base/errors.js'
+import { assertOption, type ReportError } from '../base/errors.js'
 import { assertDuration, type EventObserver, guardInspector, guardReport } from '../base/options.js'
-import { createSessionTiming, type SessionTiming } from '../machines/session/timing.js'
 import { createResilientStore } from '../storage/resilient.js'
 import type { KeyValueStore } from '../storage/store.js'
 import type { DeviceDescription, SessionApi } from './api.js'
@@ -25,11 +24,8 @@ export interface SessionOptions {
   readonly sync?: SessionSync
   readonly clock?: Clock
   readonly random?: Random
-  readonly timing?: Partial<SessionTiming>
   /** How long a call of the API may take, in milliseconds. Default 15,000. */
   readonly callTimeoutMs?: number
-  /** How long an operation of the store may take, in milliseconds. Default 3,000. */
-  readonly storeTimeoutMs?: number
   /** Called for `storage-failed`, `api-threw` and `sync-threw`. The errors contain no token. */
   readonly onError?: ReportError
   /** Inspects the session's machine. It gets no token. */
@@ -43,17 +39,13 @@ export type ResolvedSessionOptions = ReturnType<typeof resolveSessionOptions>
 
 /** Checks the options of a session and applies defaults. */
 export function resolveSessionOptions(options: SessionOptions) {
-  const { clock = createSystemClock(), callTimeoutMs = 15_000, storeTimeoutMs = 3_000 } = options
+  const { clock = createSystemClock(), callTimeoutMs = 15_000 } = options
   assertDuration('callTimeoutMs', callTimeoutMs)
-  assertDuration('storeTimeoutMs', storeTimeoutMs)
   for (const name of ['deviceName', 'platform', 'appVersion'] as const) {
-    if (typeof options.device[name] !== 'string') {
-      throw new SyncError('option-invalid', `device.${name} must be a string`)
-    }
+    assertOption(typeof options.device[name] === 'string', `device.${name} must be a string`)
   }
   const report = guardReport(options.onError)
-  const limits = { clock, timeoutMs: storeTimeoutMs, onError: report }
-  const store = createResilientStore(options.store, limits)
+  const store = createResilientStore(options.store, { clock, onError: report })
   return {
     api: options.api,
     store,
@@ -61,7 +53,6 @@ export function resolveSessionOptions(options: SessionOptions) {
     deviceId: options.deviceId ?? createDeviceId({ store }).get,
     clock,
     random: options.random ?? Math.random,
-    timing: createSessionTiming(options.timing),
     callTimeoutMs,
     report,
     inspect: guardInspector(options.inspect),

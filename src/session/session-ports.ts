@@ -108,22 +108,18 @@ export class ApiSessionPorts implements SessionPorts {
   ): Promise<ApiResult<T>> {
     const { callTimeoutMs: limitMs, clock, report } = this.#parts
     const settled = await withDeadline({ clock, limitMs, signal }, run)
-    switch (settled.kind) {
-      case 'value':
-        return settled.value
-      case 'late':
-        return failedCall({ code: 'timeout', message: 'The server did not answer in time.' })
-      case 'aborted':
-        return failedCall(aborted)
-      case 'threw': {
-        // Without the cause: an exception of the API may contain the tokens that it was given.
-        const message = `The API's ${name} threw (${nameThrown(settled.error)}).`
-        report(new SyncError('api-threw', message))
-        return failedCall({ code: 'network', message: 'The request failed.' })
-      }
-      default:
-        return settled satisfies never
+    if (settled.kind === 'value') return settled.value
+    if (settled.kind === 'threw') {
+      // Without the cause: an exception of the API may contain the tokens that it was given.
+      const message = `The API's ${name} threw (${nameThrown(settled.error)}).`
+      report(new SyncError('api-threw', message))
     }
+    const failures = {
+      late: { code: 'timeout', message: 'The server did not answer in time.' },
+      aborted,
+      threw: { code: 'network', message: 'The request failed.' },
+    } as const
+    return failedCall(failures[settled.kind])
   }
 }
 

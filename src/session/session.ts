@@ -3,7 +3,7 @@ import { type Actor, createActor } from 'xstate'
 import { SyncError } from '../base/errors.js'
 import { createSessionMachine, type SessionMachine } from '../machines/session/machine.js'
 import { getSessionStatus, type SessionStatus } from '../machines/session/status.js'
-import { createValueStream } from '../streams/streams.js'
+import { createValueStream, subscribe } from '../streams/streams.js'
 import type { ApiResult } from './api.js'
 import {
   CredentialProvider,
@@ -90,7 +90,7 @@ class ActorSession implements Session {
 
   constructor(options: SessionOptions) {
     const resolved = resolveSessionOptions(options)
-    const { clock, random, report, store, timing } = resolved
+    const { clock, random, report, store } = resolved
     this.#signal = options.signal
     this.#vault = new Vault(store, clock)
     this.#driver = new SyncDriver(options.sync, report)
@@ -99,7 +99,7 @@ class ActorSession implements Session {
     this.#actor = createActor(createSessionMachine(), {
       clock,
       ...(resolved.inspect && { inspect: resolved.inspect }),
-      input: { ports: new ApiSessionPorts(parts), clock, random, timing },
+      input: { ports: new ApiSessionPorts(parts), clock, random },
     })
     this.#provider = new CredentialProvider(this.#actor, parts)
 
@@ -127,12 +127,8 @@ class ActorSession implements Session {
 
   readonly getSnapshot = (): SessionStatus => this.#status
 
-  readonly subscribe = (listener: (status: SessionStatus) => void): (() => void) => {
-    const subscription = this.#statuses.observable.subscribe(listener)
-    return () => {
-      subscription.unsubscribe()
-    }
-  }
+  readonly subscribe = (listener: (status: SessionStatus) => void): (() => void) =>
+    subscribe(this.#statuses.observable, listener)
 
   readonly start = (): void => {
     this.#assertLive()

@@ -46,7 +46,7 @@ export class Folding<State extends object = object> {
   readonly #expiries: Expiries
 
   #published: StateFields
-  // The types of the messages that came during the load; `undefined` while nothing is loaded.
+  // The types of the messages that came since the last load began; `undefined` once it is applied.
   #seen: Set<string> | undefined
   #watcher: FoldingWatcher | undefined
   // The time that the watcher was told last; later ones are not told.
@@ -73,11 +73,6 @@ export class Folding<State extends object = object> {
   /** Whether the protocol has a snapshot rule. */
   get hasSnapshot(): boolean {
     return this.#rules.snapshot !== undefined
-  }
-
-  /** Whether the protocol has a checkpoint rule. */
-  get hasCheckpoint(): boolean {
-    return this.#rules.checkpoint !== undefined
   }
 
   /** How long peers stay unconfirmed once the connection is back, in milliseconds. */
@@ -169,11 +164,6 @@ export class Folding<State extends object = object> {
     )
     this.#publish()
     return isDone
-  }
-
-  /** Ends a load that gave nothing or is no longer wanted. */
-  abandonLoad(): void {
-    this.#seen = undefined
   }
 
   /**

@@ -44,7 +44,6 @@ export interface WebStoreParts {
 interface BrowserGlobals {
   readonly localStorage?: WebStorage
   readonly navigator?: { readonly locks?: WebLocks }
-  readonly addEventListener?: unknown
 }
 
 /** Options of {@link createBrowserStore}. */
@@ -62,44 +61,41 @@ export interface BrowserStoreOptions {
  */
 export function createBrowserStore(options: BrowserStoreOptions = {}): ResilientStore {
   const { scope = 'statewire', clock = createSystemClock(), onError } = options
-  const store = scopeStore(createLateStore(clock), scope)
+  const store = scopeStore(createWebStore(createPageParts(clock)), scope)
   return createResilientStore(store, { clock, ...(onError !== undefined && { onError }) })
 }
 
-// Reading the global `localStorage` throws if cookies are blocked. It is read at each operation, so
-// that the exception becomes a failure of that operation.
-function createLateStore(clock: Clock): KeyValueStore {
-  const globals = globalThis as BrowserGlobals
-  function open(): KeyValueStore {
-    const { localStorage, navigator } = globals
-    if (localStorage === undefined) throw new Error('this browser has no localStorage')
-    const events =
-      typeof globals.addEventListener === 'function'
-        ? (globalThis as unknown as StorageEvents)
-        : undefined
-    return createWebStore({ storage: localStorage, locks: navigator?.locks, events, clock })
-  }
+function createPageParts(clock: Clock): WebStoreParts {
+  const page = globalThis as BrowserGlobals & Partial<StorageEvents>
   return {
-    get: (key) => promised(() => open().get(key)),
-    set: (key, value) => promised(() => open().set(key, value)),
-    delete: (key) => promised(() => open().delete(key)),
-    keys: () => promised(() => open().keys()),
-    update: (key, change) => promised(() => open().update(key, change)),
-    watch: (changed) => open().watch?.(changed) ?? (() => undefined),
+    // Reading the global throws if cookies are blocked. It is read at each operation, so that the
+    // exception becomes a failure of that operation.
+    get storage() {
+      const { localStorage } = page
+      if (localStorage === undefined) throw new Error('this browser has no localStorage')
+      return localStorage
+    },
+    get locks() {
+      return page.navigator?.locks
+    },
+    get events() {
+      return typeof page.addEventListener === 'function' ? (page as StorageEvents) : undefined
+    },
+    clock,
   }
 }
 
 /** Makes a store of the given parts of a browser. Its methods reject if the storage throws. */
 export function createWebStore(parts: WebStoreParts): KeyValueStore {
-  const { storage, locks, events, clock, settleMs = 50 } = parts
+  const { clock, settleMs = 50 } = parts
 
   function read(key: string): string | undefined {
-    return storage.getItem(key) ?? undefined
+    return parts.storage.getItem(key) ?? undefined
   }
 
   function write(key: string, value: string | undefined): void {
-    if (value === undefined) storage.removeItem(key)
-    else storage.setItem(key, value)
+    if (value === undefined) parts.storage.removeItem(key)
+    else parts.storage.setItem(key, value)
   }
 
   return {
@@ -111,13 +107,14 @@ export function createWebStore(parts: WebStoreParts): KeyValueStore {
       }),
     delete: (key) => promised(() => write(key, undefined)),
     keys: () =>
-      promised(() =>
-        Array.from({ length: storage.length }, (_, index) => storage.key(index)).filter(
-          (key) => key !== null,
-        ),
-      ),
+      promised(() => {
+        const { storage } = parts
+        const all = Array.from({ length: storage.length }, (_, index) => storage.key(index))
+        return all.filter((key) => key !== null)
+      }),
     async update(key, change) {
       assertKey(key)
+      const { locks } = parts
       if (locks === undefined) {
         // Two tabs may both write. After the wait both read the same value.
         await sleep(clock, settleMs)
@@ -135,6 +132,7 @@ export function createWebStore(parts: WebStoreParts): KeyValueStore {
       })
     },
     watch(changed) {
+      const { events, storage } = parts
       function hear(event: StorageChange): void {
         if (event.storageArea === storage) changed(event.key ?? undefined)
       }

@@ -7,16 +7,7 @@
  */
 export type { Change, Database, Found, Read, Row, Write } from '../database/database.js'
 export { createMemoryDatabase, type MemoryDatabase } from '../database/memory.js'
-export {
-  type BrowserStoreOptions,
-  createBrowserStore,
-  createWebStore,
-  type StorageChange,
-  type StorageEvents,
-  type WebLocks,
-  type WebStorage,
-  type WebStoreParts,
-} from './browser.js'
+export { type BrowserStoreOptions, createBrowserStore } from './browser.js'
 export { createDatabaseStore } from './database.js'
 export { createMemoryStore } from './memory.js'
 export {

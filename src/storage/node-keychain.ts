@@ -1,7 +1,7 @@
 import { AsyncEntry, findCredentialsAsync } from '@napi-rs/keyring'
 import { join } from 'node:path'
 import { type Clock, createSystemClock } from '../base/clock.js'
-import { SyncError } from '../base/errors.js'
+import { assertOption } from '../base/errors.js'
 import { withFileLock } from '../database/sqlite/file-lock.js'
 import { assertKey, type KeyValueStore } from './store.js'
 
@@ -35,9 +35,8 @@ export function createKeychainStore(options: KeychainStoreOptions): KeyValueStor
   const { service, lockDirectory, clock = createSystemClock() } = options
   const patience = { clock, random: Math.random }
   for (const [name, value] of Object.entries({ service, lockDirectory })) {
-    if (typeof value !== 'string' || value === '') {
-      throw new SyncError('option-invalid', `${name} must be a string that is not empty`)
-    }
+    const isName = typeof value === 'string' && value !== ''
+    assertOption(isName, `${name} must be a string that is not empty`)
   }
 
   const entryOf = (key: string): AsyncEntry => new AsyncEntry(service, key, persistent)

@@ -163,21 +163,14 @@ export class ResilientStore implements KeyValueStore {
     if (this.#hasTimedOut) return undefined
     const limitMs = this.#timeoutMs
     const settled = await withDeadline({ clock: this.#clock, limitMs }, run)
-    switch (settled.kind) {
-      case 'value':
-        return settled
-      case 'late':
-        this.#hasTimedOut = true
-        this.#report(operation, `did not answer within ${limitMs} ms; memory is used instead`)
-        return undefined
-      case 'threw':
-        this.#report(operation, `failed (${nameThrown(settled.error)}); memory is used instead`)
-        return undefined
-      case 'aborted':
-        return undefined
-      default:
-        return settled satisfies never
-    }
+    if (settled.kind === 'value') return settled
+    this.#hasTimedOut = settled.kind === 'late'
+    const problem =
+      settled.kind === 'threw'
+        ? `failed (${nameThrown(settled.error)})`
+        : `did not answer within ${limitMs} ms`
+    this.#report(operation, `${problem}; memory is used instead`)
+    return undefined
   }
 
   // Without the cause: a store's exception may contain the value, and that may be a token.

@@ -1,4 +1,4 @@
-import { SyncError } from '../base/errors.js'
+import { assertOption } from '../base/errors.js'
 
 /**
  * A storage for small values: text by key. The session, the device id and the choice of environment
@@ -41,11 +41,8 @@ const LONGEST_NAME = 240
  */
 export function assertKey(key: string): void {
   const unsafe = key.replace(/[a-z0-9_-]/g, '').length
-  if (/^[\x20-\x7e]+$/.test(key) && key.length + 2 * unsafe <= LONGEST_NAME) return
-  throw new SyncError(
-    'option-invalid',
-    'a key must be printable ASCII and 1 to 240 characters long',
-  )
+  const isUsable = /^[\x20-\x7e]+$/.test(key) && key.length + 2 * unsafe <= LONGEST_NAME
+  assertOption(isUsable, 'a key must be printable ASCII and 1 to 240 characters long')
 }
 
 /** Runs a function as a promise: an exception becomes a rejection. */

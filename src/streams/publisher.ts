@@ -72,11 +72,7 @@ export class Publisher<State extends object, Status, Outbox extends object> {
   /** Takes what the reader found, in the order of the wire. */
   readonly sink: Pick<ReaderSink, 'message' | 'unknown' | 'invalid'>
 
-  readonly #folding: Folding<State>
-  readonly #batches: BatchScheduler
-  readonly #clock: Clock
-  readonly #report: ReportError
-  readonly #log: WriteLog
+  readonly #options: PublisherOptions<State, Status, Outbox>
   readonly #queue = new EmissionQueue()
   readonly #typed = new Map<string, Stream<ReadMessage>>()
   readonly #messages: Stream<ReadMessage>
@@ -98,11 +94,7 @@ export class Publisher<State extends object, Status, Outbox extends object> {
 
   constructor(options: PublisherOptions<State, Status, Outbox>) {
     const { folding, report, firstStatus, firstOutbox } = options
-    this.#folding = folding
-    this.#batches = options.batches
-    this.#clock = options.clock
-    this.#report = report
-    this.#log = options.log
+    this.#options = options
     this.#latestStatus = firstStatus
     this.#messages = createStream(report)
     this.#unknown = createStream(report)
@@ -132,14 +124,14 @@ export class Publisher<State extends object, Status, Outbox extends object> {
   streamOf(type: string): Stream<ReadMessage> {
     const known = this.#typed.get(type)
     if (known !== undefined) return known
-    const stream = createStream<ReadMessage>(this.#report)
+    const stream = createStream<ReadMessage>(this.#options.report)
     this.#typed.set(type, stream)
     return stream
   }
 
   /** What a function makes of the state, whenever that changes. */
   select<T>(selector: (state: State) => T): Observable<T> {
-    return createSelection(this.state$, selector, this.#report)
+    return createSelection(this.state$, selector, this.#options.report)
   }
 
   /** The current snapshot; the same object until something changes. */
@@ -166,8 +158,8 @@ export class Publisher<State extends object, Status, Outbox extends object> {
     const series = this.#series
     const lastSyncTime = this.#lastSyncTime
     this.#beginBatch()
-    this.#folding.commit()
-    const { state } = this.#folding
+    this.#options.folding.commit()
+    const { state } = this.#options.folding
     this.#queue.emit(() => {
       this.#snapshots.publish({ state, lastSyncTime })
       this.#emitBatch(values, streams, series)
@@ -178,7 +170,7 @@ export class Publisher<State extends object, Status, Outbox extends object> {
   dropBatch(): void {
     this.#beginBatch()
     this.#series += 1
-    this.#folding.discard()
+    this.#options.folding.discard()
   }
 
   /** Notes the time of a message that no stream is given. */
@@ -210,7 +202,7 @@ export class Publisher<State extends object, Status, Outbox extends object> {
 
   #receive(message: ReadMessage): void {
     this.#noteTime()
-    this.#folding.fold(message)
+    this.#options.folding.fold(message)
     this.#add(this.streamOf(message.type), message)
   }
 
@@ -219,21 +211,24 @@ export class Publisher<State extends object, Status, Outbox extends object> {
     this.#noteTime()
     if (!this.#loggedTypes.has(type) && this.#loggedTypes.size < MOST_LOGGED_TYPES) {
       this.#loggedTypes.add(type)
-      this.#log('info', 'messages', 'type.unknown', { type })
+      this.#options.log('info', 'messages', 'type.unknown', { type })
     }
     this.#add(this.#unknown, message)
   }
 
   #receiveInvalid(frame: InvalidFrame): void {
-    this.#log('warn', 'messages', 'frame.invalid', { reason: frame.reason, type: frame.type })
+    this.#options.log('warn', 'messages', 'frame.invalid', {
+      reason: frame.reason,
+      type: frame.type,
+    })
     this.#add(this.#invalid, frame)
   }
 
   // Reading the clock costs as much as emitting a message. A microtask batch is short: the clock is
   // read once, when it opens. Other schedulers keep batches open: it is read for each message.
   #noteTime(): void {
-    if (this.#cancelFlush === undefined || this.#batches !== microtaskBatches) {
-      this.#lastSyncTime = this.#clock.epoch()
+    if (this.#cancelFlush === undefined || this.#options.batches !== microtaskBatches) {
+      this.#lastSyncTime = this.#options.clock.epoch()
     }
   }
 
@@ -253,7 +248,7 @@ export class Publisher<State extends object, Status, Outbox extends object> {
 
   #schedule(): void {
     this.#cancelFlush = notYetScheduled
-    const cancel = this.#batches(() => this.flush())
+    const cancel = this.#options.batches(() => this.flush())
     // A scheduler that flushed at once has cleared it by now.
     if (this.#cancelFlush === notYetScheduled) this.#cancelFlush = cancel
   }

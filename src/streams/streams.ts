@@ -119,6 +119,14 @@ export class Stream<T> {
   }
 }
 
+/** Calls a handler with each value; gives the function that unsubscribes it. */
+export function subscribe<T>(observable: Observable<T>, handler: (value: T) => void): () => void {
+  const subscription = observable.subscribe(handler)
+  return () => {
+    subscription.unsubscribe()
+  }
+}
+
 /** A stream of events: a subscriber gets those that come after it subscribed. */
 export function createStream<T>(report: ReportError): Stream<T> {
   return new Stream(new Subject<T>(), report)

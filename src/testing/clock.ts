@@ -1,5 +1,5 @@
 import { type Clock, clampDelay, type TimerHandle } from '../base/clock.js'
-import { SyncError } from '../base/errors.js'
+import { assertOption } from '../base/errors.js'
 import { testingMisuse } from './misuse.js'
 import { inFiringOrder, type Timer, TimerHeap } from './timer-heap.js'
 
@@ -216,6 +216,5 @@ function assertDurationPasses(ms: number): void {
 }
 
 function assertFinite(option: string, value: number): void {
-  if (Number.isFinite(value)) return
-  throw new SyncError('option-invalid', `${option} must be a finite number, not ${value}`)
+  assertOption(Number.isFinite(value), `${option} must be a finite number, not ${value}`)
 }

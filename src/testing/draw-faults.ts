@@ -1,5 +1,5 @@
 import type { Random } from '../base/clock.js'
-import { SyncError } from '../base/errors.js'
+import { assertOption } from '../base/errors.js'
 import type { RawFrame } from '../schemas/message.js'
 import type { FaultScript, FaultStep } from './fault-script.js'
 
@@ -65,7 +65,7 @@ export function drawFault(random: Random, options: FaultScriptOptions): FaultSte
 
   function pick<T>(items: readonly T[]): T {
     const item = items[Math.floor(random() * items.length)]
-    if (item === undefined) throw new SyncError('option-invalid', 'nothing to draw a fault from')
+    assertOption(item !== undefined, 'nothing to draw a fault from')
     return item
   }
 

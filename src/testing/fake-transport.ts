@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.js'
-import { SyncError } from '../base/errors.js'
+import { assertOption } from '../base/errors.js'
 import type { RawFrame } from '../schemas/message.js'
 import type { MessageSchemas } from '../schemas/schema.js'
 import type { Socket, SocketHandlers, SocketRequest, Transport } from '../transport/transport.js'
@@ -71,13 +71,11 @@ export function createFakeTransport<
   S extends MessageSchemas = MessageSchemas,
 >(options: FakeTransportOptions<R, S>): FakeTransport<R, S> {
   const { clock, protocol, delivery: mode = 'immediate', latencyMs = 0 } = options
-  if (mode === 'manual' && latencyMs !== 0) {
-    throw new SyncError('option-invalid', 'latencyMs has no meaning with manual delivery')
-  }
-  if (typeof latencyMs === 'number' && !(latencyMs >= 0 && latencyMs < Infinity)) {
-    throw new SyncError('option-invalid', `latencyMs must be from 0 up, not ${latencyMs}`)
-  }
+  const isMeant = mode !== 'manual' || latencyMs === 0
+  assertOption(isMeant, 'latencyMs has no meaning with manual delivery')
   const latency = typeof latencyMs === 'number' ? () => latencyMs : latencyMs
+  const isUsable = typeof latencyMs !== 'number' || (latencyMs >= 0 && latencyMs < Infinity)
+  assertOption(isUsable, `latencyMs must be from 0 up, not ${latencyMs.toString()}`)
   const network = new FakeNetwork(clock, latency, mode)
   const transport: FakeTransport = new ScriptedTransport(clock, network, protocol)
   // Only the compiler knows the protocol's types.

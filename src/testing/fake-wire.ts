@@ -1,7 +1,8 @@
 import type { Clock } from '../base/clock.js'
-import { createEnvelope, type Envelope, type MessageMeta } from '../schemas/envelope.js'
+import type { Envelope, MessageMeta } from '../schemas/envelope.js'
 import type { RawFrame } from '../schemas/message.js'
 import type { Heartbeat } from '../schemas/policy.js'
+import { defineProtocol } from '../schemas/protocol.js'
 import type { BodyInputOf, MessageSchemas, Schema } from '../schemas/schema.js'
 import { decodeJson, encodeJson } from '../transport/json-codec.js'
 import { testingMisuse } from './misuse.js'
@@ -41,13 +42,7 @@ export interface ReceivedMessage {
 // Stands for a frame that cannot be decoded.
 const unreadable = { type: undefined, data: undefined, meta: {} }
 
-// What `defineProtocol` does by default.
-const standard = (): WireProtocol => ({
-  receive: { PONG: null },
-  send: {},
-  envelope: createEnvelope(),
-  heartbeat: { ping: 'PING', pong: 'PONG' },
-})
+const standard = (): WireProtocol => defineProtocol({ receive: { PONG: null }, send: {} })
 
 /** Encodes and decodes the peer's frames. */
 export class FakeWire {

@@ -2,6 +2,7 @@
 // everywhere, browsers included, so no other file may see them. This file knows where the two APIs
 // differ.
 import IsomorphicWebSocket from 'isomorphic-ws'
+import { parseRetryAfter } from '../base/retry-after.js'
 import type { ConnectionFailure } from './failure.js'
 import { isLarger } from './frame-size.js'
 import type { Socket, SocketHandlers, Transport } from './transport.js'
@@ -233,24 +234,11 @@ function network(systemCode?: unknown): ConnectionFailure {
 
 function upgradeRefused({ statusCode: status = 0, headers }: UpgradeResponse): ConnectionFailure {
   const message = `The server answered the upgrade with HTTP ${status}.`
-  const retryAfterMs = readRetryAfter(headers['retry-after'], headers['date'])
+  const retryAfterMs = parseRetryAfter(headers['retry-after'], Date.parse(String(headers['date'])))
   return {
     code: 'upgrade-refused',
     status,
     ...(retryAfterMs !== undefined && { retryAfterMs }),
     message,
   }
-}
-
-// The header holds seconds or an HTTP date. A date is compared with the server's own `Date`: the
-// client's clock may be wrong.
-function readRetryAfter(
-  header: string | string[] | undefined,
-  serverDate: string | string[] | undefined,
-): number | undefined {
-  if (typeof header !== 'string') return undefined
-  const seconds = header === '' ? Number.NaN : Number(header)
-  if (Number.isFinite(seconds)) return Math.max(seconds, 0) * 1000
-  const wait = Date.parse(header) - Date.parse(String(serverDate))
-  return Number.isFinite(wait) ? Math.max(wait, 0) : undefined
 }

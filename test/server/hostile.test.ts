@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createEnvelope } from '../../src/schemas/envelope.js'
 import type { SyncError } from '../../src/base/errors.js'
-import type { ServerLogEntry } from '../../src/server/index.js'
+import type { LogEntry } from '../../src/server/index.js'
 import { kull, startServer, type TestClient } from './support.js'
 
 async function isServed(client: TestClient): Promise<void> {
@@ -171,7 +171,7 @@ describe('hostile input', () => {
   })
 
   it('[SRV-40] writes no token, URL or message body into its log or its errors', async () => {
-    const entries: ServerLogEntry[] = []
+    const entries: LogEntry[] = []
     const errors: SyncError[] = []
     const { connect, left } = await startServer({
       log: (entry) => entries.push(entry),

@@ -63,14 +63,15 @@ describe('the device id', () => {
 
   it('[DEV-4] replaces what is no UUID, and raises one in lower case', async () => {
     const lower = '0b0c0d0e-0000-4000-8000-00000000abcd'
+    const made = /^[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}$/
     for (const [kept, id] of [
-      ['nonsense', 'MADE'],
-      ['', 'MADE'],
-      [lower, lower.toUpperCase()],
-    ]) {
+      ['nonsense', made],
+      ['', made],
+      [lower, new RegExp(`^${lower.toUpperCase()}$`)],
+    ] as const) {
       const store = createMemoryStore()
-      await store.set('device-id', kept ?? '')
-      expect(await createDeviceId({ store, makeUuid: () => 'made' }).get()).toBe(id)
+      await store.set('device-id', kept)
+      expect(await createDeviceId({ store }).get()).toMatch(id)
     }
   })
 

@@ -117,7 +117,6 @@ describe('a checkpoint', () => {
 
   it('[COORD-33] is none where the protocol has none', () => {
     const folding = createFolding(board, { clock: createManualClock(), report: () => undefined })
-    expect(folding.hasCheckpoint).toBe(false)
     expect(folding.takeCheckpoint()).toBeUndefined()
     expect(folding.restoreCheckpoint({})).toBe(false)
   })

@@ -334,7 +334,7 @@ describe('over the real ws', () => {
     const cases: readonly (readonly [headers: string, retryAfterMs: number | undefined])[] = [
       ['Retry-After: 120', 120_000],
       ['Retry-After: 0', 0],
-      ['Retry-After: -5', 0],
+      ['Retry-After: -5', undefined],
       ['Retry-After: 1.5', 1_500],
       [`Date: ${date}\r\nRetry-After: Mon, 24 Nov 2025 10:00:30 GMT`, 30_000],
       [`Date: ${date}\r\nRetry-After: Mon, 24 Nov 2025 09:00:00 GMT`, 0],

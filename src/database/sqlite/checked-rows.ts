@@ -43,9 +43,7 @@ export const COLUMNS = 'SELECT name, key, value, crc FROM statewire'
 /** Makes the table of a new database. */
 export function createRows(connection: SqliteConnection): CheckedRows {
   connection.exec(SCHEMA)
-  const rows = new CheckedRows(connection)
-  rows.begin()
-  return rows
+  return new CheckedRows(connection)
 }
 
 /**
@@ -86,16 +84,12 @@ export class CheckedRows {
 
   /** Reads the root of an existing database: the first step of each transaction. */
   load(): void {
-    this.begin()
+    // A transaction that was not committed may have left some.
+    this.#changed.clear()
     const row = this.#find(DIGESTS, ROOT)
     if (row === undefined) throw new DamageError()
     this.#root = JSON.parse(row.value) as Root
     this.#verify(DIGESTS)
-  }
-
-  /** Forgets what a transaction that was not committed has changed. */
-  begin(): void {
-    this.#changed.clear()
   }
 
   get(table: string, key: string): Row | undefined {
@@ -136,7 +130,7 @@ export class CheckedRows {
 
   /** Replaces everything by rows that were found whole. */
   replace(rows: Iterable<StoredRow>, commits: number): void {
-    this.begin()
+    this.#changed.clear()
     this.#root = { ...EMPTY, history: createUuid(), commits }
     for (const row of rows) {
       this.#put.run(row.name, row.key, row.value, Number(row.crc))
@@ -144,7 +138,7 @@ export class CheckedRows {
     }
     this.#verified.clear()
     this.#verified.add(DIGESTS)
-    this.finish({ history: createUuid(), commits })
+    this.finish({ commits })
   }
 
   /** Checks every table. */

@@ -18,7 +18,7 @@ import { dirname } from 'node:path'
 import { createUuid } from '../../base/uuid.js'
 import { numberKey } from '../database.js'
 
-/** The files of one database, as far as SQLite does not see to them. */
+/** The file of a database: who may read it, and whether another file has taken its place. */
 export class DatabaseFile {
   readonly path: string
   readonly #inode: string

@@ -1,22 +1,8 @@
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { type Clock, type Random, sleep } from '../../base/clock.js'
-import { findSqlite, isBusy, type OpenSqlite, type SqliteConnection } from './connection.js'
+import { type Patience, retryWhileBusy } from './busy.js'
+import { findSqlite, type OpenSqlite, type SqliteConnection } from './connection.js'
 import { createPrivateFile } from './database-file.js'
-
-const LONGEST_PAUSE_MS = 50
-
-/** How to wait for what another process holds. */
-export interface Patience {
-  readonly clock: Clock
-  readonly random: Random
-}
-
-/** Pauses before the next attempt to get what another process holds. */
-export async function pause({ clock, random }: Patience, attempt: number): Promise<void> {
-  const pauseMs = Math.min(2 ** attempt, LONGEST_PAUSE_MS)
-  await sleep(clock, pauseMs * (1 + random() / 2))
-}
 
 /**
  * Runs a function while no other process does so under the same path. A process loses the lock at
@@ -29,15 +15,7 @@ export async function withFileLock<T>(
 ): Promise<T> {
   const open = await findSqlite()
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-  let lock: SqliteConnection | undefined
-  for (let attempt = 0; lock === undefined; attempt += 1) {
-    try {
-      lock = lockFile(path, open)
-    } catch (error) {
-      if (!isBusy(error)) throw error
-      await pause(patience, attempt)
-    }
-  }
+  const lock = await retryWhileBusy(patience, () => lockFile(path, open))
   try {
     return await run()
   } finally {

@@ -1,4 +1,4 @@
-import { assertThat } from '../../base/errors.js'
+import { assertOption } from '../../base/errors.js'
 import { createUuid } from '../../base/uuid.js'
 import type { Change, Found, Read, Row } from '../database.js'
 import { CheckedRows, createRows } from './checked-rows.js'
@@ -127,9 +127,8 @@ function assertLog(connection: SqliteConnection): void {
   const { journal_mode: mode } = found as { readonly journal_mode: unknown }
   // A database in memory has no log.
   const isUsable = mode === 'wal' || mode === 'memory'
-  assertThat(
+  assertOption(
     isUsable,
-    'option-invalid',
     'SQLite cannot write its log there; network file systems are not supported',
   )
 }

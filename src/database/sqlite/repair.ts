@@ -53,8 +53,9 @@ export function repairRows(
 
 /**
  * Begins a new database with what can still be read of a damaged one, which is put aside. Gives
- * whether this was to be done: another process may have done it. Throws what SQLite says while
- * another process is at it.
+ * whether this was to be done: another process may have done it.
+ *
+ * @throws the busy error of SQLite while another process does so.
  */
 export function replaceDatabase(file: DatabaseFile, open: OpenSqlite): boolean {
   const { path } = file
@@ -112,7 +113,7 @@ function isWhole(connection: SqliteConnection, rows: CheckedRows): boolean {
   }
 }
 
-/** Lets no process that has the damaged file open write to it, as far as its damage allows. */
+/** Locks a damaged file, if SQLite can still do so: no other process then writes to it. */
 function stopWriters(path: string, open: OpenSqlite): () => void {
   let connection: SqliteConnection | undefined
   try {
@@ -136,11 +137,7 @@ function makeSuccessor(path: string, open: OpenSqlite, commits: number): void {
   const connection = open(draft)
   try {
     connection.exec('PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL')
-    const rows = inTransaction(connection, () => {
-      const created = createRows(connection)
-      created.finish()
-      return created
-    })
+    const rows = inTransaction(connection, () => createRows(connection))
     const salvage = salvageFrom(path, readFirstPage(draft), open)
     inTransaction(connection, () => {
       rows.replace(salvage.rows, Math.max(salvage.commits, commits) + 1)
@@ -151,7 +148,10 @@ function makeSuccessor(path: string, open: OpenSqlite, commits: number): void {
   renameSync(draft, successorOf(path))
 }
 
-/** Reads a copy as it is, then one with the first page of a new database: all of ours have the same. */
+/**
+ * Reads what is whole from two copies of a damaged file. The second copy gets the first page of a
+ * new database, since that page is the same in all databases of this library.
+ */
 function salvageFrom(path: string, firstPage: Uint8Array, open: OpenSqlite): Salvage {
   const salvage = new Salvage()
   const copy = `${path}-salvage`
@@ -168,7 +168,7 @@ function salvageFrom(path: string, firstPage: Uint8Array, open: OpenSqlite): Sal
       connection = open(copy)
       salvage.read(connection)
     } catch {
-      // This library opens no such file. The other copy may do.
+      // SQLite cannot open this copy. It may open the other one.
     } finally {
       connection?.close()
     }

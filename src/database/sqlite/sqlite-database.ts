@@ -1,18 +1,13 @@
 import { resolve } from 'node:path'
 import { type Clock, createSystemClock, type Random, type TimerHandle } from '../../base/clock.js'
-import { assertThat, type ReportError, SyncError } from '../../base/errors.js'
+import { assertOption, type ReportError, SyncError } from '../../base/errors.js'
 import { assertDuration, assertOptionalFunction, guardReport } from '../../base/options.js'
 import { type Change, closedError, type Database, type Found, type Read } from '../database.js'
+import { Watchers } from '../watchers.js'
+import { type Patience, retryWhileBusy } from './busy.js'
 import { DamageError } from './checked-rows.js'
-import {
-  findSqlite,
-  isBusy,
-  isUnreadable,
-  type OpenSqlite,
-  type SqliteConnection,
-} from './connection.js'
+import { findSqlite, isUnreadable, type OpenSqlite, type SqliteConnection } from './connection.js'
 import { DatabaseFile } from './database-file.js'
-import { type Patience, pause } from './file-lock.js'
 import { ChangeError, OpenDatabase, ReplacedError } from './open-database.js'
 import { replaceDatabase } from './repair.js'
 
@@ -27,6 +22,11 @@ export interface SqliteDatabaseOptions {
    * of the database is then another.
    */
   readonly onError?: ReportError
+}
+
+interface ResolvedSqliteOptions extends Patience {
+  readonly pollMs: number
+  readonly report: ReportError
 }
 
 // What is damaged again and again stands on a disk that does not work.
@@ -54,22 +54,20 @@ export function createSqliteDatabase(
   database: string | SqliteConnection,
   options: SqliteDatabaseOptions = {},
 ): Database {
-  const isPath = typeof database === 'string'
-  assertThat(database !== '', 'option-invalid', 'a path must not be empty')
-  const { pollMs = 1_000, onError } = options
+  assertOption(database !== '', 'a path must not be empty')
+  const { pollMs = 1_000, clock = createSystemClock(), random = Math.random, onError } = options
   assertDuration('pollMs', pollMs)
   assertOptionalFunction('onError', onError)
-  return new SqliteDatabase(isPath ? resolve(database) : database, options)
+  const source = typeof database === 'string' ? resolve(database) : database
+  return new SqliteDatabase(source, { pollMs, clock, random, report: guardReport(onError) })
 }
 
 /** Puts transactions in order, waits while others write, and has damage repaired. */
 class SqliteDatabase implements Database {
   readonly #source: string | SqliteConnection
+  readonly #options: ResolvedSqliteOptions
   readonly #clock: Clock
-  readonly #patience: Patience
-  readonly #pollMs: number
-  readonly #report: ReportError
-  readonly #watchers = new Set<{ readonly changed: () => void }>()
+  readonly #watchers = new Watchers()
   #isClosed = false
   /** Settles when the last transaction is done. */
   #last: Promise<unknown> = Promise.resolve()
@@ -82,12 +80,10 @@ class SqliteDatabase implements Database {
   #version: number | undefined
   #timer: TimerHandle
 
-  constructor(source: string | SqliteConnection, options: SqliteDatabaseOptions) {
+  constructor(source: string | SqliteConnection, options: ResolvedSqliteOptions) {
     this.#source = source
-    this.#clock = options.clock ?? createSystemClock()
-    this.#patience = { clock: this.#clock, random: options.random ?? Math.random }
-    this.#pollMs = options.pollMs ?? 1_000
-    this.#report = guardReport(options.onError)
+    this.#options = options
+    this.#clock = options.clock
   }
 
   transact<T>(reads: readonly Read[], change: (found: Found) => Change<T>): Promise<T> {
@@ -96,12 +92,10 @@ class SqliteDatabase implements Database {
   }
 
   watch(changed: () => void): () => void {
-    // An object of its own, so that a function that was added twice is called twice.
-    const watcher = { changed }
-    this.#watchers.add(watcher)
+    const remove = this.#watchers.add(changed)
     if (this.#watchers.size === 1 && !this.#isClosed) this.#poll()
     return () => {
-      this.#watchers.delete(watcher)
+      remove()
       if (this.#watchers.size === 0) this.#clock.clearTimeout(this.#timer)
     }
   }
@@ -122,16 +116,11 @@ class SqliteDatabase implements Database {
   }
 
   async #run<T>(use: (opened: OpenDatabase) => T): Promise<T> {
-    let repairs = 0
-    for (let attempt = 0; ; attempt += 1) {
+    for (let repairs = 0; ; ) {
       try {
-        return use(await this.#ready())
+        return await retryWhileBusy(this.#options, async () => use(await this.#ready()))
       } catch (error) {
         if (error instanceof ChangeError) throw error.cause
-        if (isBusy(error)) {
-          await pause(this.#patience, attempt)
-          continue
-        }
         if (error instanceof ReplacedError) {
           this.#leave()
           continue
@@ -200,7 +189,7 @@ class SqliteDatabase implements Database {
   }
 
   #poll(): void {
-    this.#timer = this.#clock.setTimeout(() => this.#poll(), this.#pollMs)
+    this.#timer = this.#clock.setTimeout(() => this.#poll(), this.#options.pollMs)
     // What fails here is found by the next transaction.
     void this.#inTurn(async () => this.#look(await this.#ready())).catch(() => undefined)
   }
@@ -210,16 +199,11 @@ class SqliteDatabase implements Database {
     const version = this.#opened?.version
     if (version === this.#version) return
     this.#version = version
-    for (const watcher of this.#watchers) {
-      // Each in a microtask: what one does or throws affects nothing else.
-      void Promise.resolve().then(() => {
-        if (this.#watchers.has(watcher)) watcher.changed()
-      })
-    }
+    this.#watchers.tell()
   }
 
   #reportDamage(): void {
-    this.#report(
+    this.#options.report(
       new SyncError('storage-damaged', 'The database was damaged or is older than it was.'),
     )
   }

@@ -1,6 +1,6 @@
 import type { Resume } from '../../schemas/control.js'
 
-/** How servers know an outbox and the handle that owns it. */
+/** An outbox and its owner, as servers know them. */
 export interface OutboxIdentity {
   /** The id of the outbox on the wire: a UUID. */
   readonly cid: string
@@ -22,7 +22,7 @@ export function createIdentity(makeId: () => string): OutboxIdentity {
   return { cid: makeId(), fence: 1, start: makeId(), past: [], numbered: 0 }
 }
 
-/** What a server is told about an outbox, and about who owns it. */
+/** What `$resume` says of an outbox and its owner. */
 export function toClaim({ cid, fence, start, past }: OutboxIdentity): Resume {
   return { cid, fence, start, ...(past.length > 0 && { past: [...past] }) }
 }

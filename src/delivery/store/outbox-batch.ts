@@ -33,14 +33,14 @@ export class OutboxBatch {
     this.messages.set(message.id, { message, isAdded })
   }
 
-  /** Removes a message. Gives whether that is done with: it was only about to be added. */
+  /** Removes a message. Gives `true` if it was not stored yet: then nothing has to be written. */
   remove(id: string, outcome?: StoredOutcome): boolean {
     if (this.messages.get(id)?.isAdded === true) return this.messages.delete(id)
     this.messages.set(id, { ...(outcome && { outcome }), isAdded: false })
     return false
   }
 
-  /** Resolves once the batch is written, or it is known not to be for now. */
+  /** Resolves with what became of the batch. */
   written(): Promise<BatchResult> {
     return new Promise((resolve) => {
       this.#waiting.push(resolve)

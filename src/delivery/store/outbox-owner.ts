@@ -22,7 +22,7 @@ export class GoneError extends Error {
 /** What a new owner finds. */
 export interface FoundOutbox {
   readonly messages: readonly StoredMessage[]
-  /** The numbers of the messages mean nothing: the outbox got a new `cid`, since rows may be lost. */
+  /** The outbox has a new `cid`, since rows may be lost. The messages lose their numbers. */
   readonly isRenewed: boolean
 }
 
@@ -42,7 +42,7 @@ interface MessagePlace {
   readonly by: string
 }
 
-// A handle that sleeps through more of them does not learn what became of its messages.
+// A handle that sleeps while more outcomes are written does not learn those before them.
 const OUTCOMES_KEPT = 1_000
 const LONGEST_PAST = 32
 

@@ -279,7 +279,7 @@ export class OutboxStore {
     const { clock, events } = this.#options
     clock.clearTimeout(this.#patience)
     if (!isWorking) {
-      this.#writer.giveWaitersUp()
+      this.#writer.answerWaiters()
       const patienceMs = this.#database.hasOpened ? PATIENCE_MS : 0
       if (this.#role === 'standby') {
         this.#patience = clock.setTimeout(() => this.#ownInMemory(), patienceMs)

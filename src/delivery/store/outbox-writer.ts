@@ -47,7 +47,7 @@ export class OutboxWriter {
     return this.#running
   }
 
-  /** Writes the batch. Resolves once it is written, or it is known not to be for now. */
+  /** Writes the batch. Resolves with what became of it. */
   written(): Promise<BatchResult> {
     const written = this.#batch.written()
     this.wake()
@@ -64,8 +64,8 @@ export class OutboxWriter {
     this.#timer ??= this.#options.clock.setTimeout(() => this.wake(), delayMs)
   }
 
-  /** Tells all who wait that the storage does not work. What they wrote is tried again. */
-  giveWaitersUp(): void {
+  /** Answers all who wait, since the storage does not work. What they wrote is tried again. */
+  answerWaiters(): void {
     this.#batch.answer('memory')
     this.#writing?.answer('memory')
   }

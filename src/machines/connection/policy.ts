@@ -1,4 +1,4 @@
-import { assertThat } from '../../base/errors.js'
+import { assertOption } from '../../base/errors.js'
 import { assertDuration } from '../../base/options.js'
 import type { BackoffPolicy, CloseCodes } from '../../schemas/policy.js'
 import { standardBackoff } from '../backoff.js'
@@ -59,7 +59,7 @@ export function createConnectionPolicy(
     durations[name] = value
   }
   for (const name of ['connectTimeoutMs', 'pingIntervalMs', 'pongTimeoutMs'] as const) {
-    assertThat(durations[name] > 0, 'option-invalid', `${name} must be more than 0`)
+    assertOption(durations[name] > 0, `${name} must be more than 0`)
   }
   return { ...durations, backoff, closeCodes: protocol.closeCodes }
 }
@@ -69,14 +69,13 @@ type DurationName = keyof typeof standardDurations
 /** Throws `option-invalid` unless a backoff is valid. */
 export function assertBackoff({ stepsMs, jitter, maxAttempts }: BackoffPolicy): void {
   const hasSteps = Array.isArray(stepsMs) && stepsMs.length > 0
-  assertThat(hasSteps, 'option-invalid', 'backoff.stepsMs must hold at least one wait')
+  assertOption(hasSteps, 'backoff.stepsMs must hold at least one wait')
   for (const [at, step] of stepsMs.entries()) assertDuration(`backoff.stepsMs[${at}]`, step)
   const isKnown = ['full', 'none'].includes(jitter)
-  assertThat(isKnown, 'option-invalid', "backoff.jitter must be 'full' or 'none'")
+  assertOption(isKnown, "backoff.jitter must be 'full' or 'none'")
   const isCount = Number.isInteger(maxAttempts) || maxAttempts === Number.POSITIVE_INFINITY
-  assertThat(
+  assertOption(
     isCount && maxAttempts >= 0,
-    'option-invalid',
     'backoff.maxAttempts must be a whole number or Infinity',
   )
 }

@@ -93,41 +93,27 @@ export const loadActor = fromCallback<NoEvent, LoadInput>(
   ({ input, sendBack }: CallbackScope<LoadInput, ReportedEvent>) => {
     const { folding, loadSnapshot, clock } = input
     const controller = new AbortController()
-    const isStopped = (): boolean => controller.signal.aborted
     folding.beginLoad()
     void withDeadline({ clock, limitMs: LOAD_LIMIT_MS, signal: controller.signal }, (signal) =>
       loadSnapshot?.({ signal }),
     ).then((settled) => {
-      if (isStopped()) return
+      if (controller.signal.aborted) return
       const isLoaded = applyLoaded(input, settled)
-      // A handler of the new state may have stopped this load and begun another.
-      if (isStopped()) return
-      folding.abandonLoad()
       sendBack({ type: isLoaded ? 'snapshot.loaded' : 'snapshot.failed' })
     })
-    return () => {
-      folding.abandonLoad()
-      controller.abort()
-    }
+    return () => controller.abort()
   },
 )
 
 function applyLoaded(input: LoadInput, settled: Settled<unknown>): boolean {
   const { folding } = input
-  const fail = (message: string, cause?: unknown): false => {
-    folding.report(new SyncError('snapshot-failed', message, { cause }))
-    return false
+  if (settled.kind === 'value') {
+    return changeState(input, () => folding.applySnapshot(settled.value))
   }
-  switch (settled.kind) {
-    case 'value':
-      return changeState(input, () => folding.applySnapshot(settled.value))
-    case 'threw':
-      return fail('loadSnapshot threw or rejected', settled.error)
-    case 'late':
-      return fail(`loadSnapshot gave nothing within ${LOAD_LIMIT_MS} ms`)
-    case 'aborted':
-      return false
-    default:
-      return settled satisfies never
-  }
+  const [what, cause] =
+    settled.kind === 'threw'
+      ? ['threw or rejected', settled.error]
+      : [`gave nothing within ${LOAD_LIMIT_MS} ms`]
+  folding.report(new SyncError('snapshot-failed', `loadSnapshot ${what}`, { cause }))
+  return false
 }

@@ -1,14 +1,12 @@
 import type { Clock, Random } from '../../base/clock.js'
 import type { Ending } from './endings.js'
 import type { ClearScope, Grant, LinkOffer, SessionPorts } from './ports.js'
-import type { SessionTiming } from './timing.js'
 
 /** The input of a session machine. */
 export interface SessionInput {
   readonly ports: SessionPorts
   readonly clock: Clock
   readonly random: Random
-  readonly timing: SessionTiming
 }
 
 /** What a session can be asked to do. */

@@ -1,9 +1,8 @@
 import { clampDelay } from '../../base/clock.js'
-import { waitBeforeAttempt } from '../backoff.js'
+import { standardBackoff, waitBeforeAttempt } from '../backoff.js'
 import type { SessionContext } from './context.js'
 import { requestEnding } from './endings.js'
 import type { ApiFailure, Grant, OfferOutcome, PollOutcome, RenewOutcome } from './ports.js'
-import type { SessionTiming } from './timing.js'
 
 // How outcomes and time change the machine's memory. An update that does not expect an outcome of
 // this kind changes nothing: the guard before it rules that kind out.
@@ -12,12 +11,23 @@ type Update = Partial<SessionContext>
 
 // A server in trouble gets at most one request a second, however many callers want a token.
 const SOONEST_RETRY_MS = 1_000
+/** Between two questions whether the code was confirmed. */
+const POLL_INTERVAL_MS = 1_000
+/** How long before it expires an access token is renewed; at most half its life. */
+const RENEW_AHEAD_MS = 300_000
+/** A random part of this is added, so that tabs do not renew at the same time. */
+const RENEW_SPREAD_MS = 60_000
+/** The number of attempts to get a code, before the server counts as unreachable. */
+const LINK_ATTEMPTS = 3
+/** How long to wait after status 429 without Retry-After. */
+const RATE_LIMIT_MS = 60_000
+/** The longest wait that a server can ask for. */
+const LONGEST_WAIT_MS = 3_600_000
 
 /** Signs the user of a grant in, and schedules the renewal. */
 export function applyGrant({ input }: SessionContext, grant: Grant): Update & { renewAt: number } {
-  const { random, timing } = input()
   const lifeMs = grant.expiresAt - grant.obtainedAt
-  const aheadMs = timing.renewAheadMs + random() * timing.renewSpreadMs
+  const aheadMs = RENEW_AHEAD_MS + input().random() * RENEW_SPREAD_MS
   // A token with a short life is renewed after half of it, but not within a second.
   const earliest = grant.obtainedAt + Math.max(lifeMs / 2, SOONEST_RETRY_MS)
   return {
@@ -47,23 +57,20 @@ export function applyOffer({ input }: SessionContext, outcome: OfferOutcome): Up
 /** Notes an answer that decides nothing. */
 export function notePoll({ input }: SessionContext, outcome: PollOutcome): Update {
   if (outcome.kind !== 'failed') return { trouble: undefined }
-  const { clock, timing } = input()
   const { failure } = outcome
-  return { trouble: failure.message, notBefore: clock.now() + serverWaitMs(failure, timing) }
+  return { trouble: failure.message, notBefore: input().clock.now() + serverWaitMs(failure) }
 }
 
 /** When to ask next: at the next point of the grid, or later if the server asked to wait. */
 export function nextPollAt({ pollAt, notBefore, input }: SessionContext): number {
-  const { clock, timing } = input()
-  const { pollIntervalMs } = timing
-  const passed = Math.max(0, Math.floor((clock.now() - pollAt) / pollIntervalMs))
-  return Math.max(pollAt + (passed + 1) * pollIntervalMs, notBefore)
+  const passed = Math.max(0, Math.floor((input().clock.now() - pollAt) / POLL_INTERVAL_MS))
+  return Math.max(pollAt + (passed + 1) * POLL_INTERVAL_MS, notBefore)
 }
 
 /** Whether the next question would come too late to matter. */
-export function isPollTooLate({ offer, pollAt, input }: SessionContext): boolean {
+export function isPollTooLate({ offer, pollAt }: SessionContext): boolean {
   // The server's clock decides, so there is one question after the code expired by ours.
-  return offer === undefined || pollAt > offer.endsAt + input().timing.pollIntervalMs
+  return offer === undefined || pollAt > offer.endsAt + POLL_INTERVAL_MS
 }
 
 /** When the code expires. */
@@ -83,11 +90,11 @@ export function countFailure(
   outcome: OfferOutcome | RenewOutcome,
 ): Update {
   if (outcome.kind !== 'failed') return {}
-  const { clock, random, timing } = context.input()
+  const { clock, random } = context.input()
   const { failure } = outcome
   const failures = context.failures + 1
-  const step = waitBeforeAttempt(timing.backoff, failures, random)
-  const wanted = serverWaitMs(failure, timing)
+  const step = waitBeforeAttempt(standardBackoff, failures, random)
+  const wanted = serverWaitMs(failure)
   const now = clock.now()
   return {
     failures,
@@ -100,15 +107,14 @@ export function countFailure(
 /** Whether to ask for a code once more. */
 export function mayRequestAgain(context: SessionContext, outcome: OfferOutcome): boolean {
   if (outcome.kind !== 'failed' || !isTransient(outcome.failure)) return false
-  const { linkAttempts } = context.input().timing
-  return outcome.failure.code !== 'rate-limited' && context.failures + 1 < linkAttempts
+  return outcome.failure.code !== 'rate-limited' && context.failures + 1 < LINK_ATTEMPTS
 }
 
 /** Gives up asking for a code. */
 export function endRequest({ input }: SessionContext, outcome: OfferOutcome): Update {
   if (outcome.kind !== 'failed') return {}
-  const { clock, timing } = input()
-  const waitMs = serverWaitMs(outcome.failure, timing)
+  const { clock } = input()
+  const waitMs = serverWaitMs(outcome.failure)
   return {
     ending: requestEnding(outcome.failure, waitMs, clock.epoch()),
     notBefore: clock.now() + waitMs,
@@ -121,10 +127,10 @@ export function isRefusal(outcome: PollOutcome | RenewOutcome): boolean {
 }
 
 /** How long the server asked for no further request, in milliseconds. */
-function serverWaitMs(failure: ApiFailure, { rateLimitMs, longestWaitMs }: SessionTiming): number {
+function serverWaitMs(failure: ApiFailure): number {
   const wanted = 'retryAfterMs' in failure ? failure.retryAfterMs : undefined
-  const otherwise = failure.code === 'rate-limited' ? rateLimitMs : 0
-  return Math.min(clampDelay(wanted ?? otherwise), longestWaitMs)
+  const otherwise = failure.code === 'rate-limited' ? RATE_LIMIT_MS : 0
+  return Math.min(clampDelay(wanted ?? otherwise), LONGEST_WAIT_MS)
 }
 
 /** Whether another attempt may succeed. */

@@ -48,7 +48,7 @@ export class ClientOutbox {
   readonly #newMark: ClientMark
   /** The connection whose messages are accepted. */
   #owner: OutboxSender | undefined
-  /** The last claim that counted; `undefined` for an outbox that nobody knows. */
+  /** The last claim that counted; `undefined` if the log does not know the outbox. */
   #latest: Pick<ClientMark, 'fence' | 'start'> | undefined
   /** The number that is accepted next. A message that is being written counts as accepted. */
   #next: number

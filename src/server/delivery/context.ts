@@ -13,5 +13,5 @@ export interface ServerDeliveryContext
   readonly options: ResolvedDeliveryOptions
   readonly protocol: Pick<ServedProtocol<MessageSchemas, never>, 'receive' | 'coordinator'>
   readonly counters: Counting<DeliveryCounters>
-  readonly members: Pick<Members<never>, 'sendToPlain' | 'socketCount'>
+  readonly members: Pick<Members<never>, 'sendToPlain' | 'presence'>
 }

@@ -2,14 +2,14 @@ import type { ClientMark, LogChange, LoggedMessage } from '../log/delivery-log.j
 import { headOf, markKey, type UserLogState } from '../log/user-log.js'
 import type { UnnumberedMessage } from './logged-message.js'
 
-/** Where drafts are written. */
+/** Writes drafts to one user's log. */
 export interface LogWriter {
-  /** How far an outbox has come, as far as that is written. */
+  /** The mark of an outbox, as the log has it. */
   mark(key: string): ClientMark | undefined
   /**
-   * Writes, in its turn, what `stage` puts into the draft. Resolves, after what follows from the
-   * draft, with whether that was written. Not so if the log fails, or if too many writes wait;
-   * `stage` may not even be called then.
+   * Calls `stage` with the next draft, writes the draft, and does what follows from it. Resolves
+   * with whether it was written: not if the log fails, or if too many writes wait. `stage` may not
+   * be called then.
    */
   write(stage: (draft: LogDraft) => void): Promise<boolean>
 }

@@ -25,16 +25,15 @@ export interface LogReader {
   giveUp(): void
 }
 
-/** One step of work on a log, done in its turn. */
+/** A write that waits for the next draft. */
 interface QueuedWrite {
   readonly stage: (draft: LogDraft) => void
   readonly resolve: (isWritten: boolean) => void
 }
 
-// How many frames of the newest messages are cached: several connections are sent the same one at
-// about the same time.
+// How many frames are cached: several connections are sent the same one at about the same time.
 const MOST_FRAMES = 256
-// A trim writes the whole state down, so it removes a tenth of the messages at once.
+// A trim writes the whole state. So it removes a tenth of the messages at once.
 const KEPT_BY_TRIM = 0.9
 
 /**
@@ -196,7 +195,6 @@ export class Mailbox implements LogWriter {
     const { log, maxEntries, maxLogBytes } = this.#context.options
     if (appended.length === 0 && marks.size === 0 && trim === undefined) return true
     const change: LogChange = {
-      epoch: this.epoch,
       ...(appended.length > 0 && { append: appended }),
       ...(marks.size > 0 && { marks: [...marks.values()], forget: this.#marksToForget(marks) }),
       ...(trim !== undefined && { trim }),

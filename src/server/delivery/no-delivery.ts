@@ -29,12 +29,8 @@ export class NoDelivery<R extends MessageSchemas> implements ServerDeliveryPort 
     return plainSubscription
   }
 
-  broadcast(userId: string, message: UnsealedMessage): number {
-    return this.#members.send(this.#members.presence.ofUser(userId), userId, message)
-  }
-
-  broadcastBatch(userId: string, messages: readonly UnsealedMessage[]): number {
-    return this.#members.sendBatchToUser(userId, messages)
+  broadcast(userId: string, messages: readonly UnsealedMessage[]): number {
+    return this.#members.sendToUser(userId, messages)
   }
 
   publish(): Promise<LogPosition> {

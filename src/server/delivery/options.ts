@@ -1,5 +1,5 @@
 import type { Random } from '../../base/clock.js'
-import { assertThat } from '../../base/errors.js'
+import { assertOption } from '../../base/errors.js'
 import { assertDuration, assertOptionalFunction, assertWholeNumber } from '../../base/options.js'
 import type { MessageSchemas } from '../../schemas/schema.js'
 import type { AnyIncomingMessage } from '../client.js'
@@ -50,8 +50,6 @@ export interface ServerDeliveryOptions<R extends MessageSchemas, S extends Messa
   ) => MessageRefusal | undefined | PromiseLike<MessageRefusal | undefined>
   /** Spreads the clients of a closing server. Default `Math.random`. */
   readonly random?: Random
-  /** Makes the epochs of the default log. Default: a UUID. */
-  readonly makeEpoch?: () => string
 }
 
 type Accept = (
@@ -69,19 +67,17 @@ export type ResolvedDeliveryOptions = ReturnType<typeof resolveDeliveryOptions>
 export function resolveDeliveryOptions<R extends MessageSchemas, S extends MessageSchemas>(
   options: ServerDeliveryOptions<R, S>,
 ) {
-  const { accept, makeEpoch, random = Math.random } = options
+  const { accept, random = Math.random, log = createMemoryLog() } = options
   assertOptionalFunction('delivery.accept', accept)
   assertOptionalFunction('delivery.random', random)
-  assertOptionalFunction('delivery.makeEpoch', makeEpoch)
-  const { log = createMemoryLog(makeEpoch && { makeEpoch }) } = options
   const { drainSpreadMs = 10_000, idleMs = 30_000 } = options
   const { maxEntries = 10_000, maxLogBytes = 2 ** 24, maxClients = 1_000 } = options
   const { window = 256, highWaterBytes = 2 ** 18 } = options
   const isLog = typeof log.open === 'function' && typeof log.commit === 'function'
-  assertThat(isLog, 'option-invalid', 'delivery.log must have open and commit')
+  assertOption(isLog, 'delivery.log must have open and commit')
   assertDuration('delivery.drainSpreadMs', drainSpreadMs)
   assertDuration('delivery.idleMs', idleMs)
-  assertThat(idleMs > 0, 'option-invalid', 'delivery.idleMs must be more than 0')
+  assertOption(idleMs > 0, 'delivery.idleMs must be more than 0')
   const numbers = { maxEntries, maxLogBytes, maxClients, window, highWaterBytes }
   for (const [name, value] of Object.entries(numbers)) assertWholeNumber(`delivery.${name}`, value)
   return {

@@ -25,15 +25,13 @@ export interface ServerDeliveryPort {
     sendRoster: () => void,
   ): Promise<Subscription | undefined> | Subscription
   /**
-   * Sends a message to all of a user's devices, once the log has it if there is one; returns how
-   * many sockets took it, or will be sent it.
+   * Sends messages to all of a user's devices, once the log has them if there is one; returns how
+   * many sockets took them, or will be sent them. Plain clients get several messages in one frame.
    *
    * @throws SyncError `message-invalid` where JSON cannot hold the data.
    */
-  broadcast(userId: string, message: UnsealedMessage): number
-  /** As `broadcast`, several messages in one step and, to plain clients, in one frame. */
-  broadcastBatch(userId: string, messages: readonly UnsealedMessage[]): number
-  /** As `broadcast`; resolves with the message's position once the log has it. */
+  broadcast(userId: string, messages: readonly UnsealedMessage[]): number
+  /** As `broadcast`, one message; resolves with its position once the log has it. */
   publish(userId: string, message: UnsealedMessage): Promise<LogPosition>
   /**
    * Sends what a client said to all of its user's devices, then calls `handle`: after a failure of

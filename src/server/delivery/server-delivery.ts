@@ -63,14 +63,10 @@ export class ServerDelivery implements ServerDeliveryPort {
     return subscriber
   }
 
-  broadcast(userId: string, message: UnsealedMessage): number {
-    return this.broadcastBatch(userId, [message])
-  }
-
-  broadcastBatch(userId: string, messages: readonly UnsealedMessage[]): number {
+  broadcast(userId: string, messages: readonly UnsealedMessage[]): number {
     if (this.#isDraining) return 0
     void this.#publish(userId, this.#encode(messages, SERVER_DEVICE_ID))
-    return this.#context.members.socketCount(userId)
+    return this.#context.members.presence.ofUser(userId).length
   }
 
   async publish(userId: string, message: UnsealedMessage): Promise<LogPosition> {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { type Clock, createSystemClock } from '../../base/clock.js'
 import { SyncError } from '../../base/errors.js'
-import { assertDuration, assertOptionalFunction } from '../../base/options.js'
+import { assertDuration } from '../../base/options.js'
 import type { Change, Database, Found, Read, Write } from '../../database/database.js'
 import { acquireLease, type Lease, LostError } from '../../database/lease.js'
 import { nextTurn } from '../turn.js'
@@ -11,14 +11,12 @@ import { openUser, readsOf, type UserHeader, writesOf } from './user-rows.js'
 /** Options of {@link createDatabaseLog}. */
 export interface DatabaseLogOptions {
   /**
-   * How long a former owner of the log may be silent before it counts as gone, in milliseconds. So
-   * long a server waits that starts after another was killed. The database must tell of changes
-   * sooner than that. Default 3,000.
+   * How long the owner of the log may be silent before another server takes the log over, in
+   * milliseconds. A server that starts after another was killed waits that long. The database must
+   * tell of changes sooner than that. Default 3,000.
    */
   readonly leaseMs?: number
   readonly clock?: Clock
-  /** Makes the epoch of a user that the log does not know. Default: a UUID. */
-  readonly makeEpoch?: () => string
 }
 
 export const DEFAULT_LEASE_MS = 3_000
@@ -43,26 +41,21 @@ export async function createDatabaseLog(
   database: Database,
   options: DatabaseLogOptions = {},
 ): Promise<DatabaseLog> {
-  const {
-    clock = createSystemClock(),
-    leaseMs = DEFAULT_LEASE_MS,
-    makeEpoch = randomUUID,
-  } = options
+  const { clock = createSystemClock(), leaseMs = DEFAULT_LEASE_MS } = options
   assertDuration('leaseMs', leaseMs)
-  assertOptionalFunction('makeEpoch', makeEpoch)
   const refused = new AbortController()
   const { signal } = refused
   const onAnswer = () => refused.abort()
   const request = { database, table: 'log/owner', clock, leaseMs, signal, onAnswer }
   try {
-    return new OwnedLog(database, await acquireLease(request), makeEpoch)
+    return new OwnedLog(database, await acquireLease(request))
   } catch (cause) {
     if (!signal.aborted) throw cause
     throw new SyncError('option-invalid', 'the log is open in another server', { cause })
   }
 }
 
-/** The writes of one commit, which wait for the next transaction. */
+/** A commit that waits for the next transaction. */
 interface WaitingCommit {
   /** The database's history when the user was opened. */
   readonly history: string
@@ -74,22 +67,20 @@ interface WaitingCommit {
 class OwnedLog implements DatabaseLog {
   readonly #database: Database
   readonly #lease: Lease
-  readonly #makeEpoch: () => string
   readonly #headers = new Map<string, UserHeader>()
   #waiting: WaitingCommit[] = []
   /** Resolves once nothing waits any more. */
   #writing: Promise<void> | undefined
   #hasEnded = false
 
-  constructor(database: Database, lease: Lease, makeEpoch: () => string) {
+  constructor(database: Database, lease: Lease) {
     this.#database = database
     this.#lease = lease
-    this.#makeEpoch = makeEpoch
   }
 
   async open(userId: string): Promise<UserLog> {
     this.#assertOpen()
-    const newEpoch = this.#makeEpoch()
+    const newEpoch = randomUUID()
     const { header, log } = await this.#transact(readsOf(userId), (found) => {
       const result = openUser(userId, found, newEpoch)
       return { writes: result.writes, result }

@@ -61,8 +61,6 @@ export interface UserLog {
 
 /** What is written in one step, in the order of these fields. */
 export interface LogChange {
-  /** The epoch that `open` gave. */
-  readonly epoch: string
   /** New messages, numbered on from the last. */
   readonly append?: readonly LoggedMessage[]
   /** New marks. Each replaces the former mark of its device and cid, if there is one. */

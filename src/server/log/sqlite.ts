@@ -42,15 +42,8 @@ export async function createSqliteLog(
   })
   try {
     const log = await createDatabaseLog(database, options)
-    return {
-      open: (userId) => log.open(userId),
-      commit: (userId, change) => log.commit(userId, change),
-      close: (userId) => log.close?.(userId),
-      async end() {
-        await log.end()
-        await database.close()
-      },
-    }
+    const end = log.end.bind(log)
+    return Object.assign(log, { end: () => end().then(() => database.close()) })
   } catch (error) {
     await database.close()
     throw error

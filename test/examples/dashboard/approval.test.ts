@@ -157,7 +157,6 @@ describe('a signed-in device', () => {
       store: createMemoryStore(),
       deviceId: () => Promise.resolve('MAC'),
       device: mac,
-      timing: { pollIntervalMs: 20 },
     })
     onTestFinished(() => {
       session.dispose()

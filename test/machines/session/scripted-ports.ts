@@ -7,7 +7,6 @@ import type {
   LinkOffer,
   SessionPorts,
 } from '../../../src/machines/session/ports.js'
-import { createSessionTiming, type SessionTiming } from '../../../src/machines/session/timing.js'
 import { createManualClock } from '../../../src/testing/clock.js'
 
 type PortName = keyof SessionPorts
@@ -27,10 +26,8 @@ export const forbidden: ApiFailure = { code: 'refused', status: 403, message: 'N
 /** A session machine on the real actor, whose ports answer when the test says so. */
 export function createScriptedSession({
   random = () => 0,
-  timing,
 }: {
   readonly random?: () => number
-  readonly timing?: Partial<SessionTiming>
 } = {}) {
   const clock = createManualClock()
   const calls: Call[] = []
@@ -64,7 +61,7 @@ export function createScriptedSession({
       log.push('stopSync')
     },
   }
-  const input = { ports, clock, random, timing: createSessionTiming(timing) }
+  const input = { ports, clock, random }
   const actor = createActor(createSessionMachine(), { clock, input })
   let generation = 0
 

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
 import { getSessionStatus } from '../../../src/machines/session/status.js'
-import { createSessionTiming } from '../../../src/machines/session/timing.js'
 import { createScriptedSession, limited, network, type ScriptedSession } from './scripted-ports.js'
 
 const failed = (failure: unknown) => ({ kind: 'failed', failure })
@@ -282,33 +281,5 @@ describe('renewing', () => {
     await session.answer('renew', forbidden)
     expect(session.state()).toBe('leaving.clearing')
     expect(session.actor.getSnapshot().context.ending?.reason).toBe('refused')
-  })
-})
-
-describe('[SESS-16] timing', () => {
-  it('may ask each millisecond', () => {
-    expect(createSessionTiming({ pollIntervalMs: 1 }).pollIntervalMs).toBe(1)
-  })
-
-  it('refuses what makes no sense, naming it', () => {
-    for (const option of [
-      { pollIntervalMs: 0 },
-      { pollIntervalMs: Number.NaN },
-      { renewAheadMs: -1 },
-      { renewSpreadMs: Number.POSITIVE_INFINITY },
-      { rateLimitMs: '5' as unknown as number },
-      { longestWaitMs: -1 },
-      { linkAttempts: 0 },
-      { linkAttempts: 1.5 },
-      { backoff: { stepsMs: [], jitter: 'none', maxAttempts: 1 } as const },
-    ]) {
-      const [name = ''] = Object.keys(option)
-      expect(() => createSessionTiming(option)).toThrow(
-        expect.objectContaining({
-          code: 'option-invalid',
-          message: expect.stringContaining(name) as string,
-        }) as Error,
-      )
-    }
   })
 })

@@ -139,7 +139,6 @@ describe('options', () => {
     ['drainSpreadMs', -1],
     ['accept', true],
     ['random', 1],
-    ['makeEpoch', 'x'],
   ])('[DSRV-21] names %s where it makes no sense', (name, value) => {
     const delivery = { [name]: value } as ServerDeliveryOptions<typeof receive, typeof send>
     expect(() => createSyncServer({ protocol: kull, delivery })).toThrow(

@@ -5,6 +5,7 @@ import { defineProtocol } from '../../../src/schemas/protocol.js'
 import { resolveDeliveryOptions } from '../../../src/server/delivery/options.js'
 import type { SubscriberConnection, Subscription } from '../../../src/server/delivery/port.js'
 import { ServerDelivery } from '../../../src/server/delivery/server-delivery.js'
+import { Presence } from '../../../src/server/presence.js'
 import type { DeliveryLog } from '../../../src/server/index.js'
 import { createMemoryLog } from '../../../src/server/index.js'
 import { Reporting } from '../../../src/server/reporting.js'
@@ -142,7 +143,7 @@ describe('a server with delivery', () => {
               maxMessageBytes: 1,
               maxBufferedBytes: 2 ** 20,
               reporting: new Reporting(undefined, undefined, clock),
-              members: { sendToPlain: () => 0, socketCount: () => 1 },
+              members: { sendToPlain: () => 0, presence: new Presence() },
             })
           }
 
@@ -217,7 +218,7 @@ describe('a server with delivery', () => {
             else if (what === 'fail' || what === 'passSilently') waiting.shift()?.[what]()
             else if (what === 'broadcast') {
               broadcasts += 1
-              delivery.broadcast('ada', { type: 'SAID', data: { text: `b${broadcasts}` } })
+              delivery.broadcast('ada', [{ type: 'SAID', data: { text: `b${broadcasts}` } }])
             } else {
               disconnect()
               count()

@@ -28,9 +28,10 @@ export async function startServer(
   }
 > {
   let epochs = 0
+  const log = createMemoryLog({ makeEpoch: () => `epoch-${(epochs += 1)}` })
   const server = await start({
     ...options,
-    delivery: { makeEpoch: () => `epoch-${(epochs += 1)}`, random: () => 0.5, ...delivery },
+    delivery: { log, random: () => 0.5, ...delivery },
   })
   return {
     ...server,

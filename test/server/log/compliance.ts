@@ -28,16 +28,11 @@ const step: fc.Arbitrary<Step> = fc.record({
   reopen: fc.constantFrom('user', 'log', undefined),
 })
 
-function toChange(
-  { messages, device, forget, trim }: Step,
-  model: LogModel,
-  epoch: string,
-): LogChange {
+function toChange({ messages, device, forget, trim }: Step, model: LogModel): LogChange {
   const head = model.head + messages
   const refused: [number, string][] = [[head, 'no']]
   const mark = { hwm: head, fence: 1, start: 's', refused }
   return {
-    epoch,
     append: Array.from({ length: messages }, (_, index) => ({
       seq: model.head + index + 1,
       type: 'SAID',
@@ -74,10 +69,10 @@ export function testLog(
             if (isKnown) expect(opened.epoch).toBe(epochs.get(one.user))
             model.expectToBe(opened)
             epochs.set(one.user, opened.epoch)
-            const change = toChange(one, model, opened.epoch)
+            const change = toChange(one, model)
             await log.commit(one.user, change)
             // Twice, so that numbers go on without an opening in between.
-            await log.commit(one.user, { epoch: opened.epoch })
+            await log.commit(one.user, {})
             model.apply(change)
             if (one.reopen === 'user') log.close?.(one.user)
             if (one.reopen === 'log') log = await place.reopen(log)

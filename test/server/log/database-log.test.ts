@@ -54,8 +54,7 @@ describe('a transaction of a log', () => {
     const users = ['ada', 'bob', 'eve']
     const epochs = new Map<string, string>()
     for (const user of users) epochs.set(user, (await log.open(user)).epoch)
-    const commit = (user: string, seq: number) =>
-      log.commit(user, { epoch: epochs.get(user)!, append: [said(seq)] })
+    const commit = (user: string, seq: number) => log.commit(user, { append: [said(seq)] })
     const before = watched.transactions
     await Promise.all(users.map((user) => commit(user, 1)))
     expect(watched.transactions - before).toBe(1)
@@ -68,17 +67,17 @@ describe('a transaction of a log', () => {
   it('[DSRV-32] that fails has written nothing; the user is opened again before the next', async () => {
     const watched = watchDatabase(createMemoryDatabase())
     const log = await createDatabaseLog(watched.database)
-    const { epoch } = await log.open('ada')
-    await expect(log.commit('bob', { epoch })).rejects.toThrow('not open')
+    await log.open('ada')
+    await expect(log.commit('bob', {})).rejects.toThrow('not open')
     watched.isFull = true
-    const change = { epoch, append: [said(1)], marks: [mark] }
+    const change = { append: [said(1)], marks: [mark] }
     await expect(log.commit('ada', change)).rejects.toThrow('disk full')
     watched.isFull = false
     await expect(log.commit('ada', change)).rejects.toThrow('not open')
     // Nothing was ever written of the user.
     const again = await log.open('ada')
     expect(again).toMatchObject({ first: 1, messages: [], marks: [] })
-    await log.commit('ada', { ...change, epoch: again.epoch })
+    await log.commit('ada', change)
     expect(await log.open('ada')).toMatchObject({ messages: [said(1)], marks: [mark] })
   })
 })
@@ -90,11 +89,11 @@ describe('the owner of a log', () => {
     const log = await createDatabaseLog(database, { clock })
     const { epoch } = await log.open('ada')
     await expect(createDatabaseLog(database.open(), { clock })).rejects.toMatchObject(invalid)
-    const written = log.commit('ada', { epoch, append: [said(1)] })
+    const written = log.commit('ada', { append: [said(1)] })
     await log.end()
     await written
     await expect(log.open('ada')).rejects.toThrow('ended')
-    await expect(log.commit('ada', { epoch })).rejects.toThrow('ended')
+    await expect(log.commit('ada', {})).rejects.toThrow('ended')
     const next = await createDatabaseLog(database.open(), { clock })
     expect(await next.open('ada')).toMatchObject({ epoch, messages: [said(1)] })
     await expect(createDatabaseLog(database, { leaseMs: -1 })).rejects.toMatchObject(invalid)
@@ -105,8 +104,8 @@ describe('the owner of a log', () => {
     const clock = createManualClock()
     const database = createMemoryDatabase()
     const log = await createDatabaseLog(database, { clock })
-    const { epoch } = await log.open('ada')
-    await log.commit('ada', { epoch, append: [said(1)] })
+    await log.open('ada')
+    await log.commit('ada', { append: [said(1)] })
     const thaw = database.freeze()
     let isOpen = false
     const opening = createDatabaseLog(database.open(), { clock }).then((opened) => {
@@ -119,10 +118,10 @@ describe('the owner of a log', () => {
     expect(isOpen).toBe(false)
     clock.advance(1)
     const next = await opening
-    const late = log.commit('ada', { epoch, append: [said(2)] })
+    const late = log.commit('ada', { append: [said(2)] })
     late.catch(() => undefined)
     await next.open('ada')
-    await next.commit('ada', { epoch, append: [{ ...said(2), deviceId: 'next' }] })
+    await next.commit('ada', { append: [{ ...said(2), deviceId: 'next' }] })
     thaw()
     await expect(late).rejects.toThrow('another')
     await expect(log.open('ada')).rejects.toThrow('another')
@@ -140,7 +139,6 @@ async function fill(log: DeliveryLog, count: number, trimmedAt: number): Promise
   for (let seq = 1; seq <= count; seq += 1) {
     const state = JSON.stringify(Array.from({ length: seq }, (_, at) => at + 1))
     await log.commit('ada', {
-      epoch,
       append: [said(seq)],
       marks: [{ ...mark, cid: `out-${seq % 3}`, hwm: seq }],
       ...(seq === trimmedAt && { trim: { first: seq - 1, checkpoint: { seq, state } } }),
@@ -199,7 +197,7 @@ describe('a log that has lost rows', () => {
         if (losses === 0) expect(state).toEqual(stateOf(before))
         // It goes on from there.
         const next = opened.first + opened.messages.length
-        await log.commit('ada', { epoch: opened.epoch, append: [said(next)] })
+        await log.commit('ada', { append: [said(next)] })
         expect((await log.open('ada')).messages).toHaveLength(opened.messages.length + 1)
       }),
       { numRuns: 300 },
@@ -224,7 +222,7 @@ describe('a log that has lost rows', () => {
     ])
     expect(opened.first).toBe(3)
     watched.history = 'new'
-    const change = { epoch: opened.epoch, append: [said(7)] }
+    const change = { append: [said(7)] }
     await expect(log.commit('ada', change)).rejects.toThrow('lost rows')
     const again = await log.open('ada')
     expect(again.epoch).not.toBe(opened.epoch)

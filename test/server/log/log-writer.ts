@@ -10,7 +10,6 @@ async function write(userId: string): Promise<void> {
   let next = headOf(user) + 1
   for (;;) {
     await log.commit(userId, {
-      epoch: user.epoch,
       append: [
         { seq: next, type: 'SAID', data: `"${'x'.repeat(300)}"`, timestamp: next, deviceId: 'mac' },
       ],

@@ -1,8 +1,8 @@
 import type { Clock, TimerHandle } from '../base/clock.js'
 import type { Database } from './database.js'
 
-/** Waits for a time, a change by another handle, or the end of the wait. */
-export class Waiting {
+/** How a standby waits: for a time, a change by another handle, or the end of the wait. */
+export class LeaseWait {
   readonly #clock: Clock
   readonly #signal: AbortSignal
   readonly #stopWatching: () => void
