@@ -1,5 +1,5 @@
 import type { DeliveryOptions } from 'statewire/delivery'
-import { createMemoryDatabase } from 'statewire/storage'
+import { createMemoryDatabase, type Database } from 'statewire/storage'
 import { describe, expect, it } from 'vitest'
 import { createBench, createWorld, readMessages } from './harness.js'
 
@@ -23,6 +23,7 @@ async function createPair(delivery: DeliveryOptions = {}) {
   expect(standby.sync.outbox.status.isOwner).toBe(false)
   return {
     ...world,
+    database,
     run,
     owner,
     standby,
@@ -103,18 +104,36 @@ describe('a standby', () => {
   it('[OUT-8] sends nothing that it took back when it owns the outbox', async () => {
     const { owner, standby, server, settle, run, takeOver } = await createPair()
     owner.database.freeze()
-    const aborted = standby.say('aborted')
+    const pending = standby.say('pending')
+    pending.abort()
+    const stored = standby.say('stored')
     const stays = standby.say('stays')
     await settle()
-    aborted.abort()
+    stored.abort()
     await takeOver()
     expect(standby.sync.outbox.status.isOwner).toBe(true)
     expect(server.texts).toEqual(['stays'])
-    expect([aborted.outcome, stays.outcome]).toEqual([unknown('aborted'), delivered])
+    expect([pending, stored, stays].map(({ outcome }) => outcome)).toEqual([
+      unknown('aborted'),
+      unknown('aborted'),
+      delivered,
+    ])
     // And neither does any other.
     standby.sync.dispose()
     const next = await run()
     expect(next.sync.outbox.status).toMatchObject({ isOwner: true, depth: 0 })
+  })
+
+  it('[OUT-8] [KEEP-7] goes on when it is told the outcome of a message that it took back', async () => {
+    const { standby, server, settle } = await createPair()
+    standby.say('a').abort()
+    await settle()
+    const next = standby.say('b')
+    await settle()
+    expect(server.texts).toEqual(['a', 'b'])
+    expect(next.outcome).toEqual(delivered)
+    expect(standby.errors).toEqual([])
+    expect(standby.sync.outbox.status.isDurable).toBe(true)
   })
 
   it('[OUT-5] is told that the outbox was full, which only its owner knows', async () => {
@@ -153,6 +172,17 @@ describe('a standby', () => {
     expect([stored.outcome, pending.outcome]).toEqual([unknown('disposed'), unknown('disposed')])
   })
 
+  it('[KEEP-13] [OUT-16] resumes once its storage has been read', async () => {
+    const { run, database } = await createPair()
+    const slow = database.open()
+    const thaw = slow.freeze()
+    const { sync, settle } = await run(slow)
+    expect(sync.outbox.status.delivery).toBe('resuming')
+    thaw()
+    await settle()
+    expect(sync.outbox.status).toMatchObject({ delivery: 'live', isOwner: false })
+  })
+
   it('[OUT-12] that is not in use owns its outbox, and sends nothing', async () => {
     const world = createWorld()
     const database = createMemoryDatabase()
@@ -184,6 +214,79 @@ describe('an owner', () => {
     expect(owner.sync.outbox.messages()).toMatchObject([{ payload: { text: 'a' } }])
     expect(depths.at(-1)).toBe(1)
     expect(owner.sync.outbox.counts()).toMatchObject({ accepted: 0, transmitted: 1 })
+  })
+
+  it('[OUT-11] [OUT-16] that is disposed leaves the messages of others to the next', async () => {
+    const { owner, standby, server, clock } = await createPair()
+    server.behaviour.ignoresMessages = true
+    const receipt = standby.say('a')
+    await clock.advanceAsync(0)
+    owner.sync.dispose()
+    await clock.advanceAsync(0)
+    expect(standby.sync.outbox.status.isOwner).toBe(true)
+    server.behaviour.ignoresMessages = false
+    standby.sync.reconnect()
+    await clock.advanceAsync(1_000)
+    expect(receipt.outcome).toEqual(delivered)
+  })
+
+  it('[OUT-8] takes a message back once', async () => {
+    const { owner, server, settle } = await createPair()
+    server.behaviour.ignoresMessages = true
+    owner.say('a')
+    await settle()
+    const [message] = owner.sync.outbox.messages()
+    expect(owner.sync.outbox.remove(message?.id ?? '')).toBe(true)
+    expect(owner.sync.outbox.remove(message?.id ?? '')).toBe(false)
+  })
+
+  it('[OUT-8] leaves nothing in the storage of a message that was taken back, whenever that was', async () => {
+    for (let at = 1; at <= 6; at += 1) {
+      const database = createMemoryDatabase()
+      let transactions = 0
+      let sayAndAbort = (): void => undefined
+      const watched: Database = {
+        transact(reads, change) {
+          transactions += 1
+          if (transactions === at) sayAndAbort()
+          return database.transact(reads, change)
+        },
+        watch: (changed) => database.watch(changed),
+        close: () => database.close(),
+      }
+      const { sync, say, server, clock } = createBench({ delivery: { database: watched } })
+      sayAndAbort = () => say('aborted').abort()
+      sync.start()
+      await clock.advanceAsync(2_000)
+      say('next')
+      await clock.advanceAsync(2_000)
+      expect(transactions).toBeGreaterThan(6)
+      expect(server.texts).toEqual(['next'])
+      expect(await readMessages(database)).toEqual([])
+    }
+  })
+
+  it('[KEEP-10] that was put off takes no new cid', async () => {
+    const world = createWorld()
+    const { network, clock } = world
+    network.peer.answersAnything(({ type }, socket) => {
+      const data = { epoch: 'epoch-1', head: 0 }
+      if (type === '$resume') socket.sendsRaw(JSON.stringify({ type: '$resumed', data }))
+    })
+    const database = createMemoryDatabase()
+    const owner = createBench({ world, delivery: { database } })
+    await clock.advanceAsync(0)
+    // It is told of another copy of the outbox, and freezes when it is to write a new cid.
+    owner.sync.start()
+    const thaw = database.freeze()
+    await clock.advanceAsync(0)
+    const next = createBench({ world, delivery: { database: database.open() } })
+    await clock.advanceAsync(9_000)
+    expect(next.sync.outbox.status.isOwner).toBe(true)
+    thaw()
+    await clock.advanceAsync(1_000)
+    expect(owner.sync.outbox.status).toMatchObject({ isOwner: false, isDurable: true })
+    expect([owner.errors, next.errors]).toEqual([[], []])
   })
 
   it('[OUT-16] [KEEP-6] that was put off shows only what was accepted through it', async () => {
