@@ -229,8 +229,7 @@ export class Outbox implements TransmittedOutbox {
   /** Is known to servers by this identity from now on. Messages of another one lose their numbers. */
   #adopt(identity: OutboxIdentity, restored: readonly OutboxEntry[] = []): void {
     const { changed, tell } = this.#parts
-    const isOther = this.#identity !== undefined && this.#identity.cid !== identity.cid
-    if (isOther) this.transmission.forgetNumbers()
+    this.transmission.forgetNumbers()
     this.#identity = identity
     this.queue.restore(restored)
     this.transmission.begin(identity)
