@@ -278,7 +278,8 @@ export class Outbox implements TransmittedOutbox {
 
   /** The storage has lost its data: whoever owned the outbox cannot tell the outcomes any more. */
   #noteGone(): void {
-    for (const { receipt } of this.#standby.takeStored()) {
+    // Only those that were stored are left: the others are in the queue of the outbox in memory.
+    for (const { receipt } of this.#standby.takeAll()) {
       receipt?.settle(unknownOutcome('takenOver'))
     }
     this.#parts.changed()
