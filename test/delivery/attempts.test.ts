@@ -11,7 +11,7 @@ describe('the URL of an attempt', () => {
     ['ws://server.test/ws?a=b', 'ws://server.test/ws?a=b&caps=1'],
     ['ws://server.test/ws?caps=1&a=b', 'ws://server.test/ws?caps=1&a=b'],
   ])('[DLV-1] from %s is %s', async (url, requested) => {
-    const { sync, network, settle } = createBench({ client: { url } as object })
+    const { sync, network, settle } = createBench({ client: { url } })
     sync.start()
     await settle()
     expect(network.attempts.map((attempt) => attempt.url)).toEqual([requested])
