@@ -106,16 +106,14 @@ export class Lease {
 
   async #release(): Promise<void> {
     if (this.#lost.signal.aborted) return
+    // First, since the database may hang. Whoever gets the lock now finds this handle gone.
+    this.#leave()
     const { database, table } = this.#options
-    try {
-      await database.transact([this.read], ({ rows: [rows] }) => {
-        const { fence, holder } = parseOwner(rows)
-        const writes = holder === this.#holder ? [writeOwner(table, { ...nobody, fence })] : []
-        return { writes, result: undefined }
-      })
-    } finally {
-      this.#leave()
-    }
+    await database.transact([this.read], ({ rows: [rows] }) => {
+      const { fence, holder } = parseOwner(rows)
+      const writes = holder === this.#holder ? [writeOwner(table, { ...nobody, fence })] : []
+      return { writes, result: undefined }
+    })
   }
 
   async #answer(): Promise<void> {

@@ -126,7 +126,7 @@ function createView(outboxes: Outboxes, controlFrames: ControlFrames): OutboxVie
     messages: () => outboxes.current.messages(),
     remove: (id) => outboxes.current.takeBack(id, 'aborted'),
     clear: () => outboxes.current.clear(),
-    counts: () => ({ ...outboxes.current.counts, ...controlFrames.counts }),
+    counts: () => ({ ...outboxes.counts, ...controlFrames.counts }),
   }
 }
 

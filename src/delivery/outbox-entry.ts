@@ -9,6 +9,8 @@ export interface OutboxEntry {
   readonly bytes: number
   /** Absent for messages of an earlier run, or of another handle. */
   readonly receipt: OpenReceipt | undefined
+  /** An earlier run, or another handle, accepted it. */
+  readonly isRestored: boolean
   /** Its number on the wire, once it has one. */
   n: number | undefined
   /** The epoch of the server that the number was given for. */
@@ -35,6 +37,7 @@ export function createEntry(
     bytes,
     receipt,
     persistence,
+    isRestored: receipt === undefined,
     n: message.sent?.n,
     sentEpoch: message.sent?.epoch,
     wasTransmitted: message.sent !== undefined,
@@ -45,11 +48,11 @@ export function createEntry(
 
 /**
  * The number was of an outbox that the server does not take any more. If the message was sent, the
- * server may have accepted it.
+ * server may have accepted it. Of a restored one nobody knows: the storage may have lost its number.
  */
 export function forgetNumber(entry: OutboxEntry): void {
   entry.n = undefined
-  entry.mayBeDuplicate ||= entry.wasTransmitted
+  entry.mayBeDuplicate ||= entry.wasTransmitted || entry.isRestored
 }
 
 /** Lists the messages that nobody took back, as the app sees them. */

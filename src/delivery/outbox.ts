@@ -26,7 +26,7 @@ export class Outbox implements TransmittedOutbox {
   /** Absent: the outbox is in memory alone. */
   readonly store: OutboxStore | undefined
   readonly storedCursor: StoredCursor
-  readonly counts = { accepted: 0, delivered: 0, transmitted: 0, retransmitted: 0 }
+  readonly counts: OutboxParts['counts']
   readonly #parts: OutboxParts
   readonly #standby: StandbyMessages
   readonly #disposal = new AbortController()
@@ -39,6 +39,7 @@ export class Outbox implements TransmittedOutbox {
   constructor(parts: OutboxParts) {
     const { options } = parts
     this.#parts = parts
+    this.counts = parts.counts
     this.store = this.#openStore()
     this.storedCursor = new StoredCursor(this.store, () => parts.tell({ type: 'outbox.opened' }))
     this.queue = new OutboxQueue(options)
@@ -51,6 +52,11 @@ export class Outbox implements TransmittedOutbox {
   /** How servers know the outbox and this handle, while this handle owns it. */
   get identity(): OutboxIdentity | undefined {
     return this.#identity
+  }
+
+  /** Whether nobody here waits for anything of it. */
+  get isIdle(): boolean {
+    return this.queue.size === 0 && this.#standby.isIdle
   }
 
   get status(): Omit<OutboxState, 'delivery'> {
@@ -109,7 +115,9 @@ export class Outbox implements TransmittedOutbox {
       this.store === undefined
         ? createIdentity(this.#parts.options.makeId)
         : await this.store.renew()
-    if (identity !== undefined && this.#identity !== undefined) this.#adopt(identity)
+    if (identity === undefined || this.#identity === undefined) return
+    for (const entry of this.queue.entries()) entry.mayBeDuplicate ||= entry.isRestored
+    this.#adopt(identity)
   }
 
   messages(): readonly WaitingMessage[] {
@@ -142,6 +150,15 @@ export class Outbox implements TransmittedOutbox {
   /** Takes all messages back. */
   clear(): void {
     for (const { message } of this.#entries()) this.takeBack(message.id, 'cleared')
+  }
+
+  /** Another outbox is in use: other handles may send what is stored in this one. */
+  leave(): void {
+    this.transmission.close()
+    // A storage that does not work can pass nothing on.
+    if (this.store?.isDurable !== true || this.#identity === undefined) return
+    this.store.release()
+    this.#lose()
   }
 
   /** Settles all receipts and closes the storage, which keeps its messages for the next run. */
@@ -186,7 +203,8 @@ export class Outbox implements TransmittedOutbox {
     entry.persistence = 'pending'
     void store.add(entry.message).then((durable) => {
       entry.persistence = durable ? 'stored' : 'failed'
-      entry.receipt?.durable.give(durable)
+      const isSent = entry.receipt?.outcome.value?.outcome !== 'notSent'
+      entry.receipt?.durable.give(durable && isSent)
       if (this.#identity !== undefined && this.#standby.hasTakenBack(entry.message.id))
         this.#forget(entry)
       this.transmission.pumpAccepted()
@@ -198,6 +216,7 @@ export class Outbox implements TransmittedOutbox {
     const { changed, encoder } = this.#parts
     if (this.#identity === undefined) return
     for (const message of messages) {
+      if (this.queue.find(message.id) !== undefined) continue
       const entry = createEntry(message, encoder.sizeOf(message), 'stored', undefined)
       if (!this.#enqueue(entry)) this.settle(entry, notSent('full'))
       this.expiry.schedule()
@@ -247,7 +266,8 @@ export class Outbox implements TransmittedOutbox {
     this.#identity = undefined
     this.transmission.close()
     for (const entry of this.queue.entries()) {
-      if (entry.receipt !== undefined && !entry.isAbandoned) this.#standby.restore(entry)
+      if (entry.isAbandoned) this.#standby.noteTakenBack(entry.message.id)
+      else if (entry.receipt !== undefined) this.#standby.restore(entry)
     }
     this.queue.clear()
     this.#parts.tell({ type: 'outbox.lost' })

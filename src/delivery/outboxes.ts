@@ -10,6 +10,8 @@ export class Outboxes implements OutboxActions {
   readonly #parts: DeliveryParts
   readonly #tellDelivery: (event: DeliveryEvent) => void
   readonly #opened = new Map<string, Outbox>()
+  /** Of all outboxes of the client. */
+  readonly counts = { accepted: 0, delivered: 0, transmitted: 0, retransmitted: 0 }
   #key = 'default'
   #current: Outbox
   #tellMachine: (event: OutboxEvent) => void = () => undefined
@@ -45,7 +47,13 @@ export class Outboxes implements OutboxActions {
   /** Makes the outbox of a key the current one. The messages of the others stay there. */
   use(key: string): void {
     if (key === this.#key) return
-    this.#current.transmission.close()
+    const before = this.#current
+    const { isIdle } = before
+    before.leave()
+    if (isIdle) {
+      this.#opened.delete(this.#key)
+      void before.dispose()
+    }
     this.#key = key
     this.#current = this.#opened.get(key) ?? this.#open(key)
     // The machine then acquires the current outbox and waits for its expiry.
@@ -97,6 +105,7 @@ export class Outboxes implements OutboxActions {
   #open(key: string): Outbox {
     const outbox = new Outbox({
       ...this.#parts,
+      counts: this.counts,
       key,
       changed: () => {
         if (key === this.#key) this.#parts.host.outboxChanged()

@@ -17,6 +17,13 @@ export interface DeliveryParts {
 export interface OutboxParts extends DeliveryParts {
   /** Names the outbox in the database. */
   readonly key: string
+  /** Counts since the client was made, of all its outboxes. */
+  readonly counts: {
+    accepted: number
+    delivered: number
+    transmitted: number
+    retransmitted: number
+  }
   /** Called when the status has changed. */
   readonly changed: () => void
   readonly tell: (fact: OutboxFact) => void

@@ -166,9 +166,8 @@ export class OpenReceipt {
     this.receipt = new PendingReceipt(type, this, abort)
   }
 
-  /** Settles the receipt; the first outcome stands. */
+  /** Settles the receipt; the first outcome stands. Whether the message is stored is told apart. */
   settle(outcome: SendOutcome): void {
     this.outcome.give(outcome)
-    this.durable.give(false)
   }
 }

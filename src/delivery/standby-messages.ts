@@ -22,6 +22,11 @@ export class StandbyMessages {
     return this.#entries.size
   }
 
+  /** Whether there is no message, and none that was taken back and may still be in the storage. */
+  get isIdle(): boolean {
+    return this.#entries.size === 0 && this.#takenBack.size === 0
+  }
+
   get bytes(): number {
     return this.#bytes
   }
@@ -56,6 +61,11 @@ export class StandbyMessages {
     return entry
   }
 
+  /** Nobody wants a message any more that the owner may send. */
+  noteTakenBack(id: string): void {
+    this.#takenBack.add(id)
+  }
+
   hasTakenBack(id: string): boolean {
     return this.#takenBack.has(id)
   }
@@ -82,7 +92,7 @@ export class StandbyMessages {
    * storage. What stays here was sent and settled by the owner before.
    */
   takeOver(
-    { messages, isRenewed }: Pick<OwnedOutbox, 'messages' | 'isRenewed'>,
+    { messages, isRenewed, isUncertain }: Omit<OwnedOutbox, 'identity'>,
     encoder: MessageEncoder,
   ): { readonly entries: OutboxEntry[]; readonly withdrawn: OutboxEntry[] } {
     const found = messages.map((message) => {
@@ -93,7 +103,10 @@ export class StandbyMessages {
     })
     // Not in the storage when it was read, but on the way there.
     const rest = this.entries().filter(({ persistence }) => persistence !== 'stored')
-    for (const { message } of rest) this.take(message.id)
+    for (const entry of rest) {
+      this.take(entry.message.id)
+      entry.mayBeDuplicate ||= isUncertain
+    }
     for (const entry of found) entry.isAbandoned = this.#takenBack.has(entry.message.id)
     const isWithdrawn = (entry: OutboxEntry): boolean => entry.isAbandoned && !entry.wasTransmitted
     return {

@@ -136,6 +136,7 @@ export class Transmission {
     for (let entry = queue.numbered[0]; entry !== undefined; entry = queue.numbered[0]) {
       if (entry.n === undefined || entry.n > n) break
       this.#settle(entry, delivered(entry))
+      if (queue.numbered[0] === entry) break
     }
     this.pump()
   }

@@ -28,6 +28,8 @@ it('[KEEP-20] takes a disk that blocked the thread for a minute for one that wor
     clock,
     report: (error) => reports.push(error),
     changed: () => undefined,
+    isExpected: () => false,
+    closing: new AbortController().signal,
   })
   await increment(database)
   isSlow = true

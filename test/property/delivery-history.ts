@@ -197,6 +197,8 @@ export async function play(history: History): Promise<Record<string, number>> {
       case 'key':
         key = call.key
         aim(on, call.by)
+        // Other handles may send what is stored in the outbox that was left.
+        for (const one of sent.values()) if (one.key !== key) one.wasOnStandby ||= isKept
         break
       default:
         call satisfies never

@@ -73,7 +73,7 @@ export function judge({ sent, server, isKept, life, witness, ...evidence }: Evid
         claim(times.length === 0 || one.mayBeTwice, 'is there')
         break
       case 'refused':
-        claim(times.length === 0 || hasForgotten, 'is there')
+        claim(times.length === 0 || hasForgotten || one.mayBeTwice, 'is there')
         claim(outcome.code !== 'poison' || refused.has(text), 'was not refused')
         break
       case 'unknown':

@@ -47,7 +47,7 @@ describe('a client with delivery, under any faults', { timeout: 120_000 }, () =>
 
   it('[DLV-20] [OUT-14] loses nothing that is persisted when it is killed', async () => {
     await holds(
-      { canCrash: true, numRuns: 200 },
+      { canCrash: true, numRuns: 260 },
       { ...witnesses, crashes: 200, survived: 40, restored: 10, storageFailures: 100 },
     )
   })

@@ -24,6 +24,18 @@ export class OutboxBatch {
     return this.messages.size === 0 && !this.hasRecord && this.#waiting.length === 0
   }
 
+  /** Whether it adds a message. */
+  get hasAdded(): boolean {
+    for (const { isAdded } of this.messages.values()) if (isAdded) return true
+    return false
+  }
+
+  /** Whether it removes a message. */
+  hasRemoved(id: string): boolean {
+    const batched = this.messages.get(id)
+    return batched !== undefined && batched.message === undefined
+  }
+
   add(message: StoredMessage): void {
     this.messages.set(message.id, { message, isAdded: true })
   }

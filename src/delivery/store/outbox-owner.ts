@@ -19,6 +19,9 @@ export class GoneError extends Error {
   }
 }
 
+/** What the transaction of a standby throws that begins when memory sends its messages already. */
+export class LateError extends Error {}
+
 /** What a new owner finds. */
 export interface FoundOutbox {
   readonly messages: readonly StoredMessage[]
@@ -53,6 +56,8 @@ export class OutboxOwner {
   #record: OutboxRecord
   #outcomeKeys: string[]
   #lastKey = 0
+  /** What is being moved out of the inbox: a transaction may be tried again. */
+  readonly #moving = new Set<string>()
 
   private constructor(options: OwnerOptions, record: OutboxRecord, outcomes: readonly Row[]) {
     this.#options = options
@@ -94,9 +99,9 @@ export class OutboxOwner {
       const moved = owner.#moveInbox(inbox)
       const pruned = owner.#pruneOutcomes()
       const writes = [...lease.keep(held), tables.writeRecord(record), ...moved.writes, ...pruned]
-      const records = [...messages, ...inbox].map((row) => parseRow(row) as MessageRecord)
+      const stored = messages.map((row) => parseRow(row) as MessageRecord)
       const found = {
-        messages: records.map(({ message }) => message),
+        messages: [...stored, ...moved.records].map(({ message }) => message),
         isRenewed: before !== undefined && !isWhole,
       }
       return { writes, result: { owner, found, outcomes } }
@@ -121,6 +126,7 @@ export class OutboxOwner {
         return { writes: [...lease.keep(held), ...own, ...moved.writes], result: moved.records }
       },
     )
+    this.#moving.clear()
     for (const [id, { message }] of batch.messages)
       if (message === undefined) this.#places.delete(id)
     return arrived.filter((record) => record.by !== by).map(({ message }) => message)
@@ -153,17 +159,23 @@ export class OutboxOwner {
     return [...writes, ...this.#pruneOutcomes()]
   }
 
-  /** Moves what standbys have added behind the messages. */
+  /** Moves what standbys have added behind the messages. Gives what was not known yet. */
   #moveInbox(inbox: readonly Row[]): { writes: Write[]; records: MessageRecord[] } {
     const { tables } = this.#options
-    const records = inbox.map((row) => parseRow(row) as MessageRecord)
-    const emptied = inbox.map(({ key }) => ({ table: tables.inbox, key, value: undefined }))
-    const added = records.map((record) => {
-      const { message, by } = record
-      const { key } = this.#places.get(message.id) ?? this.#place(message.id, by)
-      return { table: tables.messages, key, value: JSON.stringify(record) }
-    })
-    return { writes: [...emptied, ...added], records }
+    const writes: Write[] = []
+    const records = new Map<string, MessageRecord>()
+    for (const row of inbox) {
+      const record = parseRow(row) as MessageRecord
+      const { id } = record.message
+      writes.push({ table: tables.inbox, key: row.key, value: undefined })
+      // A standby that was told of a failure may have added a message twice.
+      if (this.#places.has(id) && !this.#moving.has(id)) continue
+      const { key } = this.#places.get(id) ?? this.#place(id, record.by)
+      this.#moving.add(id)
+      records.set(id, record)
+      writes.push({ table: tables.messages, key, value: JSON.stringify(record) })
+    }
+    return { writes, records: [...records.values()] }
   }
 
   #pruneOutcomes(): Write[] {

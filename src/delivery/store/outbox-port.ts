@@ -11,6 +11,8 @@ export interface OwnedOutbox {
   readonly messages: readonly StoredMessage[]
   /** The numbers of the messages are of a former `cid`. */
   readonly isRenewed: boolean
+  /** What this handle had added may be stored all the same: the storage hangs. */
+  readonly isUncertain: boolean
 }
 
 /** What an outbox's storage tells. None of the functions throws. */

@@ -26,6 +26,12 @@ export class OutboxTables {
     this.outcomes = `${prefix}/outcomes`
   }
 
+  /** All of them, the record first. */
+  get all(): readonly Read[] {
+    const others = [this.owner, this.messages, this.inbox, this.inboxNumber.table, this.outcomes]
+    return [this.record, ...others.map((table) => ({ table }))]
+  }
+
   writeRecord(record: OutboxRecord): Write {
     return { table: this.record.table, key: 'record', value: JSON.stringify(record) }
   }

@@ -14,12 +14,18 @@ export class OutboxStandby {
   readonly #by: string
   /** The key of the last outcome that was read. */
   #lastOutcome = ''
+  #isCommitting = false
 
   /** `by` is the handle's id. */
   constructor(database: Database, tables: OutboxTables, by: string) {
     this.#database = database
     this.#tables = tables
     this.#by = by
+  }
+
+  /** Whether messages are being committed: nobody knows yet whether they are stored. */
+  get isCommitting(): boolean {
+    return this.#isCommitting
   }
 
   /** Puts the added messages of a batch into the inbox. Gives the outcomes for this handle. */
@@ -34,14 +40,18 @@ export class OutboxStandby {
         : [JSON.stringify({ by: this.#by, message } satisfies MessageRecord)],
     )
     const reads = [inboxNumber, { table: outcomes, after: this.#lastOutcome }]
-    const rows = await this.#database.transact(reads, ({ rows: [counter, told = []], history }) => {
+    const made = this.#database.transact(reads, ({ rows: [counter, told = []], history }) => {
       assertSame(history)
       const before = Number(counter?.[0]?.value ?? 0)
       const added = values.map((value, at) => {
         return { table: inbox, key: numberKey(before + at + 1), value }
       })
+      this.#isCommitting = values.length > 0
       const counted = { ...inboxNumber, value: String(before + values.length) }
       return { writes: values.length > 0 ? [...added, counted] : [], result: told }
+    })
+    const rows = await made.finally(() => {
+      this.#isCommitting = false
     })
     batch.messages.clear()
     return this.read(rows)

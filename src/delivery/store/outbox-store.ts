@@ -1,11 +1,12 @@
 import type { TimerHandle } from '../../base/clock.js'
 import { withDeadline } from '../../base/deadline.js'
-import { acquireLease, type Lease, LostError } from '../../database/lease.js'
+import { type Lease, LostError } from '../../database/lease.js'
 import type { CursorPosition } from '../cursor.js'
 import { GuardedDatabase } from './guarded-database.js'
 import type { BatchResult, OutboxBatch } from './outbox-batch.js'
 import type { OutboxStoreOptions } from './outbox-port.js'
-import { GoneError, OutboxOwner } from './outbox-owner.js'
+import { OutboxClaim } from './outbox-claim.js'
+import { GoneError, LateError, OutboxOwner } from './outbox-owner.js'
 import { type OutboxRecord, OutboxTables, type OutcomeRecord, parseRow } from './outbox-rows.js'
 import { OutboxStandby } from './outbox-standby.js'
 import { OutboxWriter } from './outbox-writer.js'
@@ -34,9 +35,9 @@ export class OutboxStore {
   #stopWatching: () => void = () => undefined
   #role: 'standby' | 'owner' | 'memory' = 'standby'
   #owner: OutboxOwner | undefined
-  /** Acquired, and not opened yet. */
-  #lease: Lease | undefined
-  #isAcquiring = false
+  readonly #claim: OutboxClaim
+  /** Settles once a former ownership is released. */
+  #releasing: Promise<void> | undefined
   /** The history of the database, once it is known. */
   #history: string | undefined
   #isGone = false
@@ -53,12 +54,19 @@ export class OutboxStore {
       clock,
       report,
       changed: (isWorking) => this.#noteWorking(isWorking),
+      isExpected: (error) =>
+        [LostError, GoneError, LateError].some((expected) => error instanceof expected),
+      closing: this.#closing.signal,
     })
+    this.#claim = new OutboxClaim(
+      { database: this.#database, table: this.#tables.owner, clock, leaseMs: options.leaseMs },
+      () => this.#writer.wake(),
+    )
     this.#standby = new OutboxStandby(this.#database, this.#tables, this.#by)
     this.#writer = new OutboxWriter({
       clock,
       closing: this.#closing.signal,
-      hasWork: () => !this.#isGone && (this.#lease !== undefined || this.#isPullWanted),
+      hasWork: () => !this.#isGone && (this.#claim.lease !== undefined || this.#isPullWanted),
       // Another handle would send a second time what is sent from memory.
       isHeld: () => this.#isGone || this.#role === 'memory',
       write: (batch) => this.#write(batch),
@@ -76,15 +84,15 @@ export class OutboxStore {
     const limit = { clock: this.#options.clock, limitMs: PATIENCE_MS, signal: this.#closing.signal }
     const opened = await withDeadline(limit, () => {
       this.#stopWatching = this.#database.watch(() => this.#pull())
-      return this.#database.transact([this.#tables.record], ({ rows, history }) => ({
-        result: { row: rows[0]?.[0], history },
-      }))
+      // Reads all tables, so that damage in any of them is found before the history counts.
+      return this.#database.transact(this.#tables.all, ({ rows: [records], history }) => {
+        const [row] = records ?? []
+        this.#history ??= history
+        const record = row && (parseRow(row) as OutboxRecord)
+        return { result: record?.history === history ? record.cursor : undefined }
+      })
     })
-    if (opened.kind !== 'value') return undefined
-    const { row, history } = opened.value
-    this.#history ??= history
-    const record = row && (parseRow(row) as OutboxRecord)
-    return record?.history === history ? record.cursor : undefined
+    return opened.kind === 'value' ? opened.value : undefined
   }
 
   /** Adds a message. Resolves with whether it survives a crash. */
@@ -113,6 +121,7 @@ export class OutboxStore {
     if (this.#role === 'standby') return Promise.resolve('lost')
     if (this.#isGone) return Promise.resolve('memory')
     const isDone = this.#writer.batch.remove(id, outcome)
+    if (this.#role === 'memory') this.#leaveMemory()
     return isDone ? Promise.resolve('stored') : this.#written()
   }
 
@@ -120,10 +129,12 @@ export class OutboxStore {
   async renew(): Promise<OutboxIdentity | undefined> {
     const { makeId } = this.#options
     const owner = this.#owner
-    if (owner === undefined) return this.#role === 'memory' ? createIdentity(makeId) : undefined
+    if (this.#role === 'memory' || this.#isGone) return createIdentity(makeId)
+    // While the storage does not work, another handle may own the outbox: nobody can tell.
+    if (owner === undefined || !this.isDurable) return undefined
     owner.renew(makeId())
     this.#writer.batch.hasRecord = true
-    return (await this.#written()) === 'lost' ? undefined : owner.identity
+    return (await this.#written()) === 'stored' ? owner.identity : undefined
   }
 
   /** A server has answered for this start. */
@@ -144,9 +155,16 @@ export class OutboxStore {
 
   /** Waits for ownership; `owned` follows. */
   acquire(): void {
-    if (this.#isAcquiring || this.#owner !== undefined || this.#isGone) return
-    this.#isAcquiring = true
-    void this.#acquire()
+    if (this.#isGone || this.#closing.signal.aborted) return
+    if (this.#releasing !== undefined) void this.#releasing.then(() => this.acquire())
+    else if (this.#owner === undefined) this.#claim.start()
+  }
+
+  /** Passes the outbox on, after what was asked before. */
+  release(): void {
+    this.#releasing ??= this.#release().finally(() => {
+      this.#releasing = undefined
+    })
   }
 
   /** Writes what was asked before, and releases the outbox. Takes no longer than 3 s. */
@@ -155,12 +173,19 @@ export class OutboxStore {
     this.#closing.abort()
     this.#stopWatching()
     clock.clearTimeout(this.#patience)
-    await withDeadline({ clock, limitMs: PATIENCE_MS }, async () => {
-      if (this.#writer.batch.isEmpty) await this.#writer.running
-      else await this.#written()
-      await (this.#owner?.lease ?? this.#lease)?.release()
-    })
+    await withDeadline({ clock, limitMs: PATIENCE_MS }, () => this.#release())
     this.#writer.clear()
+  }
+
+  async #release(): Promise<void> {
+    const claim = this.#claim.end()
+    if (this.#writer.batch.isEmpty) await this.#writer.running
+    else await this.#written()
+    const owner = this.#owner
+    this.#owner = undefined
+    if (this.#role === 'owner') this.#role = 'standby'
+    await claim
+    await owner?.lease.release().catch(() => undefined)
   }
 
   #written(): Promise<BatchResult> {
@@ -176,8 +201,11 @@ export class OutboxStore {
 
   /** Gives whether the write is to be tried again. */
   #noteFailed(error: unknown): boolean {
-    if (error instanceof LostError) this.#lose()
-    else if (error instanceof GoneError) this.#leave()
+    if (error instanceof LostError) {
+      // What the owner had to change is the next owner's business.
+      this.#writer.batch.leaveAdded()
+      this.#lose()
+    } else if (error instanceof GoneError) this.#leave()
     else {
       // The next try also shows whether the storage works again.
       this.#pull()
@@ -196,23 +224,27 @@ export class OutboxStore {
     }
     if (this.#role === 'standby') {
       this.#tellOutcomes(await this.#standby.write(batch, this.#assertStandby))
+      batch.answer('stored')
     }
-    if (this.#lease === undefined) return
-    await this.#begin(this.#lease)
+    const { lease } = this.#claim
+    if (lease === undefined) return
+    await this.#begin(lease, batch)
     // What was accepted in memory until now.
     if (batch.messages.size > 0) await this.#write(batch)
   }
 
-  async #begin(lease: Lease): Promise<void> {
+  async #begin(lease: Lease, batch: OutboxBatch): Promise<void> {
     const { makeId, events } = this.#options
     const options = { database: this.#database, tables: this.#tables, lease, by: this.#by, makeId }
     const { owner, found, outcomes } = await OutboxOwner.open(options, this.#assertSame)
-    this.#lease = undefined
+    this.#claim.take()
     this.#owner = owner
     this.#role = 'owner'
     this.#tellOutcomes(this.#standby.read(outcomes))
     lease.lost.addEventListener('abort', () => this.#lose())
-    events.owned({ identity: owner.identity, ...found })
+    // What was settled in memory meanwhile is about to be deleted.
+    const messages = found.messages.filter(({ id }) => !batch.hasRemoved(id))
+    events.owned({ identity: owner.identity, ...found, messages, isUncertain: false })
     events.changed()
   }
 
@@ -224,38 +256,20 @@ export class OutboxStore {
   // A transaction that was held up may begin when its messages are sent from memory already.
   readonly #assertStandby = (history: string): void => {
     this.#assertSame(history)
-    if (this.#role !== 'standby') throw new Error('memory has taken over')
+    if (this.#role !== 'standby') throw new LateError()
   }
 
   #tellOutcomes(outcomes: readonly OutcomeRecord[]): void {
     for (const { id, outcome } of outcomes) this.#options.events.removed(id, outcome)
   }
 
-  async #acquire(): Promise<void> {
-    const { clock, leaseMs } = this.#options
-    const database = this.#database
-    const { signal } = this.#closing
-    const table = this.#tables.owner
-    while (!this.#isGone) {
-      try {
-        this.#lease = await acquireLease({ database, table, clock, leaseMs, signal })
-        break
-      } catch {
-        if (signal.aborted) break
-        await this.#writer.pause()
-      }
-    }
-    this.#isAcquiring = false
-    this.#writer.wake()
-  }
-
   #lose(): void {
-    const wasOpening = this.#lease !== undefined
-    this.#lease = undefined
-    if (this.#owner === undefined) {
-      if (wasOpening) this.acquire()
-      return
+    // Another handle has taken over between the claim and the opening.
+    if (this.#claim.lease !== undefined) {
+      this.#claim.take()
+      this.#claim.start()
     }
+    if (this.#owner === undefined) return
     const { lease } = this.#owner
     this.#owner = undefined
     this.#role = 'standby'
@@ -267,7 +281,7 @@ export class OutboxStore {
   /** The database has lost its data: memory is used from now on. */
   #leave(): void {
     this.#isGone = true
-    this.#lease = undefined
+    void this.#claim.end()
     this.#database.noteGone()
     this.#writer.clear()
     this.#ownInMemory()
@@ -284,7 +298,7 @@ export class OutboxStore {
       if (this.#role === 'standby') {
         this.#patience = clock.setTimeout(() => this.#ownInMemory(), patienceMs)
       }
-    }
+    } else if (this.#role === 'memory') this.#leaveMemory()
     events.changed()
   }
 
@@ -293,6 +307,16 @@ export class OutboxStore {
     this.#role = 'memory'
     this.#isPullWanted = false
     const identity = createIdentity(this.#options.makeId)
-    this.#options.events.owned({ identity, messages: [], isRenewed: false })
+    const isUncertain = this.#standby.isCommitting
+    this.#options.events.owned({ identity, messages: [], isRenewed: false, isUncertain })
+  }
+
+  /** Goes back to the stored outbox, once it works and memory has sent everything. */
+  #leaveMemory(): void {
+    const isDone = !this.#writer.batch.hasAdded && !this.#writer.isWriting
+    if (!isDone || !this.#database.isWorking || this.#isGone) return
+    this.#role = 'standby'
+    this.#options.events.lost()
+    this.#pull()
   }
 }

@@ -47,6 +47,10 @@ export class OutboxWriter {
     return this.#running
   }
 
+  get isWriting(): boolean {
+    return this.#writing !== undefined
+  }
+
   /** Writes the batch. Resolves with what became of it. */
   written(): Promise<BatchResult> {
     const written = this.#batch.written()
@@ -93,9 +97,11 @@ export class OutboxWriter {
       const batch = this.#takeBatch()
       try {
         await write(batch)
+        this.#writing = undefined
         batch.answer('stored')
         this.#retryMs = FIRST_RETRY_MS
       } catch (error) {
+        this.#writing = undefined
         batch.append(this.#batch)
         this.#batch = batch
         if (failed(error)) {
@@ -103,7 +109,6 @@ export class OutboxWriter {
           await this.pause()
         }
       }
-      this.#writing = undefined
     }
     this.#running = undefined
   }
