@@ -106,7 +106,7 @@ export class OpenDatabase {
 
   #isNew(): boolean {
     const all = this.#connection.prepare('SELECT name FROM sqlite_schema').all()
-    // In a file of ours nothing but the first page of a new database may be without the table.
+    // A file of ours with more than one page had the table, and has lost it.
     if (this.#file !== undefined) return all.length === 0 && this.#pages() <= 1
     return !all.some((entry) => (entry as { readonly name: unknown }).name === 'statewire')
   }
