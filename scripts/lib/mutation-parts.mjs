@@ -37,6 +37,14 @@ export const parts = {
     mutate: ['src/delivery/*.ts'],
     tests: ['delivery/*.test.ts'],
   },
+  'delivery/store': {
+    mutate: ['src/delivery/store/*.ts'],
+    tests: ['delivery/*.test.ts', 'delivery/store/*.test.ts'],
+  },
+  database: {
+    mutate: ['src/database/*.ts'],
+    tests: ['database/{memory,lease,indexeddb}.test.ts'],
+  },
 }
 
 /**

@@ -132,6 +132,6 @@ function createView(outboxes: Outboxes, controlFrames: ControlFrames): OutboxVie
 
 function abortWith(receipt: Receipt, signal: AbortSignal): void {
   const abort = (): void => receipt.abort()
-  signal.addEventListener('abort', abort, { once: true })
+  signal.addEventListener('abort', abort)
   void receipt.settled.then(() => signal.removeEventListener('abort', abort))
 }

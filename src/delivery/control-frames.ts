@@ -96,7 +96,6 @@ export class ControlFrames implements DeliveryActions, Gate {
   hear(type: string, body: unknown): void {
     const { host } = this.#parts
     host.noteSync()
-    this.#hasSpoken = true
     const handler = this.#handlers.get(type)
     const problem = handler === undefined ? 'unknown' : handler(body)
     if (problem !== undefined) {

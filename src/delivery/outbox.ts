@@ -229,8 +229,7 @@ export class Outbox implements TransmittedOutbox {
   /** Is known to servers by this identity from now on. Messages of another one lose their numbers. */
   #adopt(identity: OutboxIdentity, restored: readonly OutboxEntry[] = []): void {
     const { changed, tell } = this.#parts
-    const isOther = this.#identity !== undefined && this.#identity.cid !== identity.cid
-    if (isOther) this.transmission.forgetNumbers()
+    this.transmission.forgetNumbers()
     this.#identity = identity
     this.queue.restore(restored)
     this.transmission.begin(identity)
@@ -280,7 +279,8 @@ export class Outbox implements TransmittedOutbox {
 
   /** The storage has lost its data: whoever owned the outbox cannot tell the outcomes any more. */
   #noteGone(): void {
-    for (const { receipt } of this.#standby.takeStored()) {
+    // Only those that were stored are left: the others are in the queue of the outbox in memory.
+    for (const { receipt } of this.#standby.takeAll()) {
       receipt?.settle(unknownOutcome('takenOver'))
     }
     this.#parts.changed()

@@ -69,11 +69,11 @@ export class StandbyMessages {
     return [...this.#entries.values()]
   }
 
-  /** Removes the messages that the storage had, and gives them. */
-  takeStored(): OutboxEntry[] {
-    const stored = this.entries().filter(({ persistence }) => persistence === 'stored')
-    for (const { message } of stored) this.take(message.id)
-    return stored
+  /** Removes all messages, and gives them. */
+  takeAll(): OutboxEntry[] {
+    const entries = this.entries()
+    for (const { message } of entries) this.take(message.id)
+    return entries
   }
 
   /**

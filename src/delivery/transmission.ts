@@ -62,11 +62,9 @@ export class Transmission {
     this.#highest = numbered
   }
 
-  /** All messages are for another `cid` from now on. */
+  /** All messages are for another `cid` from now on. They get their numbers on the next channel. */
   forgetNumbers(): void {
-    const numbered = this.#queue.numbered
-    for (const entry of numbered) entry.mayBeDuplicate ||= entry.wasTransmitted
-    this.#renumber([...numbered], 1)
+    for (const entry of this.#queue.numbered) entry.mayBeDuplicate ||= entry.wasTransmitted
     this.close()
   }
 
@@ -88,7 +86,6 @@ export class Transmission {
 
   /** Sends messages from now on, as they come. */
   start(): void {
-    if (this.#channel === undefined) return
     this.#isFlowing = true
     this.pump()
   }
@@ -246,11 +243,10 @@ export class Transmission {
       ...(n !== undefined && { sent: { n, epoch: channel.epoch } }),
     }))
     this.#isWriting = true
-    void store.put(put, this.#highest).then((result) => {
+    void store.put(put, this.#highest).then(() => {
       this.#isWriting = false
-      // If the outbox was lost, the new owner sends these. If another channel is open by now, they
-      // have new numbers.
-      if (result !== 'lost') this.pump()
+      // If another channel is open by now, they have new numbers.
+      this.pump()
     })
   }
 
@@ -271,10 +267,11 @@ export class Transmission {
     this.#outgoing = []
     this.#nextNumber = n
     for (const entry of entries) this.inFlight.delete(entry)
-    const abandoned = entries.filter(({ isAbandoned }) => isAbandoned)
     // Before anything is settled: a handler that hears of one outcome may take other messages back.
-    this.#queue.renumberLater(entries.filter(({ isAbandoned }) => !isAbandoned))
-    for (const entry of abandoned) this.#settle(entry, unknownOutcome('aborted'))
+    this.#queue.renumberLater(entries)
+    for (const entry of entries) {
+      if (entry.isAbandoned) this.#settle(entry, unknownOutcome('aborted'))
+    }
   }
 
   /** Takes back the numbers from this place of `outgoing` on: no server has seen them. */

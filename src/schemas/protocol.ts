@@ -1,6 +1,6 @@
 import { assertThat } from '../base/errors.js'
 import { assertCoordinatorDefinition, type CoordinatorDefinition } from './coordinator.js'
-import { createEnvelope, type Envelope } from './envelope.js'
+import { createEnvelope, type Envelope, type EnvelopeDirection } from './envelope.js'
 import type { OutboxRules } from './outbox-rule.js'
 import type { BackoffPolicy, CloseCodes, Heartbeat } from './policy.js'
 import {
@@ -146,9 +146,26 @@ export function defineProtocol<
   const isRule = credentials === undefined || isSchema(credentials.schema)
   assertThat(isRule, 'protocol-invalid', 'credentials.schema must be a zod 4 schema')
   if (definition.coordinator !== undefined) assertCoordinatorDefinition(definition.coordinator)
-  return {
-    ...definition,
-    envelope: definition.envelope ?? createEnvelope(),
-    heartbeat: definition.heartbeat ?? standardHeartbeat,
+  const { envelope = createEnvelope(), heartbeat = standardHeartbeat } = definition
+  for (const [where, schemas, direction] of [
+    ['receive', definition.receive, envelope.toClient],
+    ['send', definition.send, envelope.toServer],
+  ] as const) {
+    for (const type of Object.keys(schemas)) {
+      const why = 'the envelope uses this type for batches'
+      assertThat(isFree(direction, type), 'protocol-invalid', `${where}.${type}: ${why}`)
+    }
+  }
+  return { ...definition, envelope, heartbeat }
+}
+
+/** Whether an envelope reads a type as it reads any other: it may use some for batches. */
+function isFree(direction: EnvelopeDirection, type: string): boolean {
+  const isMessage = (of: string) => direction.open(direction.seal(of, {})).kind === 'message'
+  try {
+    return isMessage(type) || !isMessage('any other type')
+  } catch {
+    // An envelope of the user's may want another body. Each frame is read with care anyway.
+    return true
   }
 }

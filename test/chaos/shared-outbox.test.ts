@@ -56,7 +56,8 @@ it.each([
   '[OUT-16] [KEEP-4] of processes of Node %i loses and repeats nothing, killed and stopped',
   { timeout: 180_000 },
   async (version, names) => {
-    const { audit, problems, senders } = await createSenders(names, await findNode(version))
+    const node = await findNode(version)
+    const { audit, problems, senders } = await createSenders(names, node)
     const random = createSeededRandom(version)
     for (const sender of senders) sender.start()
     const findOwner = (but?: ClientActor) =>

@@ -44,6 +44,29 @@ describe('a copied outbox', () => {
     expect(server.breaches).toEqual([])
   })
 
+  it('[KEEP-1] [KEEP-10] keeps its new cid', async () => {
+    const { run, clock, server } = createRuns()
+    const database = createMemoryDatabase()
+    const original = run(database)
+    original.say('a')
+    await clock.advanceAsync(0)
+    const copied = database.copy()
+    original.peer.drops()
+    await clock.advanceAsync(1_000)
+    for (const text of ['b', 'c', 'd']) {
+      const copy = run(copied.open())
+      await clock.advanceAsync(10_000)
+      copy.say(text)
+      await clock.advanceAsync(0)
+      copy.sync.dispose()
+      await clock.advanceAsync(0)
+    }
+    expect(server.texts).toEqual(['a', 'b', 'c', 'd'])
+    const cids = server.taken.map(({ cid }) => cid)
+    expect(new Set(cids).size).toBeLessThanOrEqual(2)
+    expect(new Set(cids.slice(1)).size).toBe(1)
+  })
+
   it('[KEEP-10] is noticed where it was copied while in use', async () => {
     const { run, clock, server } = createRuns()
     const database = createMemoryDatabase()

@@ -64,9 +64,9 @@ export interface World {
 }
 
 /** Makes a world with a server that has delivery. */
-export function createWorld(): World {
+export function createWorld(latencyMs = 0): World {
   const clock = createManualClock()
-  const network = createFakeTransport({ clock, protocol: chat })
+  const network = createFakeTransport({ clock, protocol: chat, latencyMs })
   return { clock, network, server: createModelServer(network) }
 }
 

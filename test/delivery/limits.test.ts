@@ -101,6 +101,43 @@ describe('room', () => {
     expect(other.sync.outbox.status.bytes).toBe(frameOf('x2').length + 1)
   })
 
+  it('[OUT-5] [OUT-6] is not made twice by the message which the new one replaces', () => {
+    const [small, large] = [frameOf('x1').length, frameOf('x'.repeat(20)).length]
+    const { sync, say } = createBench({
+      delivery: { maxBytes: 2 * small + large },
+      outbox: { NOTE: { keepLatestBy: () => 'one', whenFull: 'dropOldest' } },
+    })
+    const replaced = sync.send('NOTE', { text: 'x1' })
+    const dropped = say('aa')
+    say('bb')
+    const room = 2 * small + large - sync.outbox.status.bytes
+    sync.send('NOTE', { text: 'x'.repeat(room + 5) })
+    expect(replaced.outcome).toMatchObject({ reason: 'replaced' })
+    expect(dropped.outcome).toMatchObject({ reason: 'dropped' })
+    expect(sync.outbox.status.bytes).toBeLessThanOrEqual(2 * small + large)
+    expect(waiting(sync)[0]).toBe('bb')
+  })
+
+  it('[OUT-6] of a key is that of the newest, while an older one is sent again', async () => {
+    const { sync, server, peer, clock } = createBench()
+    server.behaviour.window = 1
+    server.behaviour.ignoresMessages = true
+    sync.start()
+    await clock.advanceAsync(0)
+    const first = sync.send('NOTE', { text: 'x1' })
+    const second = sync.send('NOTE', { text: 'x2' })
+    peer.drops()
+    await clock.advanceAsync(1_000)
+    expect(sync.outbox.status).toMatchObject({ depth: 2, inFlight: 1 })
+    const third = sync.send('NOTE', { text: 'x3' })
+    expect([first, second, third].map(({ outcome }) => outcome)).toMatchObject([
+      undefined,
+      { reason: 'replaced' },
+      undefined,
+    ])
+    expect(waiting(sync)).toEqual(['x1', 'x3'])
+  })
+
   it('[OUT-6] is kept apart by type and by key', () => {
     const { sync } = createBench({
       outbox: { NOTE: { keepLatestBy: ({ text }) => text }, SAY: { keepLatestBy: () => 'x' } },

@@ -404,7 +404,11 @@ describe('the end', () => {
         },
       },
     })
-    expect(sync.send('NOTE', { text: 'a' }).outcome).toEqual(notSent('disposed'))
+    expect(sync.send('NOTE', { text: 'a' }).outcome).toEqual({
+      outcome: 'notSent',
+      reason: 'disposed',
+      detail: 'The client has been disposed.',
+    })
   })
 
   it('[OUT-12] keeps the outboxes of keys apart', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { LogEntry, SendOutcome } from 'statewire'
-import { createBench } from './harness.js'
+import { chat, createBench } from './harness.js'
 
 const detailOf = (outcome: SendOutcome | undefined): string =>
   outcome?.outcome === 'notSent' ? outcome.detail : ''
@@ -15,6 +15,18 @@ describe('a message that is not sent', () => {
     expect(await receipt.durable).toBe(false)
     receipt.abort()
     expect(sync.outbox.status.depth).toBe(1)
+  })
+
+  it('[OUT-2] says that the envelope does not take it', () => {
+    const seal = (): never => {
+      throw new TypeError('canary')
+    }
+    const toServer = { ...chat.envelope.toServer, seal }
+    const { sync, say } = createBench({ envelope: { ...chat.envelope, toServer } })
+    const { outcome } = say('a')
+    expect(outcome).toMatchObject({ outcome: 'notSent', reason: 'invalid' })
+    expect(detailOf(outcome)).toBe('the envelope threw: TypeError')
+    expect(sync.outbox.status.depth).toBe(0)
   })
 
   it('[OUT-5] says how much the outbox holds where it is full', () => {
@@ -110,6 +122,19 @@ describe('what is counted', () => {
       transmitted: 4,
       retransmitted: 2,
     })
+  })
+
+  it('[OUT-9] is no delivery where the server refused the message, or is plain', async () => {
+    for (const isPlain of [true, false]) {
+      const { sync, say, clock, server } = createBench()
+      server.behaviour.isPlain = isPlain
+      server.behaviour.refuse = () => ({ code: 'rude', retry: false })
+      const receipt = say('a')
+      sync.start()
+      await clock.advanceAsync(2_000)
+      expect(receipt.outcome?.outcome).toBe(isPlain ? 'sent' : 'refused')
+      expect(sync.outbox.counts()).toMatchObject({ accepted: 1, transmitted: 1, delivered: 0 })
+    }
   })
 
   it('[OUT-8] is no delivery where the message was taken back', async () => {

@@ -69,6 +69,27 @@ describe('an outbox with a storage', () => {
     expect(second.sync.outbox.counts()).toMatchObject({ delivered: 2, retransmitted: 0 })
   })
 
+  it('[OUT-14] [DLV-11] is sent again in the order of its numbers after a crash', async () => {
+    const { run, server, settle, takeOver } = createPlace()
+    server.behaviour.ignoresMessages = true
+    const first = run()
+    for (const [at, text] of ['low', 'high', 'middle'].entries()) {
+      first.sync.send('SAY', { text }, { priority: [0, 2, 1][at] ?? 0 })
+    }
+    first.sync.start()
+    await settle()
+    expect(first.sync.outbox.status.inFlight).toBe(3)
+    first.database.crash()
+    first.peer.drops()
+    server.behaviour.ignoresMessages = false
+    const second = run()
+    await takeOver()
+    second.sync.start()
+    await settle()
+    expect(server.texts).toEqual(['high', 'middle', 'low'])
+    expect(second.sync.outbox.status.depth).toBe(0)
+  })
+
   it('[OUT-3] [OUT-8] is not found by the next run where it was reported as not sent', async () => {
     const { run, settle, takeOver } = createPlace()
     const first = run()

@@ -113,6 +113,24 @@ describe('another key', () => {
     expect(network.peer.messages.map(({ attempt }) => attempt)).toEqual([1, 2])
   })
 
+  it('[OUT-12] [DLV-11] finds what was transmitted under the key before as it was left', async () => {
+    let key = 'one'
+    const { sync, say, server, clock } = createBench({ delivery: { key: () => key } })
+    sync.start()
+    await clock.advanceAsync(0)
+    server.behaviour.losesAcks = true
+    const receipt = say('of one')
+    await clock.advanceAsync(0)
+    server.behaviour.losesAcks = false
+    for (const next of ['two', 'one']) {
+      key = next
+      sync.reconnect()
+      await clock.advanceAsync(0)
+    }
+    expect(receipt.outcome).toEqual(delivered)
+    expect(server.texts).toEqual(['of one'])
+  })
+
   it('[OUT-12] begins an attempt anew where `connect` finds it', async () => {
     let key = 'one'
     const { sync, say, server, network, settle } = createBench({ delivery: { key: () => key } })

@@ -195,6 +195,17 @@ const unheard = (end: Step): Step[] => [
   { do: 'is', what: 'losesAcks', on: false },
 ]
 
+// Messages that have a number, and wait for the socket to have room, when one is taken back.
+const crowded: Step[] = [
+  { do: 'unread' },
+  { ...ordinary, do: 'send', isBig: true, count: 6 },
+  { ...ordinary, do: 'send', count: 2 },
+  { do: 'abort', which: 6 },
+  { do: 'advance', ms: 24 },
+  { do: 'read' },
+  { do: 'advance', ms: 60 },
+]
+
 // A run, or what it sent last, that a backup knows nothing of.
 const restored: Step[] = [
   { do: 'backup' },
@@ -217,6 +228,7 @@ export function histories(canCrash: boolean): fc.Arbitrary<History> {
     [1, fc.constant(unheard({ do: 'drop' }))],
     [canCrash ? 1 : 0, fc.constant(unheard({ do: 'crash' }))],
     [canCrash ? 1 : 0, fc.constant(restored)],
+    [1, fc.constant(crowded)],
     [1, fc.constant(nextEpoch)],
   )
   return fc.record({

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import * as classic from 'zod'
 import * as z from 'zod/mini'
 import type { SyncError } from '../../src/base/errors.js'
+import { createEnvelope } from '../../src/schemas/envelope.js'
 import { defineProtocol } from '../../src/schemas/protocol.js'
 import { createValidate, isSchema } from '../../src/schemas/schema.js'
 import { read } from './read.js'
@@ -111,6 +112,12 @@ describe('a protocol', () => {
     expect(define).not.toThrow()
   })
 
+  it('[SCH-8] may use the name of batches where its envelope has none', () => {
+    const envelope = createEnvelope({ batch: false })
+    const define = () => defineProtocol({ receive: { BATCH: z.string() }, send: {}, envelope })
+    expect(define).not.toThrow()
+  })
+
   it('[SCH-8] may leave parts of its coordinator undefined', () => {
     const coordinator = { initial: {}, fold: { A: undefined }, expire: { peers: undefined } }
     const define = () => defineProtocol({ receive: {}, send: {}, ...({ coordinator } as object) })
@@ -125,6 +132,8 @@ describe('a protocol', () => {
     ['send.B', { send: { B: 'string' } }],
     ['reserved', { send: { '': null } }],
     ['reserved', { receive: { $hello: null } }],
+    ['receive.BATCH', { receive: { BATCH: z.object({}) } }],
+    ['send.BATCH', { send: { BATCH: null } }],
     ['credentials.schema', { credentials: { schema: {}, apply: () => undefined } }],
     ['coordinator.initial', { coordinator: { fold: {} } }],
     ['coordinator.checkpoint', { coordinator: { initial: {}, fold: {}, checkpoint: 5 } }],

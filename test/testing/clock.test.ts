@@ -18,6 +18,19 @@ describe('a manual clock', () => {
     expect([now(), epoch()]).toEqual([2, 7])
   })
 
+  it('[TEST-5] needs no timer of the platform, which a test framework may have replaced', async () => {
+    vi.useFakeTimers()
+    try {
+      const clock = createManualClock()
+      let isFired = false
+      clock.setTimeout(() => (isFired = true), 10)
+      await clock.advanceAsync(10)
+      expect(isFired).toBe(true)
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
   it('[TEST-2] fires timers by deadline, and timers of one deadline in the order they were set', () => {
     const clock = createManualClock()
     const fired: string[] = []
