@@ -43,6 +43,11 @@ export class DatabaseFile {
     return inodeOf(this.path) !== this.#inode
   }
 
+  /** Whether this library has ever written to it: no other file is ever replaced. */
+  get isOurs(): boolean {
+    return (statSync(`${this.path}-commits`, { throwIfNoEntry: false })?.size ?? 0) > 0
+  }
+
   /** A repair was interrupted after its new database was complete. */
   get hasSuccessor(): boolean {
     return existsSync(successorOf(this.path))

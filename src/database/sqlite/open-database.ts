@@ -81,7 +81,14 @@ export class OpenDatabase {
   close(): void {
     this.#count?.close()
     // A connection that was handed in belongs to who made it.
-    if (this.#file !== undefined) this.#connection.close()
+    if (this.#file === undefined) return
+    try {
+      // Some libraries close the file only later: a copy of it must have everything by now.
+      this.#connection.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+    } catch {
+      // Another process is using the database: the log stays beside it.
+    }
+    this.#connection.close()
   }
 
   /** Makes the table, or checks that no commit was lost. */
@@ -90,7 +97,7 @@ export class OpenDatabase {
     const written = this.#count?.read() ?? 0
     const { rows, hasLost } = inTransaction(this.#connection, () => {
       this.#assertInPlace()
-      const isNew = this.#isNew()
+      const isNew = this.#isNew(written)
       const found = isNew ? createRows(this.#connection) : new CheckedRows(this.#connection)
       if (!isNew) found.load()
       const isShort = written > found.commits
@@ -104,11 +111,13 @@ export class OpenDatabase {
     return rows
   }
 
-  #isNew(): boolean {
+  /** `written` is the count of commits beside the database: 0 if this library never wrote to it. */
+  #isNew(written: number): boolean {
     const all = this.#connection.prepare('SELECT name FROM sqlite_schema').all()
-    // A file of ours with more than one page had the table, and has lost it.
-    if (this.#file !== undefined) return all.length === 0 && this.#pages() <= 1
-    return !all.some((entry) => (entry as { readonly name: unknown }).name === 'statewire')
+    if (all.some((entry) => (entry as { readonly name: unknown }).name === 'statewire'))
+      return false
+    // A file that this library wrote to had the table. With more than one page it has lost it.
+    return this.#file === undefined || written === 0 || (all.length === 0 && this.#pages() <= 1)
   }
 
   #pages(): number {

@@ -54,7 +54,10 @@ export function createSqliteDatabase(
   database: string | SqliteConnection,
   options: SqliteDatabaseOptions = {},
 ): Database {
-  assertOption(database !== '', 'a path must not be empty')
+  const isConnection = typeof (database as Partial<SqliteConnection> | null)?.prepare === 'function'
+  const isPath = typeof database === 'string'
+  const isUsable = isConnection || (isPath && database !== '')
+  assertOption(isUsable, 'give a path, or an open connection of a SQLite library')
   const { pollMs = 1_000, clock = createSystemClock(), random = Math.random, onError } = options
   assertDuration('pollMs', pollMs)
   assertOptionalFunction('onError', onError)
@@ -149,8 +152,8 @@ class SqliteDatabase implements Database {
   #mayRepair(error: unknown): boolean {
     const isDamage = error instanceof DamageError
     const isStructure = isDamage ? this.#damage === 'rows' : isUnreadable(error)
-    const isHandedIn = typeof this.#source !== 'string'
-    if ((!isDamage && !isStructure) || (isStructure && isHandedIn)) {
+    const mayReplace = this.#file?.isOurs === true
+    if ((!isDamage && !isStructure) || (isStructure && !mayReplace)) {
       this.#damage = 'none'
       return false
     }
