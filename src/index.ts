@@ -109,7 +109,7 @@ export {
   timedBatches,
 } from './streams/batching.js'
 export type { EnvironmentSignal, EnvironmentSource } from './transport/environment.js'
-export type { ConnectionFailure, ConnectionFailureCode } from './transport/failure.js'
+export type { ConnectionFailure } from './transport/failure.js'
 export {
   createLink,
   type Handover,

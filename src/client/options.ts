@@ -9,11 +9,7 @@ import {
   guardInspector,
   guardReport,
 } from '../base/options.js'
-import {
-  type ConnectionOptions,
-  type ConnectionPolicy,
-  createConnectionPolicy,
-} from '../machines/connection/policy.js'
+import { type ConnectionOptions, createConnectionPolicy } from '../machines/connection/policy.js'
 import type { LoadSnapshot } from '../machines/coordinator/actors.js'
 import type { Protocol } from '../schemas/protocol.js'
 import type { CompileSchema, Schema } from '../schemas/schema.js'
@@ -84,19 +80,7 @@ export type SyncOptions<Credentials extends Schema = Schema> = CommonOptions &
 export type UntypedOptions = CommonOptions & { readonly credentials?: unknown }
 
 /** Options with everything filled in and checked. */
-export interface ResolvedOptions {
-  readonly policy: ConnectionPolicy
-  readonly clock: Clock
-  readonly random: Random
-  readonly transport: Transport
-  readonly environment: EnvironmentSource
-  readonly batches: BatchScheduler
-  readonly report: ReportError
-  readonly inspect: ((event: InspectionEvent) => void) | undefined
-  readonly maxMessageBytes: number
-  readonly maxBufferedBytes: number
-  readonly closeTimeoutMs: number
-}
+export type ResolvedOptions = ReturnType<typeof resolveOptions>
 
 /** An XState inspector: a function, or an object with `next`, as Stately's gives it. */
 export type Inspect = EventObserver<InspectionEvent>
@@ -111,7 +95,7 @@ const MOST_BYTES = 16 * 2 ** 20
 export function resolveOptions(
   protocol: Pick<Protocol, 'heartbeat' | 'backoff' | 'closeCodes'> & { credentials?: unknown },
   options: UntypedOptions,
-): ResolvedOptions {
+) {
   const { url, credentials, onError, log, loadSnapshot, compile, delivery } = options
   const { random = Math.random, batches = microtaskBatches, closeTimeoutMs = 2_000 } = options
   const { maxMessageBytes = MOST_BYTES, maxBufferedBytes = MOST_BYTES } = options

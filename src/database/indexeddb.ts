@@ -54,18 +54,17 @@ export interface IndexedDbOptions {
  */
 export function createIndexedDbDatabase(options: IndexedDbOptions = {}): Database {
   const { name = 'statewire', pollMs = 5_000, clock = createSystemClock() } = options
+  const { parts = createPageParts() } = options
   const isName = typeof name === 'string' && name !== ''
   assertOption(isName, 'name must be a text')
   assertOption(isDelay(pollMs) && pollMs > 0, `pollMs must be ${DELAY}, not 0`)
-  return new IndexedDbDatabase(name, pollMs, clock, options.parts ?? createPageParts())
+  return new IndexedDbDatabase({ name, pollMs, clock, parts })
 }
 
 class IndexedDbDatabase implements Database {
   readonly lock?: (name: string, signal: AbortSignal) => Promise<() => void>
+  readonly #options: Required<IndexedDbOptions>
   readonly #place: string
-  readonly #pollMs: number
-  readonly #clock: Clock
-  readonly #parts: IndexedDbParts
   readonly #rows: IndexedDbRows
   readonly #watchers = new Watchers()
   readonly #releases = new Set<() => void>()
@@ -75,11 +74,10 @@ class IndexedDbDatabase implements Database {
   /** Settles when the last transaction is done. */
   #last: Promise<unknown> = Promise.resolve()
 
-  constructor(name: string, pollMs: number, clock: Clock, parts: IndexedDbParts) {
+  constructor(options: Required<IndexedDbOptions>) {
+    const { name, parts } = options
+    this.#options = options
     this.#place = `statewire-database:${name}`
-    this.#pollMs = pollMs
-    this.#clock = clock
-    this.#parts = parts
     this.#rows = new IndexedDbRows(() => parts.indexedDB, name)
     const { locks } = parts
     if (locks !== undefined) this.lock = (lock, signal) => this.#lock(locks, lock, signal)
@@ -104,14 +102,14 @@ class IndexedDbDatabase implements Database {
     const remove = this.#watchers.add(changed)
     return () => {
       remove()
-      if (this.#watchers.size === 0) this.#clock.clearTimeout(this.#sweep)
+      if (this.#watchers.size === 0) this.#options.clock.clearTimeout(this.#sweep)
     }
   }
 
   async close(): Promise<void> {
     this.#isClosed = true
     this.#watchers.clear()
-    this.#clock.clearTimeout(this.#sweep)
+    this.#options.clock.clearTimeout(this.#sweep)
     for (const release of this.#releases) release()
     await this.#last
     this.#channel?.close()
@@ -148,7 +146,7 @@ class IndexedDbDatabase implements Database {
   #findChannel(): HintChannel | undefined {
     if (this.#channel !== undefined) return this.#channel
     try {
-      this.#channel = this.#parts.openChannel(this.#place)
+      this.#channel = this.#options.parts.openChannel(this.#place)
       this.#channel.addEventListener('message', () => this.#watchers.tell())
     } catch {
       // Without a channel the sweeps are all that there is.
@@ -157,10 +155,10 @@ class IndexedDbDatabase implements Database {
   }
 
   #sweepLater(): void {
-    this.#sweep = this.#clock.setTimeout(() => {
+    this.#sweep = this.#options.clock.setTimeout(() => {
       this.#watchers.tell()
       this.#sweepLater()
-    }, this.#pollMs)
+    }, this.#options.pollMs)
   }
 }
 

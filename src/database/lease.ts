@@ -119,7 +119,8 @@ export class Lease {
   async #answer(): Promise<void> {
     try {
       await this.#options.database.transact([this.read], ({ rows: [rows], history }) => {
-        // A database that has lost its rows knows no owner. The holder's next transaction tells.
+        // In a database that has lost its rows nobody is the owner. The next transaction of this
+        // handle finds that out.
         const isOver = this.#releasing !== undefined || history !== this.#history
         return { writes: isOver ? [] : this.keep(rows), result: undefined }
       })

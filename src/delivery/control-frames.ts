@@ -38,7 +38,7 @@ export class ControlFrames implements DeliveryActions, Gate {
   // were sent after an earlier one, the last `hwm` would not count them: they would be sent twice.
   #unanswered = 0
   #hasRenewed = false
-  // Whether there was a connection before, and what it missed has to be told.
+  // Since the state began. What may be missing between two of them has to be told.
   #connections = 0
 
   constructor(parts: DeliveryParts, outboxes: Outboxes) {

@@ -225,7 +225,7 @@ export class Outbox implements TransmittedOutbox {
     changed()
   }
 
-  /** The owner has settled a message. It may tell so before this handle knows that it is no owner. */
+  /** The owner has settled a message. This handle may not know yet that another one is the owner. */
   #noteRemoved(id: string, outcome: SendOutcome): void {
     this.#standby.forgetTakenBack(id)
     const entry = this.#standby.take(id) ?? this.queue.find(id)

@@ -3,7 +3,7 @@ import type { DeliveryEvent } from '../machines/delivery.js'
 import type { OutboxActions, OutboxEvent } from '../machines/outbox.js'
 import type { Channel } from './channel.js'
 import { Outbox } from './outbox.js'
-import { type DeliveryParts, isForDeliveryMachine } from './parts.js'
+import type { DeliveryParts } from './parts.js'
 
 /** The outboxes of a client, one for each key. The outbox machine runs the current one. */
 export class Outboxes implements OutboxActions {
@@ -112,9 +112,9 @@ export class Outboxes implements OutboxActions {
       },
       tell: (fact) => {
         if (key !== this.#key) return
-        if (fact.type === 'outbox.acquired') this.#tellMachine(fact)
-        if (isForDeliveryMachine(fact)) this.#tellDelivery(fact)
-        else this.#tellMachine(fact)
+        // Each machine ignores the facts that only the other one has to know.
+        this.#tellMachine(fact as OutboxEvent)
+        this.#tellDelivery(fact as DeliveryEvent)
       },
     })
     this.#opened.set(key, outbox)

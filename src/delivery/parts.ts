@@ -31,14 +31,3 @@ export interface OutboxParts extends DeliveryParts {
 
 /** What happens in an outbox that one of the machines has to know. */
 export type OutboxFact = Extract<OutboxEvent | DeliveryEvent, { readonly type: `outbox.${string}` }>
-
-const forDelivery: ReadonlySet<string> = new Set<DeliveryEvent['type']>([
-  'outbox.opened',
-  'outbox.acquired',
-  'outbox.transmitted',
-])
-
-/** Whether the delivery machine has to know. */
-export function isForDeliveryMachine(fact: OutboxFact): fact is Extract<OutboxFact, DeliveryEvent> {
-  return forDelivery.has(fact.type)
-}

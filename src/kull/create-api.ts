@@ -140,9 +140,6 @@ function mapResult<T, U>(result: ApiResult<T>, to: (value: T) => U): ApiResult<U
   return result.ok ? { ...result, value: to(result.value) } : result
 }
 
-// An answer of this API has a kilobyte or two.
-const MAX_ANSWER_BYTES = 262_144
-
 function resolveApiOptions(options: ApiOptions): HttpOptions {
   const { baseUrl, clock = createSystemClock(), timeoutMs = 10_000 } = options
   assertDuration('timeoutMs', timeoutMs)
@@ -153,7 +150,6 @@ function resolveApiOptions(options: ApiOptions): HttpOptions {
     fetch: options.fetch ?? platformFetch,
     clock,
     timeoutMs,
-    maxBytes: MAX_ANSWER_BYTES,
   }
 }
 

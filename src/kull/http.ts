@@ -40,8 +40,6 @@ export interface HttpOptions {
   readonly clock: Clock
   /** The time limit for the whole answer, in milliseconds. */
   readonly timeoutMs: number
-  /** An answer with more bytes than this counts as unusable. */
-  readonly maxBytes: number
 }
 
 /** One call of the API. */
@@ -71,7 +69,7 @@ export async function callHttp<T>(options: HttpOptions, call: HttpCall<T>): Prom
   const { clock, timeoutMs: limitMs } = options
   const settled = await withDeadline({ clock, limitMs, signal: call.signal }, async (signal) => {
     const response = await options.fetch(url, createInit(call, signal))
-    return { response, text: await readText(response, options.maxBytes) }
+    return { response, text: await readText(response) }
   })
   if (settled.kind === 'value') {
     return interpret(call, settled.value.response, settled.value.text, clock)
@@ -116,8 +114,11 @@ function createInit(call: HttpCall<unknown>, signal: AbortSignal): FetchInit {
   }
 }
 
-/** Reads the body as text; gives `undefined` for a body larger than `maxBytes`. */
-async function readText(response: FetchResponse, maxBytes: number): Promise<string | undefined> {
+// An answer of this API has a kilobyte or two.
+const MOST_ANSWER_BYTES = 262_144
+
+/** Reads the body as text; gives `undefined` for a body that is too large. */
+async function readText(response: FetchResponse): Promise<string | undefined> {
   const reader = response.body?.getReader()
   if (reader === undefined) return ''
   const decoder = new TextDecoder()
@@ -127,7 +128,7 @@ async function readText(response: FetchResponse, maxBytes: number): Promise<stri
     const { done, value } = await reader.read()
     if (done) return text + decoder.decode()
     bytes += value?.byteLength ?? 0
-    if (bytes > maxBytes) {
+    if (bytes > MOST_ANSWER_BYTES) {
       await reader.cancel()
       return undefined
     }

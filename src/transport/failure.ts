@@ -38,6 +38,3 @@ type FailureWith<Code extends string, Detail> = {
   readonly code: Code
   readonly message: string
 } & Detail
-
-/** Every code of a {@link ConnectionFailure}. */
-export type ConnectionFailureCode = ConnectionFailure['code']

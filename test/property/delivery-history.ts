@@ -142,7 +142,8 @@ export async function play(history: History): Promise<Record<string, number>> {
         transmittedIn,
         isDurable: undefined,
         wasOnStandby: isKept && !on.sync.outbox.status.isOwner,
-        mayBeTwice: storage.mode !== 'works',
+        // An outbox in memory has a `cid` of its own. The stored one takes its place only after a retry.
+        mayBeTwice: storage.mode !== 'works' || (isKept && !on.sync.outbox.status.isDurable),
         mayBeLost: false,
         outcome: receipt.outcome,
       }

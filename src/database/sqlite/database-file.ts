@@ -74,9 +74,9 @@ export function damagedName(path: string): string {
 }
 
 /**
- * Puts the successor in the place of a database, which is kept under another name. After a crash
- * in between it is called again. The log goes before the database does, so that the successor
- * never meets the log of the other.
+ * Puts the successor in the place of a database, which is kept under another name. When a crash
+ * interrupts it, it is called again. The old log is removed before the old database, so that SQLite
+ * never applies that log to the successor.
  */
 export function succeed(path: string): void {
   const aside = damagedName(path)

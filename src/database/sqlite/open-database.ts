@@ -116,7 +116,7 @@ export class OpenDatabase {
     const all = this.#connection.prepare('SELECT name FROM sqlite_schema').all()
     if (all.some((entry) => (entry as { readonly name: unknown }).name === 'statewire'))
       return false
-    // In a file of ours nothing but the first page of a new database may be without the table.
+    // A file that this library wrote to had the table. With more than one page it has lost it.
     return this.#file === undefined || written === 0 || (all.length === 0 && this.#pages() <= 1)
   }
 

@@ -32,7 +32,7 @@ export function repairRows(
   rows: CheckedRows,
   commits: number,
 ): boolean {
-  // A repair by another process must not be copied aside too.
+  // Another process may have repaired it. A sound database is not copied aside.
   if (isWhole(connection, rows)) return false
   const check = connection.prepare('PRAGMA integrity_check(1)').get() as Record<string, unknown>
   if (check['integrity_check'] !== 'ok') throw new DamageError()
@@ -75,7 +75,7 @@ export function replaceDatabase(file: DatabaseFile, open: OpenSqlite): boolean {
     } else succeed(path)
     return true
   } finally {
-    // Who waits for the removed file finds that the database was replaced.
+    // A process that waits for this lock then finds that the database was replaced.
     rmSync(`${path}-repair`, { force: true })
     lock.close()
   }

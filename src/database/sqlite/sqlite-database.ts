@@ -29,7 +29,7 @@ interface ResolvedSqliteOptions extends Patience {
   readonly report: ReportError
 }
 
-// What is damaged again and again stands on a disk that does not work.
+// A database that is damaged again and again is on a broken disk.
 const MOST_REPAIRS = 3
 
 /**
@@ -148,7 +148,7 @@ class SqliteDatabase implements Database {
     return this.#opened
   }
 
-  /** Notes what an error says is damaged. Gives `false` where nothing can be done about it. */
+  /** Notes what is damaged, by the error. Gives whether it can be repaired. */
   #mayRepair(error: unknown): boolean {
     const isDamage = error instanceof DamageError
     const isStructure = isDamage ? this.#damage === 'rows' : isUnreadable(error)

@@ -203,9 +203,9 @@ export class OutboxOwner {
   }
 }
 
-/** The starts that a server may know, once another one begins. */
+/** The earlier starts that a server may know as the latest, for a new owner. */
 function pastOf({ start, past }: OutboxRecord): readonly string[] {
   const all = [start, ...past]
-  // The last one is what a server has heard of for sure.
+  // The last one is the start that a server has heard of for sure.
   return all.length <= LONGEST_PAST ? all : [...all.slice(0, LONGEST_PAST - 1), ...all.slice(-1)]
 }

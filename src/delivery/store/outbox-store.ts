@@ -67,7 +67,7 @@ export class OutboxStore {
       clock,
       closing: this.#closing.signal,
       hasWork: () => !this.#isGone && (this.#claim.lease !== undefined || this.#isPullWanted),
-      // Another handle would send a second time what is sent from memory.
+      // Memory sends these messages. Once they are stored, another handle would send them too.
       isHeld: () => this.#isGone || this.#role === 'memory',
       write: (batch) => this.#write(batch),
       failed: (error) => this.#noteFailed(error),

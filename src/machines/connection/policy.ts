@@ -67,7 +67,7 @@ export function createConnectionPolicy(
 type DurationName = keyof typeof standardDurations
 
 /** Throws `option-invalid` unless a backoff is valid. */
-export function assertBackoff({ stepsMs, jitter, maxAttempts }: BackoffPolicy): void {
+function assertBackoff({ stepsMs, jitter, maxAttempts }: BackoffPolicy): void {
   const hasSteps = Array.isArray(stepsMs) && stepsMs.length > 0
   assertOption(hasSteps, 'backoff.stepsMs must hold at least one wait')
   for (const [at, step] of stepsMs.entries()) assertDuration(`backoff.stepsMs[${at}]`, step)

@@ -37,8 +37,8 @@ const MOST_FRAMES = 256
 const KEPT_BY_TRIM = 0.9
 
 /**
- * One user's log in memory, as it is written, and the writes that wait. What comes in one turn of
- * the event loop, or while a change is being written, goes into one change.
+ * A copy in memory of one user's log, and the writes that wait. What comes in one turn of the event
+ * loop, or while a change is being written, goes into one change.
  */
 export class Mailbox implements LogWriter {
   readonly userId: string

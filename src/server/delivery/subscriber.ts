@@ -32,7 +32,6 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
   readonly isPlain = false
   readonly #context: ServerDeliveryContext
   readonly #options: SubscriberOptions
-  readonly #mailbox: Mailbox
   /** While the connection's backlog has this many bytes, numbered messages wait. */
   readonly #highWaterBytes: number
   /** The number of the last message that was sent; `undefined` before the first resume. */
@@ -47,9 +46,8 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
   constructor(context: ServerDeliveryContext, options: SubscriberOptions) {
     this.#context = context
     this.#options = options
-    this.#mailbox = options.mailbox
     this.#highWaterBytes = Math.min(context.options.highWaterBytes, context.maxBufferedBytes)
-    this.#mailbox.readers.add(this)
+    this.#options.mailbox.readers.add(this)
     options.connection.onFlushed(() => this.pump())
   }
 
@@ -61,7 +59,7 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
   greet(): void {
     const { maxMessageBytes: maxBytes, options } = this.#context
     const { idleMs, window } = options
-    const { epoch, head, first } = this.#mailbox
+    const { epoch, head, first } = this.#options.mailbox
     this.#send('$hello', { v: DELIVERY_VERSION, maxBytes, idleMs, window, epoch, head, first })
   }
 
@@ -101,7 +99,7 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
 
   /** Sends a `$ping` if every message has been sent. */
   ping(): void {
-    const { epoch, head } = this.#mailbox
+    const { epoch, head } = this.#options.mailbox
     if (this.#sent === head) this.#send('$ping', { epoch, head })
   }
 
@@ -111,7 +109,7 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
   }
 
   leave(): void {
-    this.#mailbox.readers.delete(this)
+    this.#options.mailbox.readers.delete(this)
     this.#turnTo(undefined)
     this.#options.left(this)
   }
@@ -159,9 +157,9 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
     if (!this.#options.connection.isOpen) return
     this.#sendAck()
     this.#context.counters.resumes += 1
-    const why = resetReasonOf(resume, this.#mailbox)
+    const why = resetReasonOf(resume, this.#options.mailbox)
     if (why === undefined) {
-      const { epoch, head } = this.#mailbox
+      const { epoch, head } = this.#options.mailbox
       this.#send('$resumed', { epoch, head, ...mark })
       this.#continueFrom(resume.seq)
     } else {
@@ -171,8 +169,8 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
   }
 
   #reset(why: ResetReason, mark?: OutboxMark): void {
-    const { epoch, head } = this.#mailbox
-    const snapshot = this.#mailbox.snapshot(why)
+    const { epoch, head } = this.#options.mailbox
+    const snapshot = this.#options.mailbox.snapshot(why)
     this.#context.counters.resets += 1
     this.#send('$reset', { why, epoch, head, ...mark })
     this.#send('$snapshot', { epoch, ...snapshot })
@@ -181,7 +179,7 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
 
   #continueFrom(seq: number | undefined): void {
     this.#sent = seq
-    this.#replayedTo = this.#mailbox.head
+    this.#replayedTo = this.#options.mailbox.head
     // Sent without a pause, so that no device comes or goes in between.
     this.#options.sendRoster()
     this.#send('$roster')
