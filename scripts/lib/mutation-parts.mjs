@@ -41,10 +41,6 @@ export const parts = {
     mutate: ['src/delivery/store/*.ts'],
     tests: ['delivery/*.test.ts', 'delivery/store/*.test.ts'],
   },
-  database: {
-    mutate: ['src/database/*.ts'],
-    tests: ['database/{memory,lease,indexeddb}.test.ts'],
-  },
 }
 
 /**

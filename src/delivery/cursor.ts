@@ -50,7 +50,7 @@ export class Cursor {
 
   /** From now on the server sends the messages after the position. */
   follow(): void {
-    this.#isFollowing = this.#position !== undefined
+    this.#isFollowing = true
   }
 
   /** The state is the one at this position, and messages follow it. */

@@ -93,8 +93,8 @@ export class Outbox implements TransmittedOutbox {
       const bounds = `${options.maxMessages} messages, ${options.maxBytes} bytes`
       return createUnsentReceipt(type, 'full', `The outbox is full (${bounds}).`)
     }
+    if (isStandby) this.#persist(entry)
     this.counts.accepted += 1
-    this.#persist(entry)
     this.expiry.schedule()
     this.transmission.pumpAccepted()
     this.#parts.changed()
@@ -192,6 +192,8 @@ export class Outbox implements TransmittedOutbox {
   #enqueue(entry: OutboxEntry): boolean {
     const displaced = this.queue.offer(entry, this.#parts.rules.whenFull(entry.message.type))
     if (displaced === undefined) return false
+    // First: a handler that hears of the others may take this one back.
+    if (entry.persistence === 'none') this.#persist(entry)
     if (displaced.replaced !== undefined) this.settle(displaced.replaced, notSent('replaced'))
     for (const dropped of displaced.dropped) this.settle(dropped, notSent('dropped'))
     return true

@@ -31,11 +31,11 @@ export function unknownOutcome(reason: UnknownReason): SendOutcome {
  * it finds in the storage.
  */
 export function settleEntry(
-  { message, persistence, receipt }: OutboxEntry,
+  { message, receipt }: OutboxEntry,
   outcome: SendOutcome,
   store: OutboxStore | undefined,
 ): void {
-  if (store === undefined || persistence === 'none') return receipt?.settle(outcome)
+  if (store === undefined) return receipt?.settle(outcome)
   if (outcome.outcome !== 'notSent') receipt?.settle(outcome)
   void store.remove(message.id, { ...outcome }).then((result) => {
     receipt?.settle(result === 'stored' ? outcome : unknownOutcome('takenOver'))

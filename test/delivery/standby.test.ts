@@ -1,3 +1,4 @@
+import { immediateBatches } from 'statewire'
 import type { DeliveryOptions } from 'statewire/delivery'
 import { createMemoryDatabase, type Database } from 'statewire/storage'
 import { describe, expect, it } from 'vitest'
@@ -287,6 +288,45 @@ describe('an owner', () => {
     await clock.advanceAsync(1_000)
     expect(owner.sync.outbox.status).toMatchObject({ isOwner: false, isDurable: true })
     expect([owner.errors, next.errors]).toEqual([[], []])
+  })
+
+  it('[OUT-3] [KEEP-6] that was put off cannot say of a message that it is not sent', async () => {
+    const { owner, network, clock } = await createPair()
+    network.peer.isUnreachable()
+    owner.sync.stop()
+    const receipt = owner.say('a')
+    await clock.advanceAsync(4_000)
+    const thaw = owner.database.freeze()
+    receipt.abort()
+    await clock.advanceAsync(9_000)
+    expect(receipt.outcome).toBeUndefined()
+    thaw()
+    await clock.advanceAsync(0)
+    expect(receipt.outcome).toEqual(unknown('takenOver'))
+  })
+
+  it('[OUT-3] leaves nothing in the storage of a message that a handler takes back at once', async () => {
+    const database = createMemoryDatabase()
+    const { sync, clock } = createBench({
+      delivery: { database },
+      client: { batches: immediateBatches },
+    })
+    await clock.advanceAsync(0)
+    sync.send('NOTE', { text: 'x1' })
+    await clock.advanceAsync(0)
+    let isArmed = true
+    sync.outbox$.subscribe(() => {
+      const last = sync.outbox.messages().at(-1)
+      if (!isArmed || JSON.stringify(last?.payload) !== '{"text":"x22"}') return
+      isArmed = false
+      sync.outbox.remove(last?.id ?? '')
+    })
+    const receipt = sync.send('NOTE', { text: 'x22' })
+    await clock.advanceAsync(0)
+    expect(isArmed).toBe(false)
+    expect(receipt.outcome).toMatchObject({ outcome: 'notSent', reason: 'aborted' })
+    expect(await readMessages(database)).toEqual([])
+    expect(sync.outbox.status.depth).toBe(0)
   })
 
   it('[OUT-16] [KEEP-6] that was put off shows only what was accepted through it', async () => {
