@@ -9,8 +9,9 @@ import { createUnsentReceipt, OpenReceipt, type Receipt, type SendOutcome } from
 import { notSent, settleEntry, type TakeBackReason, unknownOutcome } from './settle.js'
 import { StandbyMessages } from './standby-messages.js'
 import { StoredCursor } from './stored-cursor.js'
-import type { OwnedOutbox } from './store/outbox-port.js'
-import { OutboxStore } from './store/outbox-store.js'
+import { openStore } from './open-store.js'
+import type { OutboxStoreEvents, OwnedOutbox } from './store/outbox-port.js'
+import type { OutboxStore } from './store/outbox-store.js'
 import { createIdentity, type OutboxIdentity } from './store/identity.js'
 import type { StoredMessage } from './store/stored-message.js'
 import { Transmission, type TransmittedOutbox } from './transmission.js'
@@ -40,8 +41,10 @@ export class Outbox implements TransmittedOutbox {
     const { options } = parts
     this.#parts = parts
     this.counts = parts.counts
-    this.store = this.#openStore()
-    this.storedCursor = new StoredCursor(this.store, () => parts.tell({ type: 'outbox.opened' }))
+    this.store = openStore(parts, this.#createEvents())
+    this.storedCursor = new StoredCursor(this.store, () => {
+      if (!this.#disposal.signal.aborted) parts.tell({ type: 'outbox.opened' })
+    })
     this.queue = new OutboxQueue(options)
     this.#standby = new StandbyMessages(options)
     this.#idPrefix = options.makeId()
@@ -276,27 +279,16 @@ export class Outbox implements TransmittedOutbox {
     this.#parts.changed()
   }
 
-  #openStore(): OutboxStore | undefined {
-    const { changed, host, key, options } = this.#parts
-    const { database } = options
-    if (database === undefined) return undefined
-    return new OutboxStore({
-      database,
-      name: key,
-      clock: host.clock,
-      leaseMs: options.leaseMs,
-      makeId: options.makeId,
-      report: host.report,
-      events: {
-        owned: (outbox) => this.#own(outbox),
-        lost: () => this.#lose(),
-        added: (messages) => this.#addOthers(messages),
-        // A client of this library wrote it, so it is one of its outcomes.
-        removed: (id, outcome) => this.#noteRemoved(id, outcome as unknown as SendOutcome),
-        gone: () => this.#noteGone(),
-        changed,
-      },
-    })
+  #createEvents(): OutboxStoreEvents {
+    return {
+      owned: (outbox) => this.#own(outbox),
+      lost: () => this.#lose(),
+      added: (messages) => this.#addOthers(messages),
+      // A client of this library wrote it, so it is one of its outcomes.
+      removed: (id, outcome) => this.#noteRemoved(id, outcome as unknown as SendOutcome),
+      gone: () => this.#noteGone(),
+      changed: this.#parts.changed,
+    }
   }
 
   /** The storage has lost its data: whoever owned the outbox cannot tell the outcomes any more. */

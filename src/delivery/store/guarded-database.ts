@@ -32,6 +32,8 @@ export class GuardedDatabase implements Database {
   readonly #options: GuardOptions
   #isWorking = true
   #hasOpened = false
+  /** The transactions that take longer than they may. */
+  readonly #hanging = new Set<Promise<unknown>>()
 
   constructor(database: Database, options: GuardOptions) {
     this.#database = database
@@ -54,9 +56,11 @@ export class GuardedDatabase implements Database {
     void this.#watch(answer)
     try {
       const result = await answer
+      this.#hanging.delete(answer)
       this.#note(true)
       return result
     } catch (error) {
+      this.#hanging.delete(answer)
       if (this.#options.isExpected(error)) this.#note(true)
       // The text of our own errors is safe to repeat.
       else this.#fail(`failed (${error instanceof SyncError ? error.message : nameThrown(error)})`)
@@ -93,12 +97,14 @@ export class GuardedDatabase implements Database {
       // hidden page every timer is late.
       if (isExtended || clock.now() - dueAt <= LATE_TIMER_MS) break
     }
+    // As long as one hangs, those that succeed prove nothing.
+    this.#hanging.add(answer)
     this.#fail('hangs')
   }
 
   #note(isWorking: boolean): void {
     this.#hasOpened ||= isWorking
-    if (this.#isWorking === isWorking) return
+    if (this.#isWorking === isWorking || (isWorking && this.#hanging.size > 0)) return
     this.#isWorking = isWorking
     this.#options.changed(isWorking)
   }

@@ -1,5 +1,5 @@
 import type { Database, Row, Write } from '../../database/database.js'
-import type { Lease } from '../../database/lease.js'
+import { type Lease, LostError } from '../../database/lease.js'
 import type { OutboxBatch } from './outbox-batch.js'
 import {
   type MessageRecord,
@@ -21,6 +21,11 @@ export class GoneError extends Error {
 
 /** What the transaction of a standby throws that begins when memory sends its messages already. */
 export class LateError extends Error {}
+
+/** Whether an error says something about the outbox, and nothing about the database. */
+export function isOutboxError(error: unknown): boolean {
+  return [LostError, GoneError, LateError].some((expected) => error instanceof expected)
+}
 
 /** What a new owner finds. */
 export interface FoundOutbox {

@@ -5,8 +5,8 @@ import type { CursorPosition } from '../cursor.js'
 import { GuardedDatabase } from './guarded-database.js'
 import type { BatchResult, OutboxBatch } from './outbox-batch.js'
 import type { OutboxStoreOptions } from './outbox-port.js'
-import { OutboxClaim } from './outbox-claim.js'
-import { GoneError, LateError, OutboxOwner } from './outbox-owner.js'
+import { OwnershipWait } from './ownership-wait.js'
+import { GoneError, isOutboxError, LateError, OutboxOwner } from './outbox-owner.js'
 import { type OutboxRecord, OutboxTables, type OutcomeRecord, parseRow } from './outbox-rows.js'
 import { OutboxStandby } from './outbox-standby.js'
 import { OutboxWriter } from './outbox-writer.js'
@@ -35,7 +35,7 @@ export class OutboxStore {
   #stopWatching: () => void = () => undefined
   #role: 'standby' | 'owner' | 'memory' = 'standby'
   #owner: OutboxOwner | undefined
-  readonly #claim: OutboxClaim
+  readonly #ownership: OwnershipWait
   /** Settles once a former ownership is released. */
   #releasing: Promise<void> | undefined
   /** The history of the database, once it is known. */
@@ -54,11 +54,10 @@ export class OutboxStore {
       clock,
       report,
       changed: (isWorking) => this.#noteWorking(isWorking),
-      isExpected: (error) =>
-        [LostError, GoneError, LateError].some((expected) => error instanceof expected),
+      isExpected: isOutboxError,
       closing: this.#closing.signal,
     })
-    this.#claim = new OutboxClaim(
+    this.#ownership = new OwnershipWait(
       { database: this.#database, table: this.#tables.owner, clock, leaseMs: options.leaseMs },
       () => this.#writer.wake(),
     )
@@ -66,7 +65,7 @@ export class OutboxStore {
     this.#writer = new OutboxWriter({
       clock,
       closing: this.#closing.signal,
-      hasWork: () => !this.#isGone && (this.#claim.lease !== undefined || this.#isPullWanted),
+      hasWork: () => !this.#isGone && (this.#ownership.lease !== undefined || this.#isPullWanted),
       // Memory sends these messages. Once they are stored, another handle would send them too.
       isHeld: () => this.#isGone || this.#role === 'memory',
       write: (batch) => this.#write(batch),
@@ -157,7 +156,7 @@ export class OutboxStore {
   acquire(): void {
     if (this.#isGone || this.#closing.signal.aborted) return
     if (this.#releasing !== undefined) void this.#releasing.then(() => this.acquire())
-    else if (this.#owner === undefined) this.#claim.start()
+    else if (this.#owner === undefined) this.#ownership.start()
   }
 
   /** Passes the outbox on, after what was asked before. */
@@ -174,17 +173,21 @@ export class OutboxStore {
     this.#stopWatching()
     clock.clearTimeout(this.#patience)
     await withDeadline({ clock, limitMs: PATIENCE_MS }, () => this.#release())
+    // Where the storage hangs, the owner ends without being released.
+    const owner = this.#owner
+    this.#owner = undefined
+    owner?.lease.lose()
     this.#writer.clear()
   }
 
   async #release(): Promise<void> {
-    const claim = this.#claim.end()
+    const ended = this.#ownership.end()
     if (this.#writer.batch.isEmpty) await this.#writer.running
     else await this.#written()
     const owner = this.#owner
     this.#owner = undefined
     if (this.#role === 'owner') this.#role = 'standby'
-    await claim
+    await ended
     await owner?.lease.release().catch(() => undefined)
   }
 
@@ -226,7 +229,7 @@ export class OutboxStore {
       this.#tellOutcomes(await this.#standby.write(batch, this.#assertStandby))
       batch.answer('stored')
     }
-    const { lease } = this.#claim
+    const { lease } = this.#ownership
     if (lease === undefined) return
     await this.#begin(lease, batch)
     // What was accepted in memory until now.
@@ -237,7 +240,7 @@ export class OutboxStore {
     const { makeId, events } = this.#options
     const options = { database: this.#database, tables: this.#tables, lease, by: this.#by, makeId }
     const { owner, found, outcomes } = await OutboxOwner.open(options, this.#assertSame)
-    this.#claim.take()
+    this.#ownership.take()
     this.#owner = owner
     this.#role = 'owner'
     this.#tellOutcomes(this.#standby.read(outcomes))
@@ -265,9 +268,9 @@ export class OutboxStore {
 
   #lose(): void {
     // Another handle has taken over between the claim and the opening.
-    if (this.#claim.lease !== undefined) {
-      this.#claim.take()
-      this.#claim.start()
+    if (this.#ownership.lease !== undefined) {
+      this.#ownership.take()
+      this.#ownership.start()
     }
     if (this.#owner === undefined) return
     const { lease } = this.#owner
@@ -281,7 +284,7 @@ export class OutboxStore {
   /** The database has lost its data: memory is used from now on. */
   #leave(): void {
     this.#isGone = true
-    void this.#claim.end()
+    void this.#ownership.end()
     this.#database.noteGone()
     this.#writer.clear()
     this.#ownInMemory()

@@ -4,7 +4,7 @@ import { acquireLease, type Lease, type LeaseOptions } from '../../database/leas
 const RETRY_MS = 1_000
 
 /** The wait of a handle for the ownership of its outbox. */
-export class OutboxClaim {
+export class OwnershipWait {
   readonly #options: Omit<LeaseOptions, 'signal'>
   readonly #acquired: () => void
   #ended = new AbortController()
