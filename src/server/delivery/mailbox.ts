@@ -1,6 +1,6 @@
 import { SyncError } from '../../base/errors.js'
 import type { ResetReason } from '../../schemas/control.js'
-import type { ClientMark, LogChange, LoggedMessage, UserLog } from '../log/delivery-log.js'
+import type { ClientMark, LogChange, UserLog } from '../log/delivery-log.js'
 import {
   applyChange,
   createUserLog,
@@ -13,9 +13,9 @@ import { nextTurn } from '../turn.js'
 import { ClientOutbox } from './client-outbox.js'
 import type { ServerDeliveryContext } from './context.js'
 import { LogDraft, type LogWriter } from './log-draft.js'
-import { encodeNumbered, loggedSizeOf, sendToPlain } from './logged-message.js'
-import type { ResolvedDeliveryOptions } from './options.js'
+import { encodeNumbered, sendToPlain } from './logged-message.js'
 import type { CreateSharedState, SharedState } from './shared-state.js'
+import { countToTrim, totalSizeOf } from './trim.js'
 
 /** A connection that is sent numbered messages as fast as it takes them. No method throws. */
 export interface LogReader {
@@ -33,8 +33,6 @@ interface QueuedWrite {
 
 // How many frames are cached: several connections are sent the same one at about the same time.
 const MOST_FRAMES = 256
-// A trim writes the whole state. So it removes a tenth of the messages at once.
-const KEPT_BY_TRIM = 0.9
 
 /**
  * One user's log in memory, as it is written, and the writes that wait. What comes in one turn of
@@ -51,7 +49,7 @@ export class Mailbox implements LogWriter {
   readonly #frames = new Map<number, Uint8Array>()
   #log: UserLogState = createUserLog('')
   #state: SharedState | undefined
-  /** The size of all messages, see {@link loggedSizeOf}. */
+  /** The size of all messages, see {@link totalSizeOf}. */
   #bytes = 0
   /** Whether the log could be read; `undefined`: it is to be read. */
   #loading: Promise<boolean> | undefined
@@ -59,7 +57,9 @@ export class Mailbox implements LogWriter {
   #waiting: QueuedWrite[] = []
   /** Resolves once no write waits any more; `undefined` if none does. */
   #working: Promise<void> | undefined
-  #isWriting = false
+  /** Whether the log is being read or written. */
+  #isLogBusy = false
+  #hasReportedFull = false
   #mustTrim = false
 
   /** `release` is called each time that the mailbox may have become unused. */
@@ -153,7 +153,8 @@ export class Mailbox implements LogWriter {
   }
 
   write(stage: (draft: LogDraft) => void): Promise<boolean> {
-    if (this.#isWriting && this.#waiting.length >= this.#context.options.maxEntries) {
+    if (this.#isLogBusy && this.#waiting.length >= this.#context.options.maxEntries) {
+      this.#reportFull()
       return Promise.resolve(false)
     }
     return new Promise((resolve) => {
@@ -164,14 +165,13 @@ export class Mailbox implements LogWriter {
 
   async #work(): Promise<void> {
     await nextTurn()
-    this.#isWriting = true
     while (this.#waiting.length > 0 || this.#mustTrim) {
       const writes = this.#waiting
       this.#waiting = []
       const isWritten = await this.#writeTogether(writes)
       for (const { resolve } of writes) resolve(isWritten)
     }
-    this.#isWriting = false
+    this.#hasReportedFull = false
     this.#working = undefined
     this.#release(this)
   }
@@ -179,16 +179,28 @@ export class Mailbox implements LogWriter {
   async #writeTogether(writes: readonly QueuedWrite[]): Promise<boolean> {
     const mustTrim = this.#mustTrim
     this.#mustTrim = false
-    if (!(await this.load())) return false
-    const draft = new LogDraft(this.#log)
-    for (const { stage } of writes) stage(draft)
-    if (mustTrim) draft.trim = this.#trim()
-    if (!(await this.#commit(draft))) return false
+    this.#isLogBusy = true
+    const draft = await this.#writeDraft(writes, mustTrim)
+    // What the handlers publish waits for no answer of the log.
+    this.#isLogBusy = false
+    if (draft === undefined) return false
     for (const reader of this.readers) reader.pump()
     for (const answer of draft.answers) answer()
     for (const messages of draft.published) sendToPlain(this.#context, this.userId, messages)
     for (const handle of draft.handlers) handle()
     return true
+  }
+
+  /** Resolves with the draft once it is written; with `undefined` where the log failed. */
+  async #writeDraft(
+    writes: readonly QueuedWrite[],
+    mustTrim: boolean,
+  ): Promise<LogDraft | undefined> {
+    if (!(await this.load())) return undefined
+    const draft = new LogDraft(this.#log)
+    for (const { stage } of writes) stage(draft)
+    if (mustTrim) draft.trim = this.#trim()
+    return (await this.#commit(draft)) ? draft : undefined
   }
 
   async #commit({ appended, marks, trim }: LogDraft): Promise<boolean> {
@@ -241,6 +253,13 @@ export class Mailbox implements LogWriter {
     reporting.report(new SyncError('log-failed', 'The delivery log failed.', { cause }))
   }
 
+  #reportFull(): void {
+    if (this.#hasReportedFull) return
+    this.#hasReportedFull = true
+    const message = 'The delivery log is too slow: what exceeds its queue is refused.'
+    this.#context.reporting.report(new SyncError('log-failed', message))
+  }
+
   /** The least recently used marks, as many as are too many once `added` are added. */
   #marksToForget(added: ReadonlyMap<string, ClientMark>): readonly ClientMark[] {
     const { marks } = this.#log
@@ -257,24 +276,4 @@ export class Mailbox implements LogWriter {
     const checkpoint = state !== undefined && { checkpoint: { seq: this.head, state } }
     return { first: this.first + count, ...checkpoint }
   }
-}
-
-/** How many of the oldest messages a trim removes, so that the rest is well within the bounds. */
-function countToTrim(
-  messages: readonly LoggedMessage[],
-  bytes: number,
-  { maxEntries, maxLogBytes }: ResolvedDeliveryOptions,
-): number {
-  const mostKept = Math.max(1, Math.floor(maxEntries * KEPT_BY_TRIM))
-  let excessBytes = bytes - maxLogBytes * KEPT_BY_TRIM
-  const firstKept = messages.findIndex((message, index) => {
-    if (messages.length - index <= mostKept && excessBytes <= 0) return true
-    excessBytes -= loggedSizeOf(message)
-    return false
-  })
-  return firstKept < 0 ? messages.length : firstKept
-}
-
-function totalSizeOf(messages: readonly LoggedMessage[]): number {
-  return messages.reduce((sum, message) => sum + loggedSizeOf(message), 0)
 }

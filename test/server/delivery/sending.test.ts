@@ -567,7 +567,11 @@ describe('a log that takes its time', () => {
 
   it('[DSRV-18] whose queue is full accepts no more, until it has room again', async () => {
     const held = createHeldLog()
-    const { connectDevice, sync } = await startServer({ log: held, maxEntries: 5 })
+    const errors: string[] = []
+    const { connectDevice, sync } = await startServer(
+      { log: held, maxEntries: 5 },
+      { onError: ({ code }) => errors.push(code) },
+    )
     const mac = await connectDevice('ada:mac')
     await mac.resume(claim)
     held.hold()
@@ -587,5 +591,25 @@ describe('a log that takes its time', () => {
     ])
     mac.report(1)
     await until(mac, () => mac.of('$ack').length === 1)
+    // Once for three refusals.
+    expect(errors).toEqual(['log-failed'])
+  })
+
+  it('[DSRV-18] has what handlers broadcast as they run, however much it is', async () => {
+    const { connectDevice, sync } = await startServer(
+      { maxEntries: 10 },
+      { onMessage: ({ client }) => sync.broadcastToUser(client.userId, 'PING') },
+    )
+    const mac = await connectDevice('ada:mac')
+    await mac.resume(claim)
+    const reports = Array.from({ length: 12 }, (_, index) => index + 1)
+    const type = 'UPDATE_PROGRESS'
+    mac.say({
+      type: 'BATCH',
+      messages: reports.map((n) => ({ type, payload: progress, cid: 'out-1', n })),
+    })
+    await until(mac, () => mac.of('$ack').at(-1)?.['n'] === 12)
+    await mac.settled()
+    expect(mac.types.filter((type) => type === 'PING')).toHaveLength(12)
   })
 })
