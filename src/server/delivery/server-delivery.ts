@@ -45,19 +45,20 @@ export class ServerDelivery implements ServerDeliveryPort {
   ): Promise<Subscription | undefined> {
     if (!isDeliveryAskedFor(request)) return plainSubscription
     const mailbox = this.#mailboxes.of(userId)
-    // 1011 is the server's fault: the client tries again.
-    if (!(await mailbox.load())) connection.close(1011, 'Unavailable')
-    // Meanwhile the client may have left.
-    if (!connection.isOpen) {
-      this.#mailboxes.release(mailbox)
-      return undefined
-    }
     const left = (gone: Subscriber) => {
       this.#pinger.delete(gone)
       this.#mailboxes.release(mailbox)
     }
     const options = { mailbox, deviceId, connection, sendRoster, left }
+    // It is made first, since a mailbox that nobody uses may be forgotten during the load.
     const subscriber = new Subscriber(this.#context, options)
+    // 1011 is the server's fault: the client tries again.
+    if (!(await mailbox.load())) connection.close(1011, 'Unavailable')
+    // Meanwhile the client may have left.
+    if (!connection.isOpen) {
+      subscriber.leave()
+      return undefined
+    }
     this.#pinger.add(subscriber)
     subscriber.greet()
     return subscriber

@@ -26,7 +26,8 @@ const validateResume = createValidate(toServer.$resume)
 
 /**
  * A connection with delivery. It is sent the numbered messages of its user at the pace at which it
- * takes them, and it sends the messages of one outbox. Its mailbox is loaded.
+ * takes them, and it sends the messages of one outbox. Its mailbox is loaded before `greet`, and stays
+ * in memory until `leave`.
  */
 export class Subscriber implements Subscription, LogReader, OutboxSender {
   readonly isPlain = false

@@ -125,6 +125,35 @@ describe('what is remembered', () => {
   })
 })
 
+describe('a user whose log opens slowly', () => {
+  it('[DSRV-20] is not forgotten while a connection waits for it', async () => {
+    const memory = createMemoryLog()
+    let open!: () => void
+    const opened = new Promise<void>((resolve) => {
+      open = resolve
+    })
+    const { connectDevice, sync } = await startServer({
+      log: {
+        async open(userId) {
+          if (userId === 'ada') await opened
+          return memory.open(userId)
+        },
+        commit: (userId, change) => memory.commit(userId, change),
+      },
+    })
+    const leaves = await connectDevice('ada:mac')
+    const stays = await connectDevice('ada:phone')
+    leaves.socket.terminate()
+    while (sync.stats().sockets > 1) await turn()
+    open()
+    await stays.resume()
+    for (let user = 0; user < 1_001; user += 1) sync.broadcastToUser(`user-${user}`, 'PING')
+    await turn()
+    expect(await sync.publishToUser('ada', 'PING')).toMatchObject({ seq: 1 })
+    await until(stays, () => stays.types.includes('PING'))
+  })
+})
+
 describe('options', () => {
   it.each<[string, unknown]>([
     ['log', {}],
