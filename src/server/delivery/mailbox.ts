@@ -133,14 +133,18 @@ export class Mailbox implements LogWriter {
     return frame
   }
 
-  /** What a client that must be reset continues from: its new cursor and, if there is one, the state. */
-  snapshot(why: ResetReason): { readonly seq: number; readonly state?: unknown } {
+  /**
+   * What a client that must be reset continues from: its new cursor and, if there is one, the state.
+   * A new client knows nothing before the message `newSince`.
+   */
+  snapshot(why: ResetReason, newSince: number): { readonly seq: number; readonly state?: unknown } {
     const state = this.#state?.take()
     if (state !== undefined) return { seq: this.head, state: JSON.parse(state) }
-    // Without a state, a client that was here before gets what is left of the log. A new client
-    // starts at the head, and so does one that is ahead: it has received everything.
-    const wasHere = why === 'epoch' || why === 'trimmed'
-    return { seq: wasHere ? this.first - 1 : this.head }
+    // A client that is ahead has received everything.
+    if (why === 'ahead') return { seq: this.head }
+    // A client that was here before gets what is left of the log.
+    const known = why === 'new' ? newSince : 0
+    return { seq: Math.max(known, this.first - 1) }
   }
 
   /** Reads the log, unless that was done. Resolves with whether it could be read. */

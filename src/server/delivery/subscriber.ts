@@ -38,6 +38,8 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
   readonly #highWaterBytes: number
   /** The number of the last message that was sent; `undefined` before the first resume. */
   #sent: number | undefined
+  /** The head of the log in the greeting. A new client without a state continues from there. */
+  #greetedHead = 0
   /** Messages up to this number are counted as replayed. */
   #replayedTo = 0
   /** The outbox that the connection sends from. */
@@ -63,6 +65,7 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
     const { maxMessageBytes: maxBytes, options } = this.#context
     const { idleMs, window } = options
     const { epoch, head, first } = this.#mailbox
+    this.#greetedHead = head
     this.#send('$hello', { v: DELIVERY_VERSION, maxBytes, idleMs, window, epoch, head, first })
   }
 
@@ -173,7 +176,7 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
 
   #reset(why: ResetReason, mark?: OutboxMark): void {
     const { epoch, head } = this.#mailbox
-    const snapshot = this.#mailbox.snapshot(why)
+    const snapshot = this.#mailbox.snapshot(why, this.#sent ?? this.#greetedHead)
     this.#context.counters.resets += 1
     this.#send('$reset', { why, epoch, head, ...mark })
     this.#send('$snapshot', { epoch, ...snapshot })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createManualClock } from '../../../src/testing/clock.js'
-import { startServer as startPlainServer } from '../support.js'
+import { kull, startServer as startPlainServer } from '../support.js'
 import { createHeldLog, progress, startServer, toDeliveryClient, turn, until } from './support.js'
 
 const credit = (newBalance: number) => ({ userId: 'ada', newBalance, change: 1, reason: '' })
@@ -182,6 +182,23 @@ describe('resuming', () => {
       head: 13,
     })
     await until(phone, () => phone.numbered.length === head - first + 1)
+  })
+
+  it('[DSRV-4] starts a new client without a state at the head of its greeting', async () => {
+    const protocol = { ...kull, coordinator: undefined }
+    const { connectDevice, sync } = await startServer({}, { protocol })
+    await sync.publishToUser('ada', 'CREDIT_UPDATE', credit(1))
+    const mac = await connectDevice('ada:mac')
+    await mac.received(1)
+    for (const balance of [2, 3]) await sync.publishToUser('ada', 'CREDIT_UPDATE', credit(balance))
+    const answer = { why: 'new', epoch: 'epoch-1', head: 3 }
+    expect(await mac.resume()).toEqual(answer)
+    await until(mac, () => mac.numbered.length === 2)
+    // What the connection was sent does not come again.
+    expect(await mac.resume()).toEqual(answer)
+    const snapshots = mac.of('$snapshot').map(({ seq }) => seq)
+    expect(snapshots).toEqual([1, 3])
+    expect(mac.numbered.map(({ seq }) => seq)).toEqual([2, 3])
   })
 
   it('[DSRV-4] keeps finished shoots out of the state once their time is over', async () => {
