@@ -17,8 +17,9 @@ export interface SubscriberOptions {
   readonly left: (subscriber: Subscriber) => void
 }
 
-// Limits on text that the client chooses and the server stores or compares.
-const LONGEST_CID = 128
+// Limits on text that the client chooses and the server stores or compares. A cid is part of a row's
+// key in a database, which cannot be any text.
+const CID = /^[\x20-\x7e]{1,128}$/
 const LONGEST_START = 64
 const MOST_PAST_STARTS = 32
 
@@ -44,6 +45,9 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
   #replayedTo = 0
   /** The outbox that the connection sends from. */
   #outbox: ClientOutbox | undefined
+  #isResuming = false
+  /** The newest `$resume` that came before an earlier one was answered. */
+  #nextResume: Resume | undefined
   /** The acknowledgement that is about to be sent. */
   #unsentAck: { readonly cid: string; readonly n: number } | undefined
 
@@ -74,7 +78,8 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
     if (type !== '$resume') return 'handled'
     const validated = validateResume(payload)
     if (!validated.ok || !isComplete(validated.value)) return 'invalid'
-    void this.#resume(validated.value)
+    this.#nextResume = validated.value
+    if (!this.#isResuming) void this.#resumeInTurn()
     return 'handled'
   }
 
@@ -115,6 +120,7 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
   }
 
   leave(): void {
+    this.#nextResume = undefined
     this.#mailbox.readers.delete(this)
     this.#turnTo(undefined)
     this.#options.left(this)
@@ -136,6 +142,17 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
 
   giveUp(): void {
     this.#options.connection.close(1011, 'Unavailable')
+  }
+
+  /** Answers one `$resume` after the other, so that a flood of them does not pile up. */
+  async #resumeInTurn(): Promise<void> {
+    this.#isResuming = true
+    while (this.#nextResume !== undefined) {
+      const resume = this.#nextResume
+      this.#nextResume = undefined
+      await this.#resume(resume)
+    }
+    this.#isResuming = false
   }
 
   async #resume(resume: Resume): Promise<void> {
@@ -227,5 +244,5 @@ function isComplete({ epoch, seq, cid, fence, start = '', past = [] }: Resume): 
   if ((cid === undefined) !== (fence === undefined)) return false
   if (past.length > MOST_PAST_STARTS) return false
   if ([start, ...past].some(({ length }) => length > LONGEST_START)) return false
-  return cid === undefined || (cid !== '' && cid.length <= LONGEST_CID)
+  return cid === undefined || CID.test(cid)
 }

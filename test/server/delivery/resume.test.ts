@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import { createManualClock } from '../../../src/testing/clock.js'
 import { kull, startServer as startPlainServer } from '../support.js'
-import { createHeldLog, progress, startServer, toDeliveryClient, turn, until } from './support.js'
+import {
+  claim,
+  createHeldLog,
+  progress,
+  startServer,
+  toDeliveryClient,
+  turn,
+  until,
+} from './support.js'
 
 const credit = (newBalance: number) => ({ userId: 'ada', newBalance, change: 1, reason: '' })
 
@@ -282,6 +290,9 @@ describe('resuming', () => {
       { seq: -1, epoch: 'epoch-1' },
       { cid: '', fence: 1 },
       { cid: 'x'.repeat(129), fence: 1 },
+      { cid: 'out\u0000', fence: 1 },
+      { cid: 'out\ud800', fence: 1 },
+      { cid: 'öut', fence: 1 },
       { cid: 'out-1', fence: 1, start: 'x'.repeat(65) },
       { cid: 'out-1', fence: 1, past: ['x'.repeat(65)] },
       { cid: 'out-1', fence: 1, past: Array.from({ length: 33 }, () => 'x') },
@@ -293,6 +304,31 @@ describe('resuming', () => {
     expect(mac.types).toEqual(['$hello'])
     expect(sync.stats()).toMatchObject({ invalid: wrong.length, unknown: 0 })
     expect(await mac.resume()).toMatchObject({ why: 'new' })
+  })
+
+  it('[DSRV-15] answers only the newest of those that wait for an earlier $resume', async () => {
+    let accept: (() => void) | undefined
+    const { connectDevice, sync } = await startServer({
+      accept: () =>
+        new Promise((resolve) => {
+          accept = () => resolve(undefined)
+        }),
+    })
+    const mac = await connectDevice('ada:mac')
+    await mac.resume(claim)
+    mac.report(1)
+    for (let fence = 2; fence <= 1_000; fence += 1) {
+      mac.say({ type: '$resume', payload: { ...claim, fence, epoch: 'epoch-1', seq: 0 } })
+    }
+    await mac.settled()
+    expect(mac.of('$resumed')).toEqual([])
+    accept?.()
+    await until(mac, () => mac.of('$roster').length === 3)
+    await mac.settled()
+    expect(mac.of('$resumed')).toMatchObject([{ hwm: 1 }, { hwm: 1 }])
+    expect(sync.stats().delivery).toMatchObject({ resumes: 3, taken: 1 })
+    // The newest claim is the one that counts.
+    expect(await mac.resume({ ...claim, fence: 999 })).not.toHaveProperty('hwm')
   })
 })
 
