@@ -252,8 +252,10 @@ export class Mailbox implements LogWriter {
   }
 
   #reportFailure(cause: unknown): void {
-    const { counters, reporting } = this.#context
+    const { counters, options, reporting } = this.#context
     counters.logFailures += 1
+    // The loss of the log is reported once.
+    if (options.log.lost?.aborted === true) return
     reporting.report(new SyncError('log-failed', 'The delivery log failed.', { cause }))
   }
 

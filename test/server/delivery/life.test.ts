@@ -125,6 +125,42 @@ describe('what is remembered', () => {
   })
 })
 
+describe('a server whose log is lost', () => {
+  it('[DSRV-25] closes what has delivery, accepts no more of it, and reports that once', async () => {
+    const errors: unknown[] = []
+    const losing = new AbortController()
+    const memory = createMemoryLog()
+    const { connect, connectDevice, left, sync } = await startServer(
+      {
+        log: {
+          lost: losing.signal,
+          open: (userId) => memory.open(userId),
+          async commit(userId, change) {
+            losing.signal.throwIfAborted()
+            await memory.commit(userId, change)
+          },
+        },
+      },
+      { onError: (error) => errors.push(error) },
+    )
+    const plain = await connect('?token=ada:plain')
+    const mac = await connectDevice('ada:mac')
+    await mac.resume(claim)
+    const reason = new Error('another server owns the log by now')
+    losing.abort(reason)
+    const unavailable = { code: 1011, reason: 'Unavailable' }
+    expect(await mac.closed).toEqual(unavailable)
+    await left(1)
+    const back = await connectDevice('ada:mac')
+    expect(await back.closed).toEqual(unavailable)
+    expect(back.frames).toEqual([])
+    await expect(sync.publishToUser('ada', 'PING')).rejects.toMatchObject({ code: 'log-failed' })
+    expect(errors).toEqual([expect.objectContaining({ code: 'log-failed', cause: reason })])
+    await plain.settled()
+    expect(plain.socket.readyState).toBe(plain.socket.OPEN)
+  })
+})
+
 describe('a user whose log opens slowly', () => {
   it('[DSRV-20] is not forgotten while a connection waits for it', async () => {
     const memory = createMemoryLog()
