@@ -214,6 +214,11 @@ describe('options', () => {
     )
   })
 
+  it('[DSRV-21] says that a promise of a log is to be awaited', () => {
+    const log = Promise.resolve(createMemoryLog()) as never
+    expect(() => createSyncServer({ protocol: kull, delivery: { log } })).toThrow('await it')
+  })
+
   it('[DSRV-1] numbers what is relayed for plain clients, too', async () => {
     const { connect, connectDevice, sync } = await startServer()
     const plain = toDeliveryClient(await connect('?token=ada:plain'))
