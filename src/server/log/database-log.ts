@@ -23,6 +23,7 @@ export const DEFAULT_LEASE_MS = 3_000
 
 /** A log in a database. */
 export interface DatabaseLog extends DeliveryLog {
+  /** Aborts when another server owns the log, or the database has lost its data. */
   readonly lost: AbortSignal
   /** Completes what is being written, and passes the log on. Call it after the server's `close`. */
   end(): Promise<void>
