@@ -26,8 +26,9 @@ export interface OutboxSender {
 }
 
 /**
- * How far a claim may raise the fence. A client's fence grows by one each time it takes its outbox
- * over. Without a limit one claim with the largest number would shut out every later owner.
+ * How far a claim to an outbox without a start may raise the fence. Without a limit one claim with
+ * the largest number would shut out every later owner, since anybody may know a cid. A start is a
+ * secret of the outbox: whoever knows it may raise the fence by any number.
  */
 const LONGEST_FENCE_STEP = 1_024
 
@@ -226,5 +227,6 @@ function doesCount(
   latest: Pick<ClientMark, 'fence' | 'start'> = { fence: 0, start },
 ): boolean {
   const isLatest = start === latest.start || past.includes(latest.start)
-  return isLatest && fence >= latest.fence && fence <= latest.fence + LONGEST_FENCE_STEP
+  const step = latest.start === '' ? LONGEST_FENCE_STEP : Number.POSITIVE_INFINITY
+  return isLatest && fence >= latest.fence && fence <= latest.fence + step
 }

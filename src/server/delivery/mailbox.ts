@@ -1,6 +1,6 @@
 import { SyncError } from '../../base/errors.js'
 import type { ResetReason } from '../../schemas/control.js'
-import type { ClientMark, LogChange, LoggedMessage, UserLog } from '../log/delivery-log.js'
+import type { ClientMark, LogChange, UserLog } from '../log/delivery-log.js'
 import {
   applyChange,
   createUserLog,
@@ -13,9 +13,9 @@ import { nextTurn } from '../turn.js'
 import { ClientOutbox } from './client-outbox.js'
 import type { ServerDeliveryContext } from './context.js'
 import { LogDraft, type LogWriter } from './log-draft.js'
-import { encodeNumbered, loggedSizeOf, sendToPlain } from './logged-message.js'
-import type { ResolvedDeliveryOptions } from './options.js'
+import { encodeNumbered, sendToPlain } from './logged-message.js'
 import type { CreateSharedState, SharedState } from './shared-state.js'
+import { countToTrim, totalSizeOf } from './trim.js'
 
 /** A connection that is sent numbered messages as fast as it takes them. No method throws. */
 export interface LogReader {
@@ -33,8 +33,6 @@ interface QueuedWrite {
 
 // How many frames are cached: several connections are sent the same one at about the same time.
 const MOST_FRAMES = 256
-// A trim writes the whole state. So it removes a tenth of the messages at once.
-const KEPT_BY_TRIM = 0.9
 
 /**
  * A copy in memory of one user's log, and the writes that wait. What comes in one turn of the event
@@ -51,7 +49,7 @@ export class Mailbox implements LogWriter {
   readonly #frames = new Map<number, Uint8Array>()
   #log: UserLogState = createUserLog('')
   #state: SharedState | undefined
-  /** The size of all messages, see {@link loggedSizeOf}. */
+  /** The size of all messages, see {@link totalSizeOf}. */
   #bytes = 0
   /** Whether the log could be read; `undefined`: it is to be read. */
   #loading: Promise<boolean> | undefined
@@ -59,7 +57,9 @@ export class Mailbox implements LogWriter {
   #waiting: QueuedWrite[] = []
   /** Resolves once no write waits any more; `undefined` if none does. */
   #working: Promise<void> | undefined
-  #isWriting = false
+  /** Whether the log is being read or written. */
+  #isLogBusy = false
+  #hasReportedFull = false
   #mustTrim = false
 
   /** `release` is called each time that the mailbox may have become unused. */
@@ -133,14 +133,18 @@ export class Mailbox implements LogWriter {
     return frame
   }
 
-  /** What a client that must be reset continues from: its new cursor and, if there is one, the state. */
-  snapshot(why: ResetReason): { readonly seq: number; readonly state?: unknown } {
+  /**
+   * What a client that must be reset continues from: its new cursor and, if there is one, the state.
+   * A new client knows nothing before the message `newSince`.
+   */
+  snapshot(why: ResetReason, newSince: number): { readonly seq: number; readonly state?: unknown } {
     const state = this.#state?.take()
     if (state !== undefined) return { seq: this.head, state: JSON.parse(state) }
-    // Without a state, a client that was here before gets what is left of the log. A new client
-    // starts at the head, and so does one that is ahead: it has received everything.
-    const wasHere = why === 'epoch' || why === 'trimmed'
-    return { seq: wasHere ? this.first - 1 : this.head }
+    // A client that is ahead has received everything.
+    if (why === 'ahead') return { seq: this.head }
+    // A client that was here before gets what is left of the log.
+    const known = why === 'new' ? newSince : 0
+    return { seq: Math.max(known, this.first - 1) }
   }
 
   /** Reads the log, unless that was done. Resolves with whether it could be read. */
@@ -153,7 +157,8 @@ export class Mailbox implements LogWriter {
   }
 
   write(stage: (draft: LogDraft) => void): Promise<boolean> {
-    if (this.#isWriting && this.#waiting.length >= this.#context.options.maxEntries) {
+    if (this.#isLogBusy && this.#waiting.length >= this.#context.options.maxEntries) {
+      this.#reportFull()
       return Promise.resolve(false)
     }
     return new Promise((resolve) => {
@@ -164,14 +169,13 @@ export class Mailbox implements LogWriter {
 
   async #work(): Promise<void> {
     await nextTurn()
-    this.#isWriting = true
     while (this.#waiting.length > 0 || this.#mustTrim) {
       const writes = this.#waiting
       this.#waiting = []
       const isWritten = await this.#writeTogether(writes)
       for (const { resolve } of writes) resolve(isWritten)
     }
-    this.#isWriting = false
+    this.#hasReportedFull = false
     this.#working = undefined
     this.#release(this)
   }
@@ -179,16 +183,28 @@ export class Mailbox implements LogWriter {
   async #writeTogether(writes: readonly QueuedWrite[]): Promise<boolean> {
     const mustTrim = this.#mustTrim
     this.#mustTrim = false
-    if (!(await this.load())) return false
-    const draft = new LogDraft(this.#log)
-    for (const { stage } of writes) stage(draft)
-    if (mustTrim) draft.trim = this.#trim()
-    if (!(await this.#commit(draft))) return false
+    this.#isLogBusy = true
+    const draft = await this.#writeDraft(writes, mustTrim)
+    // What the handlers publish waits for no answer of the log.
+    this.#isLogBusy = false
+    if (draft === undefined) return false
     for (const reader of this.readers) reader.pump()
     for (const answer of draft.answers) answer()
     for (const messages of draft.published) sendToPlain(this.#context, this.userId, messages)
     for (const handle of draft.handlers) handle()
     return true
+  }
+
+  /** Resolves with the draft once it is written; with `undefined` where the log failed. */
+  async #writeDraft(
+    writes: readonly QueuedWrite[],
+    mustTrim: boolean,
+  ): Promise<LogDraft | undefined> {
+    if (!(await this.load())) return undefined
+    const draft = new LogDraft(this.#log)
+    for (const { stage } of writes) stage(draft)
+    if (mustTrim) draft.trim = this.#trim()
+    return (await this.#commit(draft)) ? draft : undefined
   }
 
   async #commit({ appended, marks, trim }: LogDraft): Promise<boolean> {
@@ -236,9 +252,18 @@ export class Mailbox implements LogWriter {
   }
 
   #reportFailure(cause: unknown): void {
-    const { counters, reporting } = this.#context
+    const { counters, options, reporting } = this.#context
     counters.logFailures += 1
+    // The loss of the log is reported once.
+    if (options.log.lost?.aborted === true) return
     reporting.report(new SyncError('log-failed', 'The delivery log failed.', { cause }))
+  }
+
+  #reportFull(): void {
+    if (this.#hasReportedFull) return
+    this.#hasReportedFull = true
+    const message = 'The delivery log is too slow: what exceeds its queue is refused.'
+    this.#context.reporting.report(new SyncError('log-failed', message))
   }
 
   /** The least recently used marks, as many as are too many once `added` are added. */
@@ -257,24 +282,4 @@ export class Mailbox implements LogWriter {
     const checkpoint = state !== undefined && { checkpoint: { seq: this.head, state } }
     return { first: this.first + count, ...checkpoint }
   }
-}
-
-/** How many of the oldest messages a trim removes, so that the rest is well within the bounds. */
-function countToTrim(
-  messages: readonly LoggedMessage[],
-  bytes: number,
-  { maxEntries, maxLogBytes }: ResolvedDeliveryOptions,
-): number {
-  const mostKept = Math.max(1, Math.floor(maxEntries * KEPT_BY_TRIM))
-  let excessBytes = bytes - maxLogBytes * KEPT_BY_TRIM
-  const firstKept = messages.findIndex((message, index) => {
-    if (messages.length - index <= mostKept && excessBytes <= 0) return true
-    excessBytes -= loggedSizeOf(message)
-    return false
-  })
-  return firstKept < 0 ? messages.length : firstKept
-}
-
-function totalSizeOf(messages: readonly LoggedMessage[]): number {
-  return messages.reduce((sum, message) => sum + loggedSizeOf(message), 0)
 }

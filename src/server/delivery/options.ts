@@ -1,6 +1,7 @@
 import type { Random } from '../../base/clock.js'
 import { assertOption } from '../../base/errors.js'
 import { assertDuration, assertOptionalFunction, assertWholeNumber } from '../../base/options.js'
+import { isThenable } from '../../base/values.js'
 import type { MessageSchemas } from '../../schemas/schema.js'
 import type { AnyIncomingMessage } from '../client.js'
 import type { DeliveryLog } from '../log/delivery-log.js'
@@ -73,6 +74,7 @@ export function resolveDeliveryOptions<R extends MessageSchemas, S extends Messa
   const { drainSpreadMs = 10_000, idleMs = 30_000 } = options
   const { maxEntries = 10_000, maxLogBytes = 2 ** 24, maxClients = 1_000 } = options
   const { window = 256, highWaterBytes = 2 ** 18 } = options
+  assertOption(!isThenable(log), 'delivery.log is a promise: await it first')
   const isLog = typeof log.open === 'function' && typeof log.commit === 'function'
   assertOption(isLog, 'delivery.log must have open and commit')
   assertDuration('delivery.drainSpreadMs', drainSpreadMs)

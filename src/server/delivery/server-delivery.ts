@@ -2,7 +2,7 @@ import { withDeadline } from '../../base/deadline.js'
 import { SyncError } from '../../base/errors.js'
 import { CAPABILITIES } from '../../schemas/control.js'
 import type { Identity, UpgradeRequest } from '../../schemas/protocol.js'
-import type { LogPosition } from '../log/delivery-log.js'
+import type { DeliveryLog, LogPosition } from '../log/delivery-log.js'
 import { SERVER_DEVICE_ID, type UnsealedMessage } from '../outgoing.js'
 import { createDeliveryCounters } from '../stats.js'
 import { Ticker } from '../ticker.js'
@@ -31,6 +31,9 @@ export class ServerDelivery implements ServerDeliveryPort {
     this.#pinger = new Ticker(context.clock, context.options.idleMs, (subscriber) => {
       subscriber.ping()
     })
+    const { lost } = context.options.log
+    if (lost?.aborted === true) this.#lose()
+    else lost?.addEventListener('abort', this.#lose, { once: true })
   }
 
   get isDraining(): boolean {
@@ -45,19 +48,21 @@ export class ServerDelivery implements ServerDeliveryPort {
   ): Promise<Subscription | undefined> {
     if (!isDeliveryAskedFor(request)) return plainSubscription
     const mailbox = this.#mailboxes.of(userId)
-    // 1011 is the server's fault: the client tries again.
-    if (!(await mailbox.load())) connection.close(1011, 'Unavailable')
-    // Meanwhile the client may have left.
-    if (!connection.isOpen) {
-      this.#mailboxes.release(mailbox)
-      return undefined
-    }
     const left = (gone: Subscriber) => {
       this.#pinger.delete(gone)
       this.#mailboxes.release(mailbox)
     }
     const options = { mailbox, deviceId, connection, sendRoster, left }
+    // It is made first, since a mailbox that nobody uses may be forgotten during the load.
     const subscriber = new Subscriber(this.#context, options)
+    // 1011 is the server's fault: the client tries again.
+    const isLoaded = await mailbox.load()
+    if (!isLoaded || this.#log.lost?.aborted === true) connection.close(1011, 'Unavailable')
+    // Meanwhile the client may have left.
+    if (!connection.isOpen) {
+      subscriber.leave()
+      return undefined
+    }
     this.#pinger.add(subscriber)
     subscriber.greet()
     return subscriber
@@ -92,6 +97,19 @@ export class ServerDelivery implements ServerDeliveryPort {
       subscriber.drain(Math.floor(options.random() * options.drainSpreadMs))
     }
     await withDeadline({ clock, limitMs: graceMs }, () => this.#mailboxes.settled())
+    this.#log.lost?.removeEventListener('abort', this.#lose)
+  }
+
+  /** This server can never use the log again. Clients come back, and may find another server. */
+  readonly #lose = (): void => {
+    const cause: unknown = this.#log.lost?.reason
+    const error = new SyncError('log-failed', 'The delivery log is lost.', { cause })
+    this.#context.reporting.report(error)
+    for (const subscriber of this.#pinger.members) subscriber.giveUp()
+  }
+
+  get #log(): DeliveryLog {
+    return this.#context.options.log
   }
 
   /** Resolves with the position of the last message; with `undefined` where the log failed. */

@@ -17,8 +17,9 @@ export interface SubscriberOptions {
   readonly left: (subscriber: Subscriber) => void
 }
 
-// Limits on text that the client chooses and the server stores or compares.
-const LONGEST_CID = 128
+// Limits on text that the client chooses and the server stores or compares. A cid is part of a row's
+// key in a database, which cannot be any text.
+const CID = /^[\x20-\x7e]{1,128}$/
 const LONGEST_START = 64
 const MOST_PAST_STARTS = 32
 
@@ -26,7 +27,8 @@ const validateResume = createValidate(toServer.$resume)
 
 /**
  * A connection with delivery. It is sent the numbered messages of its user at the pace at which it
- * takes them, and it sends the messages of one outbox. Its mailbox is loaded.
+ * takes them, and it sends the messages of one outbox. Its mailbox is loaded before `greet`, and stays
+ * in memory until `leave`.
  */
 export class Subscriber implements Subscription, LogReader, OutboxSender {
   readonly isPlain = false
@@ -36,10 +38,15 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
   readonly #highWaterBytes: number
   /** The number of the last message that was sent; `undefined` before the first resume. */
   #sent: number | undefined
+  /** The head of the log in the greeting. A new client without a state continues from there. */
+  #greetedHead = 0
   /** Messages up to this number are counted as replayed. */
   #replayedTo = 0
   /** The outbox that the connection sends from. */
   #outbox: ClientOutbox | undefined
+  #isResuming = false
+  /** The newest `$resume` that came before an earlier one was answered. */
+  #nextResume: Resume | undefined
   /** The acknowledgement that is about to be sent. */
   #unsentAck: { readonly cid: string; readonly n: number } | undefined
 
@@ -60,6 +67,7 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
     const { maxMessageBytes: maxBytes, options } = this.#context
     const { idleMs, window } = options
     const { epoch, head, first } = this.#options.mailbox
+    this.#greetedHead = head
     this.#send('$hello', { v: DELIVERY_VERSION, maxBytes, idleMs, window, epoch, head, first })
   }
 
@@ -68,7 +76,8 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
     if (type !== '$resume') return 'handled'
     const validated = validateResume(payload)
     if (!validated.ok || !isComplete(validated.value)) return 'invalid'
-    void this.#resume(validated.value)
+    this.#nextResume = validated.value
+    if (!this.#isResuming) void this.#resumeInTurn()
     return 'handled'
   }
 
@@ -109,6 +118,7 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
   }
 
   leave(): void {
+    this.#nextResume = undefined
     this.#options.mailbox.readers.delete(this)
     this.#turnTo(undefined)
     this.#options.left(this)
@@ -130,6 +140,17 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
 
   giveUp(): void {
     this.#options.connection.close(1011, 'Unavailable')
+  }
+
+  /** Answers one `$resume` after the other, so that a flood of them does not pile up. */
+  async #resumeInTurn(): Promise<void> {
+    this.#isResuming = true
+    while (this.#nextResume !== undefined) {
+      const resume = this.#nextResume
+      this.#nextResume = undefined
+      await this.#resume(resume)
+    }
+    this.#isResuming = false
   }
 
   async #resume(resume: Resume): Promise<void> {
@@ -170,7 +191,7 @@ export class Subscriber implements Subscription, LogReader, OutboxSender {
 
   #reset(why: ResetReason, mark?: OutboxMark): void {
     const { epoch, head } = this.#options.mailbox
-    const snapshot = this.#options.mailbox.snapshot(why)
+    const snapshot = this.#options.mailbox.snapshot(why, this.#sent ?? this.#greetedHead)
     this.#context.counters.resets += 1
     this.#send('$reset', { why, epoch, head, ...mark })
     this.#send('$snapshot', { epoch, ...snapshot })
@@ -221,5 +242,5 @@ function isComplete({ epoch, seq, cid, fence, start = '', past = [] }: Resume): 
   if ((cid === undefined) !== (fence === undefined)) return false
   if (past.length > MOST_PAST_STARTS) return false
   if ([start, ...past].some(({ length }) => length > LONGEST_START)) return false
-  return cid === undefined || (cid !== '' && cid.length <= LONGEST_CID)
+  return cid === undefined || CID.test(cid)
 }

@@ -23,6 +23,8 @@ export const DEFAULT_LEASE_MS = 3_000
 
 /** A log in a database. */
 export interface DatabaseLog extends DeliveryLog {
+  /** Aborts when another server owns the log, or the database has lost its data. */
+  readonly lost: AbortSignal
   /** Completes what is being written, and passes the log on. Call it after the server's `close`. */
   end(): Promise<void>
 }
@@ -32,7 +34,7 @@ export interface DatabaseLog extends DeliveryLog {
  *
  * The commits of all users that come in one turn of the event loop, or during a transaction, share
  * one transaction. One server at a time owns the log. A server that was stopped for long and lost
- * its log finds that its commits reject.
+ * its log finds that its commits reject, and that `lost` aborts.
  *
  * Rejects with SyncError `option-invalid` where an option makes no sense or another server answers
  * that it has the log open, and with what the database rejects with.
@@ -64,9 +66,14 @@ interface WaitingCommit {
   readonly reject: (cause: unknown) => void
 }
 
+const TAKEN_OVER = 'another server owns the log by now'
+const DATA_LOST = "the log's database has lost its data"
+
 class OwnedLog implements DatabaseLog {
   readonly #database: Database
   readonly #lease: Lease
+  readonly #lost = new AbortController()
+  readonly #stopWatching: () => void
   readonly #headers = new Map<string, UserHeader>()
   #waiting: WaitingCommit[] = []
   /** Resolves once nothing waits any more. */
@@ -76,6 +83,12 @@ class OwnedLog implements DatabaseLog {
   constructor(database: Database, lease: Lease) {
     this.#database = database
     this.#lease = lease
+    lease.lost.addEventListener('abort', () => this.#lost.abort(new Error(TAKEN_OVER)))
+    this.#stopWatching = database.watch(() => void this.#check())
+  }
+
+  get lost(): AbortSignal {
+    return this.#lost.signal
   }
 
   async open(userId: string): Promise<UserLog> {
@@ -106,12 +119,14 @@ class OwnedLog implements DatabaseLog {
 
   async end(): Promise<void> {
     this.#hasEnded = true
+    this.#stopWatching()
     await this.#writing
     await this.#lease.release()
   }
 
   #assertOpen(): void {
     if (this.#hasEnded) throw new Error('the log was ended')
+    this.#lost.signal.throwIfAborted()
   }
 
   #write(history: string, writes: readonly Write[]): Promise<void> {
@@ -149,16 +164,30 @@ class OwnedLog implements DatabaseLog {
   /** Makes a transaction that has no effect unless this server still owns the log. */
   async #transact<T>(reads: readonly Read[], change: (found: Found) => Change<T>): Promise<T> {
     const lease = this.#lease
+    let hasOwner = true as boolean
     try {
       return await this.#database.transact([lease.read, ...reads], (found) => {
-        const [owner, ...rows] = found.rows
+        const [owner = [], ...rows] = found.rows
+        hasOwner = owner.length > 0
         const answer = lease.keep(owner)
         const { writes = [], result } = change({ ...found, rows })
         return { writes: [...answer, ...writes], result }
       })
     } catch (error) {
-      if (error instanceof LostError) lease.lose()
-      throw error
+      if (!(error instanceof LostError)) throw error
+      const lost = new Error(hasOwner ? TAKEN_OVER : DATA_LOST)
+      this.#lost.abort(lost)
+      lease.lose()
+      throw lost
+    }
+  }
+
+  /** Finds out without a commit whether the log is lost. */
+  async #check(): Promise<void> {
+    try {
+      await this.#transact([], () => ({ result: undefined }))
+    } catch {
+      // A loss aborts `lost`. Any other failure is found by the next commit.
     }
   }
 }

@@ -77,6 +77,11 @@ export interface LogChange {
  * again.
  */
 export interface DeliveryLog {
+  /**
+   * Aborts, with an error that says why, when this server can never use the log again. The server
+   * then closes its connections with delivery, and accepts no others.
+   */
+  readonly lost?: AbortSignal
   /** Reads what the log has of a user. */
   open(userId: string): Promise<UserLog>
   /**

@@ -125,6 +125,71 @@ describe('what is remembered', () => {
   })
 })
 
+describe('a server whose log is lost', () => {
+  it('[DSRV-25] closes what has delivery, accepts no more of it, and reports that once', async () => {
+    const errors: unknown[] = []
+    const losing = new AbortController()
+    const memory = createMemoryLog()
+    const { connect, connectDevice, left, sync } = await startServer(
+      {
+        log: {
+          lost: losing.signal,
+          open: (userId) => memory.open(userId),
+          async commit(userId, change) {
+            losing.signal.throwIfAborted()
+            await memory.commit(userId, change)
+          },
+        },
+      },
+      { onError: (error) => errors.push(error) },
+    )
+    const plain = await connect('?token=ada:plain')
+    const mac = await connectDevice('ada:mac')
+    await mac.resume(claim)
+    const reason = new Error('another server owns the log by now')
+    losing.abort(reason)
+    const unavailable = { code: 1011, reason: 'Unavailable' }
+    expect(await mac.closed).toEqual(unavailable)
+    await left(1)
+    const back = await connectDevice('ada:mac')
+    expect(await back.closed).toEqual(unavailable)
+    expect(back.frames).toEqual([])
+    await expect(sync.publishToUser('ada', 'PING')).rejects.toMatchObject({ code: 'log-failed' })
+    expect(errors).toEqual([expect.objectContaining({ code: 'log-failed', cause: reason })])
+    await plain.settled()
+    expect(plain.socket.readyState).toBe(plain.socket.OPEN)
+  })
+})
+
+describe('a user whose log opens slowly', () => {
+  it('[DSRV-20] is not forgotten while a connection waits for it', async () => {
+    const memory = createMemoryLog()
+    let open!: () => void
+    const opened = new Promise<void>((resolve) => {
+      open = resolve
+    })
+    const { connectDevice, sync } = await startServer({
+      log: {
+        async open(userId) {
+          if (userId === 'ada') await opened
+          return memory.open(userId)
+        },
+        commit: (userId, change) => memory.commit(userId, change),
+      },
+    })
+    const leaves = await connectDevice('ada:mac')
+    const stays = await connectDevice('ada:phone')
+    leaves.socket.terminate()
+    while (sync.stats().sockets > 1) await turn()
+    open()
+    await stays.resume()
+    for (let user = 0; user < 1_001; user += 1) sync.broadcastToUser(`user-${user}`, 'PING')
+    await turn()
+    expect(await sync.publishToUser('ada', 'PING')).toMatchObject({ seq: 1 })
+    await until(stays, () => stays.types.includes('PING'))
+  })
+})
+
 describe('options', () => {
   it.each<[string, unknown]>([
     ['log', {}],
@@ -147,6 +212,11 @@ describe('options', () => {
         message: expect.stringContaining(`delivery.${name}`) as string,
       }) as Error,
     )
+  })
+
+  it('[DSRV-21] says that a promise of a log is to be awaited', () => {
+    const log = Promise.resolve(createMemoryLog()) as never
+    expect(() => createSyncServer({ protocol: kull, delivery: { log } })).toThrow('await it')
   })
 
   it('[DSRV-1] numbers what is relayed for plain clients, too', async () => {

@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import { createManualClock } from '../../../src/testing/clock.js'
-import { startServer as startPlainServer } from '../support.js'
-import { createHeldLog, progress, startServer, toDeliveryClient, turn, until } from './support.js'
+import { kull, startServer as startPlainServer } from '../support.js'
+import {
+  claim,
+  createHeldLog,
+  progress,
+  startServer,
+  toDeliveryClient,
+  turn,
+  until,
+} from './support.js'
 
 const credit = (newBalance: number) => ({ userId: 'ada', newBalance, change: 1, reason: '' })
 
@@ -184,6 +192,23 @@ describe('resuming', () => {
     await until(phone, () => phone.numbered.length === head - first + 1)
   })
 
+  it('[DSRV-4] starts a new client without a state at the head of its greeting', async () => {
+    const protocol = { ...kull, coordinator: undefined }
+    const { connectDevice, sync } = await startServer({}, { protocol })
+    await sync.publishToUser('ada', 'CREDIT_UPDATE', credit(1))
+    const mac = await connectDevice('ada:mac')
+    await mac.received(1)
+    for (const balance of [2, 3]) await sync.publishToUser('ada', 'CREDIT_UPDATE', credit(balance))
+    const answer = { why: 'new', epoch: 'epoch-1', head: 3 }
+    expect(await mac.resume()).toEqual(answer)
+    await until(mac, () => mac.numbered.length === 2)
+    // What the connection was sent does not come again.
+    expect(await mac.resume()).toEqual(answer)
+    const snapshots = mac.of('$snapshot').map(({ seq }) => seq)
+    expect(snapshots).toEqual([1, 3])
+    expect(mac.numbered.map(({ seq }) => seq)).toEqual([2, 3])
+  })
+
   it('[DSRV-4] keeps finished shoots out of the state once their time is over', async () => {
     const clock = createManualClock()
     const { connectDevice, sync } = await startServer({}, { clock })
@@ -265,6 +290,9 @@ describe('resuming', () => {
       { seq: -1, epoch: 'epoch-1' },
       { cid: '', fence: 1 },
       { cid: 'x'.repeat(129), fence: 1 },
+      { cid: 'out\u0000', fence: 1 },
+      { cid: 'out\ud800', fence: 1 },
+      { cid: 'öut', fence: 1 },
       { cid: 'out-1', fence: 1, start: 'x'.repeat(65) },
       { cid: 'out-1', fence: 1, past: ['x'.repeat(65)] },
       { cid: 'out-1', fence: 1, past: Array.from({ length: 33 }, () => 'x') },
@@ -276,6 +304,31 @@ describe('resuming', () => {
     expect(mac.types).toEqual(['$hello'])
     expect(sync.stats()).toMatchObject({ invalid: wrong.length, unknown: 0 })
     expect(await mac.resume()).toMatchObject({ why: 'new' })
+  })
+
+  it('[DSRV-15] answers only the newest of those that wait for an earlier $resume', async () => {
+    let accept: (() => void) | undefined
+    const { connectDevice, sync } = await startServer({
+      accept: () =>
+        new Promise((resolve) => {
+          accept = () => resolve(undefined)
+        }),
+    })
+    const mac = await connectDevice('ada:mac')
+    await mac.resume(claim)
+    mac.report(1)
+    for (let fence = 2; fence <= 1_000; fence += 1) {
+      mac.say({ type: '$resume', payload: { ...claim, fence, epoch: 'epoch-1', seq: 0 } })
+    }
+    await mac.settled()
+    expect(mac.of('$resumed')).toEqual([])
+    accept?.()
+    await until(mac, () => mac.of('$roster').length === 3)
+    await mac.settled()
+    expect(mac.of('$resumed')).toMatchObject([{ hwm: 1 }, { hwm: 1 }])
+    expect(sync.stats().delivery).toMatchObject({ resumes: 3, taken: 1 })
+    // The newest claim is the one that counts.
+    expect(await mac.resume({ ...claim, fence: 999 })).not.toHaveProperty('hwm')
   })
 })
 

@@ -379,10 +379,10 @@ describe('what a client sends', () => {
     expect(anew).toMatchObject({ hwm: 0, known: false })
   })
 
-  it('[DSRV-24] is accepted with a fence that grows by bounded steps', async () => {
+  it('[DSRV-24] without a start is accepted with a fence that grows by bounded steps', async () => {
     const { connectDevice } = await startServer()
     const mac = await connectDevice('ada:mac')
-    const resume = (fence: number, cid = 'out-1') => mac.resume({ cid, fence, start: 's' })
+    const resume = (fence: number, cid = 'out-1') => mac.resume({ cid, fence })
     expect(await resume(1_025)).not.toHaveProperty('hwm')
     expect(await resume(1_024)).toMatchObject({ known: false })
     for (const fence of [2 ** 53 - 1, 2_049, 1_023]) {
@@ -392,6 +392,21 @@ describe('what a client sends', () => {
     // The owner continues, whatever others claimed.
     mac.report(1)
     await until(mac, () => mac.of('$ack').length === 1)
+  })
+
+  it('[DSRV-24] that knows the last start is accepted with any fence that is not lower', async () => {
+    const { connectDevice } = await startServer()
+    const mac = await connectDevice('ada:mac')
+    const resume = (fence: number, start: string, past: string[]) =>
+      mac.resume({ cid: 'out-1', fence, start, past })
+    expect(await resume(1, 'a', [])).toMatchObject({ known: false })
+    mac.report(1)
+    await until(mac, () => mac.of('$ack').length === 1)
+    // It was started 1,100 times without a server.
+    expect(await resume(1_101, 'z', ['y', 'a'])).toMatchObject({ hwm: 1, known: true })
+    expect(await resume(1_100, 'z', ['y', 'a'])).not.toHaveProperty('hwm')
+    expect(await resume(2 ** 53 - 1, 'stranger', ['a'])).not.toHaveProperty('hwm')
+    expect(await resume(1_102, 'last', ['z'])).toMatchObject({ hwm: 1 })
   })
 
   it('[DSRV-15] [DSRV-24] has its start in the log before the resume is answered', async () => {
@@ -567,7 +582,11 @@ describe('a log that takes its time', () => {
 
   it('[DSRV-18] whose queue is full accepts no more, until it has room again', async () => {
     const held = createHeldLog()
-    const { connectDevice, sync } = await startServer({ log: held, maxEntries: 5 })
+    const errors: string[] = []
+    const { connectDevice, sync } = await startServer(
+      { log: held, maxEntries: 5 },
+      { onError: ({ code }) => errors.push(code) },
+    )
     const mac = await connectDevice('ada:mac')
     await mac.resume(claim)
     held.hold()
@@ -587,5 +606,25 @@ describe('a log that takes its time', () => {
     ])
     mac.report(1)
     await until(mac, () => mac.of('$ack').length === 1)
+    // Once for three refusals.
+    expect(errors).toEqual(['log-failed'])
+  })
+
+  it('[DSRV-18] has what handlers broadcast as they run, however much it is', async () => {
+    const { connectDevice, sync } = await startServer(
+      { maxEntries: 10 },
+      { onMessage: ({ client }) => sync.broadcastToUser(client.userId, 'PING') },
+    )
+    const mac = await connectDevice('ada:mac')
+    await mac.resume(claim)
+    const reports = Array.from({ length: 12 }, (_, index) => index + 1)
+    const type = 'UPDATE_PROGRESS'
+    mac.say({
+      type: 'BATCH',
+      messages: reports.map((n) => ({ type, payload: progress, cid: 'out-1', n })),
+    })
+    await until(mac, () => mac.of('$ack').at(-1)?.['n'] === 12)
+    await mac.settled()
+    expect(mac.types.filter((type) => type === 'PING')).toHaveLength(12)
   })
 })

@@ -122,12 +122,47 @@ describe('the owner of a log', () => {
     late.catch(() => undefined)
     await next.open('ada')
     await next.commit('ada', { append: [{ ...said(2), deviceId: 'next' }] })
+    expect(log.lost.aborted).toBe(false)
     thaw()
-    await expect(late).rejects.toThrow('another')
+    await expect(late).rejects.toThrow('another server owns the log by now')
+    expect(log.lost.reason).toMatchObject({ message: 'another server owns the log by now' })
     await expect(log.open('ada')).rejects.toThrow('another')
     await log.end()
     const { messages } = await next.open('ada')
     expect(messages.map(({ deviceId }) => deviceId)).toEqual(['mac', 'next'])
+  })
+})
+
+describe('a log that is lost', () => {
+  it('[DSRV-33] says so without a commit', async () => {
+    const clock = createManualClock()
+    const database = createMemoryDatabase()
+    const log = await createDatabaseLog(database, { clock })
+    const thaw = database.freeze()
+    const opening = createDatabaseLog(database.open(), { clock })
+    await turn()
+    clock.advance(3_000)
+    const next = await opening
+    thaw()
+    await turn()
+    expect(log.lost.reason).toMatchObject({ message: 'another server owns the log by now' })
+    await log.end()
+    await next.end()
+    expect(next.lost.aborted).toBe(false)
+  })
+
+  it('[DSRV-34] tells that its database has lost its data', async () => {
+    const database = createMemoryDatabase()
+    const log = await createDatabaseLog(database)
+    await log.open('ada')
+    const written = log.commit('ada', { append: [said(1)] })
+    database.clear()
+    const message = "the log's database has lost its data"
+    await expect(written).rejects.toThrow(message)
+    expect(log.lost.reason).toMatchObject({ message })
+    // It is not the owner of the new, empty database.
+    await expect(log.open('ada')).rejects.toThrow(message)
+    await log.end()
   })
 })
 
