@@ -35,17 +35,17 @@ export interface Database {
 
 /** Which rows of a table a transaction reads. */
 export interface Read {
-  /** The name of the table: any text that is not empty, without U+0000 and lone surrogates. */
+  /** The name of the table: any text that is not empty. */
   readonly table: string
   /** The row with this key. */
   readonly key?: string
-  /** All rows with larger keys, compared character by character. Without it and `key`: all rows. */
+  /** All rows with larger keys, compared as JavaScript compares texts. Without it and `key`: all rows. */
   readonly after?: string
 }
 
 /** One row of a table. */
 export interface Row {
-  /** Any text that is not empty, without U+0000 and lone surrogates. */
+  /** Any text that is not empty. */
   readonly key: string
   /** Any text. */
   readonly value: string
