@@ -60,10 +60,39 @@ describe('the file of a database', () => {
     const folder = join(makeFolder(), 'folder')
     writeFileSync(folder, 'a file is in the way')
     const database = createSqliteDatabase(join(folder, 'test.db'))
-    await expect(increment(database)).rejects.toMatchObject({ code: 'EEXIST' })
+    await expect(increment(database)).rejects.toMatchObject({
+      code: 'storage-failed',
+      message: expect.stringContaining(join(folder, 'test.db')) as string,
+      cause: { code: 'EEXIST' },
+    })
     rmSync(folder)
     await increment(database)
     expect(await read(database, 'n')).toBe('1')
+    await database.close()
+  })
+
+  it('[DB-11] cannot be a folder, whose mode stays', async () => {
+    const path = makeFolder()
+    chmodSync(path, 0o755)
+    const database = createSqliteDatabase(path)
+    await expect(increment(database)).rejects.toMatchObject({
+      code: 'storage-failed',
+      // Some libraries put something before SQLite's own text.
+      message: expect.stringMatching(/unable to open/) as string,
+    })
+    expect(modeOf(path)).toBe(0o755)
+    await database.close()
+  })
+
+  it('[DB-11] cannot be a file of something else', async () => {
+    const path = join(makeFolder(), 'notes.txt')
+    writeFileSync(path, 'My notes, which are no database. '.repeat(200))
+    const database = createSqliteDatabase(path)
+    await expect(increment(database)).rejects.toMatchObject({
+      code: 'storage-failed',
+      message: `The database ${path} cannot be opened: file is not a database`,
+      cause: { message: 'file is not a database' },
+    })
     await database.close()
   })
 

@@ -45,7 +45,7 @@ const MOST_REPAIRS = 3
  * `better-sqlite3`: they do not see each other's locks.
  *
  * @throws SyncError `option-invalid` if an option is not usable. Methods reject with it if there is
- * no SQLite.
+ * no SQLite, and with `storage-failed` if the file cannot be opened.
  *
  * @example
  * const database = createSqliteDatabase('data/app.db', { onError: console.error })
@@ -130,9 +130,10 @@ class SqliteDatabase implements Database {
         }
         repairs += 1
         if (repairs > MOST_REPAIRS || !this.#mayRepair(error)) {
+          const isOpen = this.#opened !== undefined
           // Another connection may do better at the next use.
           this.#leave()
-          throw error
+          throw isOpen ? error : this.#openError(error)
         }
       }
     }
@@ -176,6 +177,14 @@ class SqliteDatabase implements Database {
       connection.close()
       throw error
     }
+  }
+
+  #openError(cause: unknown): unknown {
+    // An error of the library says what is wrong, such as that there is no SQLite.
+    if (typeof this.#source !== 'string' || cause instanceof SyncError) return cause
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    const message = `The database ${this.#source} cannot be opened: ${reason}`
+    return new SyncError('storage-failed', message, { cause })
   }
 
   #replace(): void {
