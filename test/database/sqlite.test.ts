@@ -2,7 +2,12 @@ import { DatabaseSync } from '@photostructure/sqlite'
 import { chmodSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, vi } from 'vitest'
-import { findSqlite, isBusy, isUnreadable } from '../../src/database/sqlite/connection.js'
+import {
+  findSqlite,
+  isBusy,
+  isUnreadable,
+  type SqliteStatement,
+} from '../../src/database/sqlite/connection.js'
 import { createSqliteDatabase } from '../../src/database/sqlite/index.js'
 import { createManualClock } from '../../src/testing/index.js'
 import { describeDatabase, increment, read, write } from './compliance.js'
@@ -131,6 +136,71 @@ describe('another writer', () => {
     expect(await read(database, 'a')).toBe('2')
     await database.close()
     expect(clock.pending.count).toBe(0)
+  })
+
+  it('[DB-12] is waited for no longer than 30 s, by all that wait in one queue', async () => {
+    const path = join(makeFolder(), 'test.db')
+    const clock = createManualClock()
+    const database = createSqliteDatabase(path, { clock })
+    await increment(database)
+    const stopWatching = database.watch(() => undefined)
+    const other = openSqlite(path)
+    other.exec('BEGIN IMMEDIATE')
+    const held = {
+      code: 'storage-failed',
+      message: 'another process has held the database for 30 s',
+      cause: { code: expect.any(String) as string },
+    }
+    const waiting = [increment(database), increment(database)].map((each) =>
+      expect(each).rejects.toMatchObject(held),
+    )
+    await clock.advanceAsync(29_000)
+    const last = expect(increment(database)).rejects.toMatchObject(held)
+    await clock.advanceAsync(1_100)
+    await Promise.all([...waiting, last])
+    // One that is asked now waits anew.
+    const later = increment(database)
+    await clock.advanceAsync(1_000)
+    other.exec('ROLLBACK')
+    other.close()
+    await clock.advanceAsync(100)
+    await later
+    expect(await read(database, 'n')).toBe('2')
+    stopWatching()
+    await database.close()
+    expect(clock.pending.count).toBe(0)
+  })
+
+  it('[DB-12] gathers no looks of a watch', async () => {
+    const path = join(makeFolder(), 'test.db')
+    const clock = createManualClock()
+    const connection = openSqlite(path)
+    const looked = vi.fn()
+    const prepare = (sql: string): SqliteStatement => {
+      const statement = connection.prepare(sql)
+      const get = (...parameters: (string | number)[]): unknown => {
+        if (sql === 'PRAGMA data_version') looked()
+        return statement.get(...parameters)
+      }
+      return { run: (...all) => statement.run(...all), get, all: (...all) => statement.all(...all) }
+    }
+    const exec = (sql: string): unknown => connection.exec(sql)
+    const database = createSqliteDatabase({ exec, prepare, close: () => undefined }, { clock })
+    await increment(database)
+    const other = openSqlite(path)
+    other.exec('BEGIN IMMEDIATE')
+    const waiting = increment(database)
+    const stop = database.watch(() => undefined)
+    looked.mockClear()
+    await clock.advanceAsync(20_000)
+    other.exec('ROLLBACK')
+    other.close()
+    await clock.advanceAsync(100)
+    await waiting
+    stop()
+    await database.close()
+    expect(looked).toHaveBeenCalledTimes(1)
+    connection.close()
   })
 
   it('[DB-12] is told by the errors of each library', () => {
