@@ -15,6 +15,9 @@ export interface Database {
    *
    * `change` must be synchronous and without side effects: it may be called more than once. If it
    * throws, nothing is written and the promise rejects with what it threw.
+   *
+   * Any other rejection means that nothing was written, or that nobody knows: an error may come
+   * after the commit. So a caller must write in such a way that doing it again does no harm.
    */
   transact<T>(reads: readonly Read[], change: (found: Found) => Change<T>): Promise<T>
   /**
