@@ -3,7 +3,7 @@ import { SyncError } from '../../base/errors.js'
 import { isBusy } from './connection.js'
 
 const LONGEST_PAUSE_MS = 50
-const LONGEST_WAIT_MS = 30_000
+const LONGEST_HOLD_MS = 30_000
 
 /** How to wait for another connection. */
 export interface Patience {
@@ -34,7 +34,7 @@ export class BusyWait {
         return await run()
       } catch (error) {
         if (!isBusy(error)) throw error
-        const isOver = this.#clock.now() - startedAt >= LONGEST_WAIT_MS
+        const isOver = this.#clock.now() - startedAt >= LONGEST_HOLD_MS
         if (isOver) this.#gaveUpAt = this.#clock.now()
         if (askedAt <= this.#gaveUpAt) throw heldError(error)
       }
