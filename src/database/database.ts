@@ -15,6 +15,9 @@ export interface Database {
    *
    * `change` must be synchronous and without side effects: it may be called more than once. If it
    * throws, nothing is written and the promise rejects with what it threw.
+   *
+   * Any other rejection means that nothing was written, or that nobody knows: an error may come
+   * after the commit. So a caller must write in such a way that doing it again does no harm.
    */
   transact<T>(reads: readonly Read[], change: (found: Found) => Change<T>): Promise<T>
   /**
@@ -35,17 +38,17 @@ export interface Database {
 
 /** Which rows of a table a transaction reads. */
 export interface Read {
-  /** The name of the table: any text that is not empty, without U+0000 and lone surrogates. */
+  /** The name of the table: any text that is not empty. */
   readonly table: string
   /** The row with this key. */
   readonly key?: string
-  /** All rows with larger keys, compared character by character. Without it and `key`: all rows. */
+  /** All rows with larger keys, compared as JavaScript compares texts. Without it and `key`: all rows. */
   readonly after?: string
 }
 
 /** One row of a table. */
 export interface Row {
-  /** Any text that is not empty, without U+0000 and lone surrogates. */
+  /** Any text that is not empty. */
   readonly key: string
   /** Any text. */
   readonly value: string

@@ -1,5 +1,5 @@
 import { type Clock, LATE_TIMER_MS } from '../base/clock.js'
-import { abortError } from '../base/deadline.js'
+import { abortError, withDeadline } from '../base/deadline.js'
 import { createUuid } from '../base/uuid.js'
 import type { Database, Read, Row, Write } from './database.js'
 import { nobody, type OwnerRow, parseOwner, readOwner, writeOwner } from './owner-row.js'
@@ -171,9 +171,7 @@ class Candidate {
 
   async win(): Promise<Lease> {
     const { signal, clock } = this.#options
-    // The lock is taken before the row names this handle as the owner. So whoever gets the lock of
-    // an owner knows that the owner has ended.
-    const unlock = await this.#lock(this.#holder, signal)?.catch(() => undefined)
+    const unlock = await this.#lockOwn()
     try {
       for (;;) {
         const seen = await this.#look(unlock !== undefined)
@@ -232,14 +230,32 @@ class Candidate {
     return seen
   }
 
+  /**
+   * The lock is taken before the row names this handle as the owner. So whoever gets the lock of an
+   * owner knows that the owner has ended. Without the lock the handle competes by its answers only.
+   */
+  async #lockOwn(): Promise<(() => void) | undefined> {
+    const { clock, leaseMs: limitMs, signal } = this.#options
+    const locking = this.#lock(this.#holder, signal)
+    const locked = await withDeadline({ clock, limitMs, signal }, () => locking)
+    if (locked.kind === 'value') return locked.value
+    // It may still come.
+    locking.then(
+      (unlock) => unlock?.(),
+      () => undefined,
+    )
+    return undefined
+  }
+
   #waitForLock({ holder, hasLock }: OwnerRow): void {
     if (this.#awaitedLock?.holder === holder || holder === undefined) return
     this.#awaitedLock?.controller.abort()
     const controller = new AbortController()
     this.#awaitedLock = { holder, controller }
     if (!hasLock) return
-    this.#lock(holder, controller.signal)?.then(
+    this.#lock(holder, controller.signal).then(
       (unlock) => {
+        if (unlock === undefined) return
         unlock()
         this.#goneHolder = holder
         this.#wait.wake()
@@ -249,9 +265,10 @@ class Candidate {
     )
   }
 
-  #lock(holder: string, signal: AbortSignal): Promise<() => void> | undefined {
+  // Async, so that a `lock` that throws rejects too.
+  async #lock(holder: string, signal: AbortSignal): Promise<(() => void) | undefined> {
     const { database, table } = this.#options
-    return database.lock?.(`${table}:${holder}`, signal)
+    return await database.lock?.(`${table}:${holder}`, signal)
   }
 }
 

@@ -25,7 +25,7 @@ export interface MemoryDatabase extends Database {
 
 /**
  * Makes a database that lasts as long as the process: for tests, and for rows that need not
- * outlive it.
+ * outlive it. A transaction that rejects has written nothing.
  *
  * @example
  * const first = createMemoryDatabase()

@@ -105,6 +105,29 @@ export function describeDatabase(
       for (const [at, text] of texts.entries()) expect(await read(second, String(at))).toBe(text)
     })
 
+    it('[DB-4] takes any text as a table and as a key, and sorts them as JavaScript does', async () => {
+      const names = [...TEXTS, 'a', 'a\0', 'a\t', 'a\t0000', 'a ', '\ue000', '\uffff'].filter(
+        Boolean,
+      )
+      await write(first, ...names.map((key) => ({ key, value: key })))
+      await write(first, ...names.map((table) => ({ table, key: table, value: table })))
+      expect(await keys(second)).toEqual([...names].sort())
+      const found = await second.transact(
+        names.flatMap((name) => [
+          { table: 't', key: name },
+          { table: 't', after: name },
+          { table: name },
+        ]),
+        ({ rows }) => ({ result: rows.map((each) => each.map(({ value }) => value)) }),
+      )
+      expect(found).toEqual(
+        names.flatMap((name) => [[name], names.filter((other) => other > name).sort(), [name]]),
+      )
+      const third = place.open()
+      expect(await keys(third)).toEqual([...names].sort())
+      await third.close()
+    })
+
     it('[DB-5] rejects with what the change threw, and goes on', async () => {
       const thrown = { code: 'SQLITE_BUSY' }
       await expect(

@@ -1,5 +1,5 @@
 import * as fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { type Database } from '../../src/database/database.js'
 import { acquireLease, LostError } from '../../src/database/lease.js'
 import { createMemoryDatabase } from '../../src/database/memory.js'
@@ -20,6 +20,15 @@ async function openStandby(place: Place): Promise<Tab> {
   const standby = place.open()
   await standby.claim()
   return standby
+}
+
+/** The methods of a handle, of which a test replaces some. */
+function portOf(handle: Database): Database {
+  return {
+    transact: (reads, change) => handle.transact(reads, change),
+    watch: (changed) => handle.watch(changed),
+    close: () => handle.close(),
+  }
 }
 
 /** All that must be gone once nobody owns or waits. */
@@ -171,25 +180,59 @@ describe('ownership by lease', () => {
     expect(standby.owns).toBe(true)
   })
 
-  it('[DB-34] goes on without locks where the system forbids them', async () => {
+  const locks: readonly [string, () => Promise<never>, number][] = [
+    ['forbids', () => Promise.reject(new DOMException('forbidden', 'SecurityError')), 0],
+    [
+      'throws for',
+      () => {
+        throw new DOMException('forbidden', 'SecurityError')
+      },
+      0,
+    ],
+    ['never answers about', () => new Promise<never>(() => undefined), leaseMs],
+  ]
+  it.each(locks)('[DB-34] goes on where the system %s locks', async (_, lock, passMs) => {
     const rows = createMemoryDatabase()
     const clock = createManualClock()
-    const forbidden = (): Database => {
-      const handle = rows.open()
-      return {
-        transact: (reads, change) => handle.transact(reads, change),
-        watch: (changed) => handle.watch(changed),
-        close: () => handle.close(),
-        lock: () => Promise.reject(new DOMException('forbidden', 'SecurityError')),
-      }
-    }
-    const options = () => ({ database: forbidden(), table, clock, leaseMs, signal: never })
-    const owner = await acquireLease(options())
+    const open = (): Database => ({ ...portOf(rows.open()), lock })
+    const options = () => ({ database: open(), table, clock, leaseMs, signal: never })
+    const first = acquireLease(options())
+    await clock.advanceAsync(passMs)
+    const owner = await first
     const next = acquireLease(options())
     await clock.advanceAsync(5 * leaseMs)
     expect(owner.lost.aborted).toBe(false)
     await owner.release()
     expect((await next).fence).toBe(owner.fence + 1)
+    expect(clock.pending.count).toBe(0)
+  })
+
+  it('[DB-34] gives back its own lock when it comes too late', async () => {
+    const clock = createManualClock()
+    let grant: (unlock: () => void) => void = () => undefined
+    const lock = (): Promise<() => void> =>
+      new Promise((resolve) => {
+        grant = resolve
+      })
+    const database: Database = { ...portOf(createMemoryDatabase()), lock }
+    const waiting = acquireLease({ database, table, clock, leaseMs, signal: never })
+    await clock.advanceAsync(leaseMs)
+    await waiting
+    const unlock = vi.fn()
+    grant(unlock)
+    await drain()
+    expect(unlock).toHaveBeenCalledTimes(1)
+  })
+
+  it('[DB-36] rejects when the watch of the database throws', async () => {
+    const clock = createManualClock()
+    const watch = (): never => {
+      throw new Error('no watch')
+    }
+    const database: Database = { ...portOf(createMemoryDatabase()), watch }
+    const waiting = acquireLease({ database, table, clock, leaseMs, signal: never })
+    await expect(waiting).rejects.toThrow('no watch')
+    expect(clock.pending.count).toBe(0)
   })
 
   it('[DB-36] gives back what it took while the signal aborted', async () => {

@@ -2,7 +2,12 @@ import { DatabaseSync } from '@photostructure/sqlite'
 import { chmodSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, vi } from 'vitest'
-import { findSqlite, isBusy, isUnreadable } from '../../src/database/sqlite/connection.js'
+import {
+  findSqlite,
+  isBusy,
+  isUnreadable,
+  type SqliteStatement,
+} from '../../src/database/sqlite/connection.js'
 import { createSqliteDatabase } from '../../src/database/sqlite/index.js'
 import { createManualClock } from '../../src/testing/index.js'
 import { describeDatabase, increment, read, write } from './compliance.js'
@@ -60,10 +65,39 @@ describe('the file of a database', () => {
     const folder = join(makeFolder(), 'folder')
     writeFileSync(folder, 'a file is in the way')
     const database = createSqliteDatabase(join(folder, 'test.db'))
-    await expect(increment(database)).rejects.toMatchObject({ code: 'EEXIST' })
+    await expect(increment(database)).rejects.toMatchObject({
+      code: 'storage-failed',
+      message: expect.stringContaining(join(folder, 'test.db')) as string,
+      cause: { code: 'EEXIST' },
+    })
     rmSync(folder)
     await increment(database)
     expect(await read(database, 'n')).toBe('1')
+    await database.close()
+  })
+
+  it('[DB-11] cannot be a folder, whose mode stays', async () => {
+    const path = makeFolder()
+    chmodSync(path, 0o755)
+    const database = createSqliteDatabase(path)
+    await expect(increment(database)).rejects.toMatchObject({
+      code: 'storage-failed',
+      // Some libraries put something before SQLite's own text.
+      message: expect.stringMatching(/unable to open/) as string,
+    })
+    expect(modeOf(path)).toBe(0o755)
+    await database.close()
+  })
+
+  it('[DB-11] cannot be a file of something else', async () => {
+    const path = join(makeFolder(), 'notes.txt')
+    writeFileSync(path, 'My notes, which are no database. '.repeat(200))
+    const database = createSqliteDatabase(path)
+    await expect(increment(database)).rejects.toMatchObject({
+      code: 'storage-failed',
+      message: `The database ${path} cannot be opened: file is not a database`,
+      cause: { message: 'file is not a database' },
+    })
     await database.close()
   })
 
@@ -102,6 +136,71 @@ describe('another writer', () => {
     expect(await read(database, 'a')).toBe('2')
     await database.close()
     expect(clock.pending.count).toBe(0)
+  })
+
+  it('[DB-12] is waited for no longer than 30 s, by all that wait in one queue', async () => {
+    const path = join(makeFolder(), 'test.db')
+    const clock = createManualClock()
+    const database = createSqliteDatabase(path, { clock })
+    await increment(database)
+    const stopWatching = database.watch(() => undefined)
+    const other = openSqlite(path)
+    other.exec('BEGIN IMMEDIATE')
+    const held = {
+      code: 'storage-failed',
+      message: 'another process has held the database for 30 s',
+      cause: { code: expect.any(String) as string },
+    }
+    const waiting = [increment(database), increment(database)].map((each) =>
+      expect(each).rejects.toMatchObject(held),
+    )
+    await clock.advanceAsync(29_000)
+    const last = expect(increment(database)).rejects.toMatchObject(held)
+    await clock.advanceAsync(1_100)
+    await Promise.all([...waiting, last])
+    // One that is asked now waits anew.
+    const later = increment(database)
+    await clock.advanceAsync(1_000)
+    other.exec('ROLLBACK')
+    other.close()
+    await clock.advanceAsync(100)
+    await later
+    expect(await read(database, 'n')).toBe('2')
+    stopWatching()
+    await database.close()
+    expect(clock.pending.count).toBe(0)
+  })
+
+  it('[DB-12] gathers no looks of a watch', async () => {
+    const path = join(makeFolder(), 'test.db')
+    const clock = createManualClock()
+    const connection = openSqlite(path)
+    const looked = vi.fn()
+    const prepare = (sql: string): SqliteStatement => {
+      const statement = connection.prepare(sql)
+      const get = (...parameters: (string | number)[]): unknown => {
+        if (sql === 'PRAGMA data_version') looked()
+        return statement.get(...parameters)
+      }
+      return { run: (...all) => statement.run(...all), get, all: (...all) => statement.all(...all) }
+    }
+    const exec = (sql: string): unknown => connection.exec(sql)
+    const database = createSqliteDatabase({ exec, prepare, close: () => undefined }, { clock })
+    await increment(database)
+    const other = openSqlite(path)
+    other.exec('BEGIN IMMEDIATE')
+    const waiting = increment(database)
+    const stop = database.watch(() => undefined)
+    looked.mockClear()
+    await clock.advanceAsync(20_000)
+    other.exec('ROLLBACK')
+    other.close()
+    await clock.advanceAsync(100)
+    await waiting
+    stop()
+    await database.close()
+    expect(looked).toHaveBeenCalledTimes(1)
+    connection.close()
   })
 
   it('[DB-12] is told by the errors of each library', () => {

@@ -23,7 +23,7 @@ interface Root extends Digest {
   readonly commits: number
 }
 
-/** A row as SQLite has it. */
+/** A row as SQLite has it: table and key are escaped. */
 export interface StoredRow {
   readonly name: string
   readonly key: string
@@ -54,7 +54,7 @@ export function createRows(connection: SqliteConnection): CheckedRows {
 export class CheckedRows {
   readonly #get: SqliteStatement
   readonly #after: SqliteStatement
-  readonly #put: SqliteStatement
+  readonly #insert: SqliteStatement
   readonly #delete: SqliteStatement
   /** The tables that were found whole. */
   readonly #verified = new Set<string>()
@@ -70,7 +70,7 @@ export class CheckedRows {
     if (schema?.sql !== SCHEMA) throw new DamageError()
     this.#get = connection.prepare(`${COLUMNS} WHERE name = ? AND key = ?`)
     this.#after = connection.prepare(`${COLUMNS} WHERE name = ? AND key > ? ORDER BY key`)
-    this.#put = connection.prepare('INSERT OR REPLACE INTO statewire VALUES (?, ?, ?, ?)')
+    this.#insert = connection.prepare('INSERT OR REPLACE INTO statewire VALUES (?, ?, ?, ?)')
     this.#delete = connection.prepare('DELETE FROM statewire WHERE name = ? AND key = ?')
   }
 
@@ -93,39 +93,30 @@ export class CheckedRows {
   }
 
   get(table: string, key: string): Row | undefined {
-    this.#verify(table)
-    return this.#find(table, key)
+    const name = escapeName(table)
+    this.#verify(name)
+    return this.#find(name, escapeName(key))
   }
 
   after(table: string, key: string): readonly Row[] {
-    this.#verify(table)
-    return this.#scan(table, key).map(decode)
+    const name = escapeName(table)
+    this.#verify(name)
+    return this.#scan(name, escapeName(key)).map(decode)
   }
 
   put(table: string, key: string, value: string | undefined): void {
-    this.#verify(table)
-    const { count, sum } = this.#digest(table)
-    const old = this.#get.get(table, key) as StoredRow | undefined
-    const without = old === undefined ? { count, sum } : subtract({ count, sum }, old)
-    if (value === undefined) {
-      if (old !== undefined) this.#delete.run(table, key)
-      this.#changed.set(table, without)
-    } else {
-      const row = encode(table, key, value)
-      this.#put.run(table, key, row.value, Number(row.crc))
-      this.#changed.set(table, add(without, row))
-    }
+    this.#put(escapeName(table), escapeName(key), value)
   }
 
   /** Counts a commit and writes the digests: the last step of each transaction that writes. */
   finish({ history = this.history, commits = this.commits + 1 } = {}): void {
     for (const [table, { count, sum }] of [...this.#changed]) {
       const digest = count === 0 ? undefined : JSON.stringify({ count, sum })
-      this.put(DIGESTS, table, digest)
+      this.#put(DIGESTS, table, digest)
     }
     this.#root = { ...this.#digest(DIGESTS), history, commits }
     const { value, crc } = encode(DIGESTS, ROOT, JSON.stringify(this.#root))
-    this.#put.run(DIGESTS, ROOT, value, Number(crc))
+    this.#insert.run(DIGESTS, ROOT, value, Number(crc))
   }
 
   /** Replaces everything by rows that were found whole. */
@@ -133,7 +124,7 @@ export class CheckedRows {
     this.#changed.clear()
     this.#root = { ...EMPTY, history: createUuid(), commits }
     for (const row of rows) {
-      this.#put.run(row.name, row.key, row.value, Number(row.crc))
+      this.#insert.run(row.name, row.key, row.value, Number(row.crc))
       this.#changed.set(row.name, add(this.#changed.get(row.name) ?? EMPTY, row))
     }
     this.#verified.clear()
@@ -146,6 +137,21 @@ export class CheckedRows {
     this.#verified.clear()
     this.load()
     for (const { key } of this.#scan(DIGESTS, ROOT)) this.#verify(key)
+  }
+
+  #put(table: string, key: string, value: string | undefined): void {
+    this.#verify(table)
+    const { count, sum } = this.#digest(table)
+    const old = this.#get.get(table, key) as StoredRow | undefined
+    const without = old === undefined ? { count, sum } : subtract({ count, sum }, old)
+    if (value === undefined) {
+      if (old !== undefined) this.#delete.run(table, key)
+      this.#changed.set(table, without)
+    } else {
+      const row = encode(table, key, value)
+      this.#insert.run(table, key, row.value, Number(row.crc))
+      this.#changed.set(table, add(without, row))
+    }
   }
 
   #verify(table: string): void {
@@ -204,5 +210,29 @@ function encode(name: string, key: string, value: string): StoredRow {
 }
 
 function decode({ key, value }: StoredRow): Row {
-  return { key, value: value.startsWith('"') ? (JSON.parse(value) as string) : value }
+  return {
+    key: unescapeName(key),
+    value: value.startsWith('"') ? (JSON.parse(value) as string) : value,
+  }
+}
+
+const BEFORE_SPACE = '\t'
+const AFTER_OTHERS = '\ue000'
+
+/**
+ * Escapes a table or a key. What is escaped sorts in SQLite as the names do in JavaScript: each
+ * code unit below the space becomes a tab and its hex digits, and each one from the surrogates on
+ * becomes U+E000 and its hex digits.
+ */
+function escapeName(name: string): string {
+  return name.replace(/[^ -\ud7ff]/g, (unit) => {
+    const digits = unit.charCodeAt(0).toString(16).padStart(4, '0')
+    return (unit < ' ' ? BEFORE_SPACE : AFTER_OTHERS) + digits
+  })
+}
+
+function unescapeName(name: string): string {
+  return name.replace(/[\t\ue000](.{4})/g, (_, digits: string) =>
+    String.fromCharCode(Number.parseInt(digits, 16)),
+  )
 }

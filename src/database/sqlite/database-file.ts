@@ -33,8 +33,10 @@ export class DatabaseFile {
   constructor(path: string) {
     this.path = path
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-    if (existsSync(path)) chmodSync(path, 0o600)
-    else createPrivateFile(path)
+    const found = statSync(path, { throwIfNoEntry: false })
+    if (found === undefined) createPrivateFile(path)
+    // With this mode nobody could enter a folder. SQLite refuses to open one.
+    else if (found.isFile()) chmodSync(path, 0o600)
     this.#inode = inodeOf(path)
   }
 

@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { type Patience, retryWhileBusy } from './busy.js'
+import { BusyWait, type Patience } from './busy.js'
 import { findSqlite, type OpenSqlite, type SqliteConnection } from './connection.js'
 import { createPrivateFile } from './database-file.js'
 
@@ -15,7 +15,7 @@ export async function withFileLock<T>(
 ): Promise<T> {
   const open = await findSqlite()
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-  const lock = await retryWhileBusy(patience, () => lockFile(path, open))
+  const lock = await new BusyWait(patience).run(patience.clock.now(), () => lockFile(path, open))
   try {
     return await run()
   } finally {

@@ -40,7 +40,13 @@ export function repairRows(
   if (file !== '') {
     const aside = damagedName(file)
     createPrivateFile(aside)
-    connection.exec(`VACUUM INTO '${aside.replaceAll("'", "''")}'`)
+    try {
+      connection.exec(`VACUUM INTO '${aside.replaceAll("'", "''")}'`)
+    } catch (error) {
+      // On a full disk each attempt would leave a part of a copy.
+      removeDatabase(aside)
+      throw error
+    }
   }
   inTransaction(connection, () => {
     const salvage = new Salvage()

@@ -4,7 +4,7 @@ import { assertOption, type ReportError, SyncError } from '../../base/errors.js'
 import { assertDuration, assertOptionalFunction, guardReport } from '../../base/options.js'
 import { type Change, closedError, type Database, type Found, type Read } from '../database.js'
 import { Watchers } from '../watchers.js'
-import { type Patience, retryWhileBusy } from './busy.js'
+import { BusyWait, type Patience } from './busy.js'
 import { DamageError } from './checked-rows.js'
 import { findSqlite, isUnreadable, type OpenSqlite, type SqliteConnection } from './connection.js'
 import { DatabaseFile } from './database-file.js'
@@ -45,7 +45,7 @@ const MOST_REPAIRS = 3
  * `better-sqlite3`: they do not see each other's locks.
  *
  * @throws SyncError `option-invalid` if an option is not usable. Methods reject with it if there is
- * no SQLite.
+ * no SQLite, and with `storage-failed` if the file cannot be opened.
  *
  * @example
  * const database = createSqliteDatabase('data/app.db', { onError: console.error })
@@ -70,6 +70,7 @@ class SqliteDatabase implements Database {
   readonly #source: string | SqliteConnection
   readonly #options: ResolvedSqliteOptions
   readonly #clock: Clock
+  readonly #busy: BusyWait
   readonly #watchers = new Watchers()
   #isClosed = false
   /** Settles when the last transaction is done. */
@@ -82,16 +83,19 @@ class SqliteDatabase implements Database {
   /** The version that the watchers know of. */
   #version: number | undefined
   #timer: TimerHandle
+  #isLooking = false
 
   constructor(source: string | SqliteConnection, options: ResolvedSqliteOptions) {
     this.#source = source
     this.#options = options
     this.#clock = options.clock
+    this.#busy = new BusyWait(options)
   }
 
   transact<T>(reads: readonly Read[], change: (found: Found) => Change<T>): Promise<T> {
     if (this.#isClosed) return Promise.reject(closedError())
-    return this.#inTurn(() => this.#run((opened) => opened.transact(reads, change)))
+    const askedAt = this.#clock.now()
+    return this.#inTurn(() => this.#run(askedAt, (opened) => opened.transact(reads, change)))
   }
 
   watch(changed: () => void): () => void {
@@ -118,10 +122,10 @@ class SqliteDatabase implements Database {
     return turn
   }
 
-  async #run<T>(use: (opened: OpenDatabase) => T): Promise<T> {
+  async #run<T>(askedAt: number, use: (opened: OpenDatabase) => T): Promise<T> {
     for (let repairs = 0; ; ) {
       try {
-        return await retryWhileBusy(this.#options, async () => use(await this.#ready()))
+        return await this.#busy.run(askedAt, async () => use(await this.#ready()))
       } catch (error) {
         if (error instanceof ChangeError) throw error.cause
         if (error instanceof ReplacedError) {
@@ -130,9 +134,10 @@ class SqliteDatabase implements Database {
         }
         repairs += 1
         if (repairs > MOST_REPAIRS || !this.#mayRepair(error)) {
+          const isOpen = this.#opened !== undefined
           // Another connection may do better at the next use.
           this.#leave()
-          throw error
+          throw isOpen ? error : this.#openError(error)
         }
       }
     }
@@ -178,6 +183,14 @@ class SqliteDatabase implements Database {
     }
   }
 
+  #openError(cause: unknown): unknown {
+    // An error of the library says what is wrong, such as that there is no SQLite.
+    if (typeof this.#source !== 'string' || cause instanceof SyncError) return cause
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    const message = `The database ${this.#source} cannot be opened: ${reason}`
+    return new SyncError('storage-failed', message, { cause })
+  }
+
   #replace(): void {
     if (this.#file === undefined || this.#openSqlite === undefined) return
     if (replaceDatabase(this.#file, this.#openSqlite)) this.#reportDamage()
@@ -193,8 +206,15 @@ class SqliteDatabase implements Database {
 
   #poll(): void {
     this.#timer = this.#clock.setTimeout(() => this.#poll(), this.#options.pollMs)
+    // While another process holds the database, looks must not gather.
+    if (this.#isLooking) return
+    this.#isLooking = true
     // What fails here is found by the next transaction.
-    void this.#inTurn(async () => this.#look(await this.#ready())).catch(() => undefined)
+    void this.#inTurn(async () => this.#look(await this.#ready()))
+      .catch(() => undefined)
+      .finally(() => {
+        this.#isLooking = false
+      })
   }
 
   #look(opened: OpenDatabase): void {
