@@ -16,10 +16,7 @@ import { createIdentity, type OutboxIdentity } from './store/identity.js'
 import type { StoredMessage } from './store/stored-message.js'
 import { Transmission, type TransmittedOutbox } from './transmission.js'
 
-/**
- * Messages from when they are accepted until they are settled. Nothing is read from the storage or
- * locked before `acquire`.
- */
+/** Messages from when they are accepted until they are settled. */
 export class Outbox implements TransmittedOutbox {
   readonly queue: OutboxQueue
   readonly transmission: Transmission
