@@ -27,7 +27,7 @@ export default [
     name: 'own code of the same with delivery',
     import: { ...client, 'dist/delivery/index.js': '{ createDelivery }' },
     gzip: true,
-    limit: '34.9 kB',
+    limit: '35.5 kB',
     modifyEsbuildConfig: bundleWithout(['xstate', 'rxjs', 'zod', 'isomorphic-ws']),
   },
   {

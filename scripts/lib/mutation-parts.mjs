@@ -37,10 +37,6 @@ export const parts = {
     mutate: ['src/delivery/*.ts'],
     tests: ['delivery/*.test.ts'],
   },
-  'delivery/store': {
-    mutate: ['src/delivery/store/*.ts'],
-    tests: ['delivery/*.test.ts', 'delivery/store/*.test.ts'],
-  },
 }
 
 /**

@@ -1,29 +1,16 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createSyncServer } from 'statewire/server'
 import { createSeededRandom } from 'statewire/testing'
 import { expect, it, onTestFinished } from 'vitest'
 import { createClientActor } from '../../chaos/actors.js'
-import { type Audit, addTo, emptyAudit, runKey } from '../../chaos/audit.js'
-import { bundleScripts } from '../../chaos/bundle.js'
-import { storm } from '../../chaos/protocol.js'
+import { runKey } from '../../chaos/audit.js'
 import { until } from '../compliance/real-time.js'
+import { serveAudited } from './audited-server.js'
 
 const ROUNDS = 8
 const PATIENCE_MS = 30_000
 
 it('[OUT-14] [DLV-11] has everything that was durable delivered once and in order, however often it is killed', async () => {
-  const audit: Audit = { ...emptyAudit }
-  const server = createSyncServer({
-    protocol: storm,
-    delivery: {},
-    on: { SAY: ({ payload }) => addTo(audit, payload) },
-  })
-  const { port } = await server.listen(0, '127.0.0.1')
-  const directory = await mkdtemp(join(tmpdir(), 'statewire-'))
-  const scripts = await bundleScripts()
-  const problems: string[] = []
+  const { audit, directory, expectClean, port, problems, scripts, server } = await serveAudited()
   const role = {
     ...{ name: 'sender', user: 'ada', device: 'camera', stays: false },
     ...{ directory: join(directory, 'outbox'), leaseMs: 2_000, count: 100_000, rate: 1_500 },
@@ -35,9 +22,6 @@ it('[OUT-14] [DLV-11] has everything that was durable delivered once and in orde
   onTestFinished(async () => {
     await sender.child?.kill()
     await sender.proxy.close()
-    await server.close({ graceMs: 0 })
-    await scripts.remove()
-    await rm(directory, { recursive: true, force: true, maxRetries: 5 })
   })
 
   const random = createSeededRandom(7)
@@ -65,12 +49,7 @@ it('[OUT-14] [DLV-11] has everything that was durable delivered once and in orde
     PATIENCE_MS,
   )
 
-  const { lost, duplicated, disordered, notes } = audit
-  expect({ lost, duplicated, disordered, notes }).toEqual({
-    ...{ lost: 0, duplicated: 0, disordered: 0 },
-    notes: [],
-  })
-  expect(problems).toEqual([])
+  expectClean()
   expect(sender.counts.of('possibleDuplicates')).toBe(0)
   // Witnesses: messages were there when the process was killed, and each run had some.
   expect(leftWaiting).toBeGreaterThanOrEqual(ROUNDS / 2)

@@ -1,31 +1,19 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createSyncServer } from 'statewire/server'
 import { createSeededRandom } from 'statewire/testing'
 import { expect, it, onTestFinished } from 'vitest'
 import { type ClientActor, createClientActor } from '../../chaos/actors.js'
-import { type Audit, addTo, emptyAudit, runKey } from '../../chaos/audit.js'
-import { bundleScripts } from '../../chaos/bundle.js'
-import { storm } from '../../chaos/protocol.js'
+import { runKey } from '../../chaos/audit.js'
 import { until } from '../compliance/real-time.js'
 import { findNode } from '../database/node-versions.js'
+import { serveAudited } from './audited-server.js'
 
 const ROUNDS = 6
 const PATIENCE_MS = 60_000
 
 /** Processes that share an outbox, and a server that audits what arrives. */
 async function createSenders(names: readonly string[], node: string) {
-  const audit: Audit = { ...emptyAudit }
-  const server = createSyncServer({
-    protocol: storm,
-    delivery: {},
-    on: { SAY: ({ payload }) => addTo(audit, payload) },
-  })
-  const { port } = await server.listen(0, '127.0.0.1')
-  const directory = await mkdtemp(join(tmpdir(), 'statewire-'))
-  const scripts = await bundleScripts()
-  const problems: string[] = []
+  const served = await serveAudited()
+  const { audit, directory, port, problems, scripts } = served
   const shared = { user: 'ada', device: 'camera', stays: false, leaseMs: 1_000 }
   const senders = await Promise.all(
     names.map((name) =>
@@ -41,11 +29,8 @@ async function createSenders(names: readonly string[], node: string) {
       await child?.kill()
       await proxy.close()
     }
-    await server.close({ graceMs: 0 })
-    await scripts.remove()
-    await rm(directory, { recursive: true, force: true, maxRetries: 5 })
   })
-  return { audit, problems, senders }
+  return { audit, expectClean: served.expectClean, senders }
 }
 
 it.each([
@@ -57,7 +42,7 @@ it.each([
   { timeout: 180_000 },
   async (version, names) => {
     const node = await findNode(version)
-    const { audit, problems, senders } = await createSenders(names, node)
+    const { audit, expectClean, senders } = await createSenders(names, node)
     const random = createSeededRandom(version)
     for (const sender of senders) sender.start()
     const findOwner = (but?: ClientActor) =>
@@ -86,12 +71,7 @@ it.each([
       () => goals.every(([from, runs]) => runs.every((run) => isDelivered(from, run))),
       PATIENCE_MS,
     )
-    const { lost, duplicated, disordered, notes } = audit
-    expect({ lost, duplicated, disordered, notes }).toEqual({
-      ...{ lost: 0, duplicated: 0, disordered: 0 },
-      notes: [],
-    })
-    expect(problems).toEqual([])
+    expectClean()
     for (const { counts } of senders) expect(counts.of('possibleDuplicates')).toBe(0)
   },
 )

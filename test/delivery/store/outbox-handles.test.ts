@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createFlaky, createPlace, delivered, message } from './place.js'
+import { createFlaky, createFlakyStandby, createPlace, delivered, message } from './place.js'
 
 describe('a handle', () => {
   it('[KEEP-1] counts the owners of a cid from 1', async () => {
@@ -122,12 +122,7 @@ describe('outcomes', () => {
 
 describe('memory', () => {
   it('[KEEP-16] keeps what it sends from a transaction that was held up', async () => {
-    const place = createPlace()
-    const owner = await place.own()
-    const { flaky, wrapped } = createFlaky(place.database.open())
-    const standby = place.open(wrapped)
-    standby.store.acquire()
-    await standby.store.add(message('a'))
+    const { place, owner, flaky, standby } = await createFlakyStandby()
     flaky.mode = 'hangs'
     void standby.store.add(message('b'))
     await place.clock.advanceAsync(13_000)

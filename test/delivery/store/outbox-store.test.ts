@@ -1,6 +1,6 @@
 import type { Database } from 'statewire/storage'
 import { describe, expect, it } from 'vitest'
-import { createFlaky, createPlace, delivered, message } from './place.js'
+import { createFlaky, createFlakyStandby, createPlace, delivered, message } from './place.js'
 
 /** Counts the transactions of a database that wrote something. */
 function countWrites(database: Database): {
@@ -340,12 +340,7 @@ describe('a storage that does not work for a while', () => {
   )
 
   it('[KEEP-16] leaves a standby its messages only after 3 s', async () => {
-    const place = createPlace()
-    const owner = await place.own()
-    const { flaky, wrapped } = createFlaky(place.database.open())
-    const standby = place.open(wrapped)
-    standby.store.acquire()
-    await standby.store.add(message('a'))
+    const { place, owner, flaky, standby } = await createFlakyStandby()
     flaky.mode = 'rejects'
     await standby.store.add(message('b'))
     await place.clock.advanceAsync(2_999)

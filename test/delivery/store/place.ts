@@ -93,3 +93,14 @@ export function createFlaky(database: MemoryDatabase) {
   }
   return { flaky, wrapped }
 }
+
+/** A standby whose database can be told to fail, beside an owner. It has added `a`. */
+export async function createFlakyStandby() {
+  const place = createPlace()
+  const owner = await place.own()
+  const { flaky, wrapped } = createFlaky(place.database.open())
+  const standby = place.open(wrapped)
+  standby.store.acquire()
+  await standby.store.add(message('a'))
+  return { place, owner, flaky, standby }
+}
