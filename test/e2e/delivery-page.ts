@@ -26,6 +26,10 @@ sync.on('SHOOT_PROGRESS', ({ data }) => {
 })
 sync.start()
 
+let sending: ReturnType<typeof setInterval> | undefined
+let stored: Promise<number> | undefined
+let next = 1
+
 const tab = {
   /** The outcomes of what was sent here, as they came. */
   outcomes,
@@ -50,11 +54,17 @@ const tab = {
   },
   /** Sends a message every so often, from now on. */
   sendOn(from: number, everyMs: number) {
-    let n = from
-    setInterval(() => {
-      void tab.send(n)
-      n += 1
+    next = from
+    sending = setInterval(() => {
+      stored = tab.send(next)
+      next += 1
     }, everyMs)
+  },
+  /** Sends no more. Gives the number of the next message, once those before are stored. */
+  async rest(): Promise<number> {
+    clearInterval(sending)
+    await stored
+    return next
   },
   /** Keeps the thread busy. */
   block(ms: number) {
