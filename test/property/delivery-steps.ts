@@ -206,6 +206,16 @@ const crowded: Step[] = [
   { do: 'advance', ms: 60 },
 ]
 
+// Messages on their way that the server has not taken, when it speaks of another outbox.
+const muttered: Step[] = [
+  { do: 'is', what: 'ignoresMessages', on: true },
+  { ...ordinary, do: 'send', count: 2 },
+  { do: 'advance', ms: 60 },
+  { do: 'mutters' },
+  { do: 'advance', ms: 0 },
+  { do: 'is', what: 'ignoresMessages', on: false },
+]
+
 // A run, or what it sent last, that a backup knows nothing of.
 const restored: Step[] = [
   { do: 'backup' },
@@ -229,6 +239,7 @@ export function histories(canCrash: boolean): fc.Arbitrary<History> {
     [canCrash ? 1 : 0, fc.constant(unheard({ do: 'crash' }))],
     [canCrash ? 1 : 0, fc.constant(restored)],
     [1, fc.constant(crowded)],
+    [1, fc.constant(muttered)],
     [1, fc.constant(nextEpoch)],
   )
   return fc.record({
