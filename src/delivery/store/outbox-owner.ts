@@ -91,7 +91,7 @@ export class OutboxOwner {
       tables.record,
       ...[tables.messages, tables.inbox, tables.outcomes].map((table) => ({ table })),
     ]
-    return await database.transact(reads, ({ rows, history }) => {
+    const opened = await database.transact(reads, ({ rows, history }) => {
       assertSame(history)
       const [held, [recordRow] = [], messages = [], inbox = [], outcomes = []] = rows
       const before = recordRow && (parseRow(recordRow) as OutboxRecord)
@@ -111,6 +111,8 @@ export class OutboxOwner {
       }
       return { writes, result: { owner, found, outcomes } }
     })
+    opened.owner.#moving.clear()
+    return opened
   }
 
   /** Writes a batch. Gives the messages that other handles have added. */

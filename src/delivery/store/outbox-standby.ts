@@ -34,14 +34,16 @@ export class OutboxStandby {
     assertSame: (history: string) => void,
   ): Promise<readonly OutcomeRecord[]> {
     const { inbox, inboxNumber, outcomes } = this.#tables
-    const values = [...batch.messages.values()].flatMap(({ message }) =>
-      message === undefined
-        ? []
-        : [JSON.stringify({ by: this.#by, message } satisfies MessageRecord)],
-    )
     const reads = [inboxNumber, { table: outcomes, after: this.#lastOutcome }]
     const made = this.#database.transact(reads, ({ rows: [counter, told = []], history }) => {
       assertSame(history)
+      // A try that failed may have added a message, and the owner may have settled it.
+      const settled = new Set(told.map((row) => (parseRow(row) as OutcomeRecord).id))
+      const values = [...batch.messages.values()].flatMap(({ message }) =>
+        message === undefined || settled.has(message.id)
+          ? []
+          : [JSON.stringify({ by: this.#by, message } satisfies MessageRecord)],
+      )
       const before = Number(counter?.[0]?.value ?? 0)
       const added = values.map((value, at) => {
         return { table: inbox, key: numberKey(before + at + 1), value }

@@ -243,7 +243,10 @@ export class OutboxStore {
     this.#ownership.take()
     this.#owner = owner
     this.#role = 'owner'
-    this.#tellOutcomes(this.#standby.read(outcomes))
+    const told = this.#standby.read(outcomes)
+    // A write that failed may have added them all the same, and another owner has settled them.
+    for (const { id } of told) batch.messages.delete(id)
+    this.#tellOutcomes(told)
     lease.lost.addEventListener('abort', () => this.#lose())
     // What was settled in memory meanwhile is about to be deleted.
     const messages = found.messages.filter(({ id }) => !batch.hasRemoved(id))
@@ -267,7 +270,7 @@ export class OutboxStore {
   }
 
   #lose(): void {
-    // Another handle has taken over between the claim and the opening.
+    // Another handle has taken over before this one has opened the outbox.
     if (this.#ownership.lease !== undefined) {
       this.#ownership.take()
       this.#ownership.start()

@@ -120,6 +120,67 @@ describe('outcomes', () => {
   })
 })
 
+/** Adds a message through a database that commits each write, and says that it failed. */
+async function addUncertainly(place: ReturnType<typeof createPlace>) {
+  const database = place.database.open()
+  const failing = { rejects: true }
+  const adding = place.open({
+    transact: async (reads, change) => {
+      let hasWrites = false as boolean
+      const result = await database.transact(reads, (found) => {
+        const made = change(found)
+        hasWrites = (made.writes ?? []).length > 0
+        return made
+      })
+      if (hasWrites && failing.rejects) throw new Error('the disk went away')
+      return result
+    },
+    watch: (changed) => database.watch(changed),
+    close: () => database.close(),
+  })
+  void adding.store.add(message('a'))
+  await place.settle()
+  const owner = place.open()
+  owner.store.acquire()
+  await place.settle()
+  expect(owner.owned[0]?.messages).toEqual([message('a')])
+  return { adding, owner, failing }
+}
+
+describe('a message whose write failed, and was made all the same', () => {
+  it('[KEEP-7] is told to the owner once, also when it opened the outbox meanwhile', async () => {
+    const place = createPlace()
+    const { owner } = await addUncertainly(place)
+    await place.clock.advanceAsync(250)
+    expect(owner.told).toEqual(['owned'])
+  })
+
+  it('[KEEP-7] is not added again once it is settled', async () => {
+    const place = createPlace()
+    const { adding, owner, failing } = await addUncertainly(place)
+    failing.rejects = false
+    await owner.store.remove('a', delivered)
+    await place.clock.advanceAsync(250)
+    expect(adding.told).toEqual(['removed a delivered'])
+    expect(owner.told).toEqual(['owned'])
+  })
+
+  it('[KEEP-7] is not added again from memory by the next owner', async () => {
+    const place = createPlace()
+    const { adding, owner, failing } = await addUncertainly(place)
+    await place.clock.advanceAsync(4_000)
+    expect(adding.told).toEqual(['owned'])
+    failing.rejects = false
+    await owner.store.remove('a', delivered)
+    await owner.store.close()
+    adding.store.acquire()
+    await place.clock.advanceAsync(6_000)
+    expect(adding.told).toEqual(['owned', 'removed a delivered', 'owned'])
+    await adding.store.close()
+    expect(await place.find()).toEqual([])
+  })
+})
+
 describe('memory', () => {
   it('[KEEP-16] keeps what it sends from a transaction that was held up', async () => {
     const { place, owner, flaky, standby } = await createFlakyStandby()
