@@ -9,8 +9,6 @@ export interface OutboxEntry {
   readonly bytes: number
   /** Absent for messages of an earlier run, or of another handle. */
   readonly receipt: OpenReceipt | undefined
-  /** An earlier run, or another handle, accepted it. */
-  readonly isRestored: boolean
   /** Its number on the wire, once it has one. */
   n: number | undefined
   /** The epoch of the server that the number was given for. */
@@ -37,7 +35,6 @@ export function createEntry(
     bytes,
     receipt,
     persistence,
-    isRestored: receipt === undefined,
     n: message.sent?.n,
     sentEpoch: message.sent?.epoch,
     wasTransmitted: message.sent !== undefined,
@@ -52,7 +49,7 @@ export function createEntry(
  */
 export function forgetNumber(entry: OutboxEntry): void {
   entry.n = undefined
-  entry.mayBeDuplicate ||= entry.wasTransmitted || entry.isRestored
+  entry.mayBeDuplicate ||= entry.wasTransmitted || entry.receipt === undefined
 }
 
 /** Lists the messages that nobody took back, as the app sees them. */

@@ -1,5 +1,6 @@
 import type { SendOptions } from '../schemas/outbox-rule.js'
 import { sizeOf } from '../transport/frame-size.js'
+import { openStore } from './open-store.js'
 import { createEntry, listMessages, type OutboxEntry } from './outbox-entry.js'
 import { OutboxExpiry } from './outbox-expiry.js'
 import type { OutboxState, WaitingMessage } from './outbox-view.js'
@@ -9,7 +10,6 @@ import { createUnsentReceipt, OpenReceipt, type Receipt, type SendOutcome } from
 import { notSent, settleEntry, type TakeBackReason, unknownOutcome } from './settle.js'
 import { StandbyMessages } from './standby-messages.js'
 import { StoredCursor } from './stored-cursor.js'
-import { openStore } from './open-store.js'
 import type { OutboxStoreEvents, OwnedOutbox } from './store/outbox-port.js'
 import type { OutboxStore } from './store/outbox-store.js'
 import { createIdentity, type OutboxIdentity } from './store/identity.js'
@@ -116,7 +116,7 @@ export class Outbox implements TransmittedOutbox {
         ? createIdentity(this.#parts.options.makeId)
         : await this.store.renew()
     if (identity === undefined || this.#identity === undefined) return
-    for (const entry of this.queue.entries()) entry.mayBeDuplicate ||= entry.isRestored
+    for (const entry of this.queue.entries()) entry.mayBeDuplicate ||= entry.receipt === undefined
     this.#adopt(identity)
   }
 

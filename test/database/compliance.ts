@@ -132,8 +132,7 @@ export function describeDatabase(
       const thrown = { code: 'SQLITE_BUSY' }
       await expect(
         first.transact([{ table: 't' }], (): Change<never> => {
-          // Users may throw anything.
-          // eslint-disable-next-line @typescript-eslint/only-throw-error
+          // eslint-disable-next-line @typescript-eslint/only-throw-error -- users may throw anything
           throw thrown
         }),
       ).rejects.toBe(thrown)

@@ -81,14 +81,6 @@ export class OutboxWriter {
     this.#clearTimer()
   }
 
-  /** Waits before the next try, longer each time. */
-  async pause(): Promise<void> {
-    const { clock, closing } = this.#options
-    const wait = { clock, limitMs: this.#retryMs, signal: closing }
-    this.#retryMs = Math.min(2 * this.#retryMs, LONGEST_RETRY_MS)
-    await withDeadline(wait, () => new Promise(() => undefined))
-  }
-
   async #run(): Promise<void> {
     const { closing, failed, write } = this.#options
     // What comes in one turn of the event loop is written together.
@@ -106,11 +98,19 @@ export class OutboxWriter {
         this.#batch = batch
         if (failed(error)) {
           if (closing.aborted) break
-          await this.pause()
+          await this.#pause()
         }
       }
     }
     this.#running = undefined
+  }
+
+  /** Waits before the next try, longer each time. */
+  async #pause(): Promise<void> {
+    const { clock, closing } = this.#options
+    const wait = { clock, limitMs: this.#retryMs, signal: closing }
+    this.#retryMs = Math.min(2 * this.#retryMs, LONGEST_RETRY_MS)
+    await withDeadline(wait, () => new Promise(() => undefined))
   }
 
   #hasWork(): boolean {
